@@ -1,0 +1,5 @@
+"""`python -m dvidpy` is `dvidpy`."""
+
+from dvidpy.cli import main
+
+main()

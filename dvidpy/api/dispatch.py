@@ -1,0 +1,58 @@
+"""From a request to its handler: tables, no list of routes to walk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+from dvidpy.datatypes.exchange import Call, Reply
+from dvidpy.datatypes.rooms import Endpoint
+from dvidpy.errors import BadRequest
+
+Shape = tuple[str, ...]
+"""Parts of a route behind /api, with "*" for what varies."""
+
+
+class StaticTable:
+    """The routes that belong to no datatype."""
+
+    def __init__(self, rooms: Sequence[APIRouter]) -> None:
+        self._table: dict[tuple[str, Shape], Endpoint] = {}
+        for room in rooms:
+            for route in room.routes:
+                if isinstance(route, APIRoute):
+                    self._enter(route)
+
+    def _enter(self, route: APIRoute) -> None:
+        methods = sorted(route.methods or ())
+        endpoint = Endpoint(route, methods)
+        parts = route.path.removeprefix("/").split("/")
+        shape = tuple("*" if part.startswith("{") else part for part in parts)
+        for method in (*methods, *(("HEAD",) if "GET" in methods else ())):
+            self._table.setdefault((method, shape), endpoint)
+
+    def find(self, method: str, parts: list[str]) -> Endpoint | None:
+        """Endpoint of the path parts; None where there is none. A uuid stands third, a name last."""
+        shape = parts.copy()
+        if len(parts) > 2 and parts[1] in ("repo", "node"):  # api, repo, uuid
+            shape[2] = "*"
+        exact = self._table.get((method, tuple(shape)))
+        return exact or self._table.get((method, (*shape[:-1], "*")))
+
+
+async def run_endpoint(endpoint: Endpoint, call: Call, here: object) -> Reply:
+    """Call a handler: coroutines in the event loop, functions on a worker thread."""
+    body = await call.body() if endpoint.whole_body else b""
+    arguments = endpoint.arguments(call, here, body)
+    if endpoint.asynchronous:
+        reply: Reply = await endpoint.handler(**arguments)
+        return reply
+    return await call.pool.run(endpoint.handler, **arguments)
+
+
+def demand_parts(endpoint: Endpoint, call: Call) -> None:
+    """BadRequest where a path part that the endpoint needs is missing or empty."""
+    if len(call.parts) < endpoint.width or not all(call.parts[: endpoint.width]):
+        raise BadRequest(f"incomplete API specification, expected {endpoint.path}")

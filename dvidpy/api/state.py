@@ -1,0 +1,102 @@
+"""What a running server knows besides its data: modes, tokens, tallies."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from dvidpy.api.blocklist import read_block_list
+from dvidpy.api.metrics import Metrics
+from dvidpy.api.pool import WorkerPool
+from dvidpy.config import Settings
+from dvidpy.datatypes.base import Types
+from dvidpy.errors import Busy
+from dvidpy.versioning.datastore import Datastore
+
+INTERACTIVE_WINDOW_S = 300
+"""Seconds over which interactive requests are counted."""
+
+
+class Server:
+    """One running server; touched by the event loop only, but for what says otherwise."""
+
+    def __init__(self, settings: Settings, datastore: Datastore, types: Types) -> None:
+        self.settings = settings
+        self.datastore = datastore
+        self.types = types
+        self.pool = WorkerPool(settings.server.workers or os.cpu_count() or 2, settings.server.max_waiting)
+        self.metrics = Metrics()
+        self.started = datetime.now(UTC)
+        self.token = settings.server.admin_token
+        self.throttle_limit = settings.server.max_throttled_ops
+        self.throttled = 0
+        self.latencies: dict[str, dict[str, Any]] = {}
+        self.block_list = read_block_list(settings.server.block_list_file)
+        self._interactive: deque[float] = deque(maxlen=10_000)
+        for queue in datastore.queues():
+            queue.held = self.people_are_working
+
+    # ------------------------------------------------------------------ who may do what
+    def is_admin(self, query: Mapping[str, str]) -> bool:
+        """The request carries the admin token."""
+        given = query.get("admintoken", "")
+        return bool(self.token) and hmac.compare_digest(given.encode(), self.token.encode())
+
+    def is_trusted(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> bool:
+        """Where no token is set, a request from this very machine, not through a proxy, may use the admin routes."""
+        if self.token or b"forwarded" in headers or b"x-forwarded-for" in headers:
+            return False
+        client = scope.get("client")
+        try:
+            return client is not None and ipaddress.ip_address(client[0]).is_loopback
+        except ValueError:
+            return False
+
+    def reload_block_list(self) -> None:
+        """Read the block list again; the old one stays where the file cannot be read."""
+        self.block_list = read_block_list(self.settings.server.block_list_file)
+
+    # ------------------------------------------------------------------ tallies
+    @contextmanager
+    def throttle(self) -> Iterator[None]:
+        """One of a few throttled requests; Busy when there are too many."""
+        if self.throttled >= self.throttle_limit:
+            raise Busy(f"Server already running {self.throttled} throttled operations (max = {self.throttle_limit})")
+        self.throttled += 1
+        try:
+            yield
+        finally:
+            self.throttled -= 1
+
+    def count_interactive(self) -> None:
+        """A request that people wait for came in."""
+        self._interactive.append(time.monotonic())
+
+    def people_are_working(self) -> bool:
+        """More interactive requests came in lately than interactiveOpsBeforeBlock allows. From any thread."""
+        limit = self.settings.server.interactive_ops_before_block
+        since = time.monotonic() - INTERACTIVE_WINDOW_S
+        return bool(limit) and sum(1 for at in self._interactive.copy() if at > since) > limit
+
+    def heard_of(self, user: str, milliseconds: int, at: datetime) -> None:
+        """A request of a user to one of the three silent routes took so long."""
+        known = self.latencies.get(user)
+        self.latencies[user] = {
+            "User": user,
+            "LastPing": at.isoformat(timespec="seconds"),
+            "LastLatency": milliseconds,
+            "MinLatency": min(milliseconds, known["MinLatency"]) if known else milliseconds,
+            "MaxLatency": max(milliseconds, known["MaxLatency"]) if known else milliseconds,
+        }
+
+    def close(self) -> None:
+        """Finish work, then close the stores."""
+        self.pool.close()
+        self.datastore.close()

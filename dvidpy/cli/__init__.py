@@ -1,0 +1,18 @@
+"""The command line: `dvidpy serve`, `check`, `warm`, `demo`, `types`. Only here are argv and the environment read."""
+
+from __future__ import annotations
+
+import typer
+
+from dvidpy.cli.check import check
+from dvidpy.cli.serve import serve
+from dvidpy.cli.tools import types, warm
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=(__doc__ or "").split(".")[0] + ".")
+for command in (serve, check, warm, types):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point of the program."""
+    app()

@@ -1,0 +1,175 @@
+"""What every data instance answers, whatever its type: info, help, tags, sync, mutations, blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Path, Query
+
+from dvidpy.datatypes.base import Data, Here, type_named
+from dvidpy.datatypes.exchange import DONE, Reply, json_bytes, json_reply, octets, text_reply
+from dvidpy.datatypes.params import Replace, Throttle, gives, takes
+from dvidpy.datatypes.rooms import Room, WholeBody, reading
+from dvidpy.datatypes.settings import read_json
+from dvidpy.errors import BadRequest, NotFound
+from dvidpy.versioning.records import Instance
+
+room = Room()
+
+UserId = Annotated[str, Query(description="Only mutations of this user.")]
+
+
+@room.get(
+    "/info",
+    summary="Properties of the instance",
+    responses=gives("Base and Extended properties", "application/json", {"Base": {"TypeName": "keyvalue"}}),
+)
+def get_info(data: Annotated[Data, Here]) -> Reply:
+    """Type, name, settings, tags and syncs of the instance, and its type's own properties."""
+    return json_reply(data.info())
+
+
+@room.get("/help", summary="Help of the type", responses=gives("Plain text", "text/plain", "API for keyvalue"))
+def get_help(data: Annotated[Data, Here]) -> Reply:
+    """The same text as /api/help/{typename}."""
+    return text_reply(type_named(data.instance.type).help)
+
+
+@room.get(
+    "/tags", summary="Tags of the instance", responses=gives("Tags", "application/json", {"Tags": {"kind": "meshes"}})
+)
+def get_tags(data: Annotated[Data, Here]) -> Reply:
+    """Null where no tags were ever set."""
+    return json_reply({"Tags": data.instance.tags})
+
+
+@room.post(
+    "/tags",
+    summary="Add or replace tags",
+    openapi_extra=takes("An object of text values", "application/json", {"kind": "meshes"}),
+    responses=gives("Stored", "text/plain", ""),
+)
+def post_tags(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], replace: Replace = False) -> Reply:
+    """Only text values are taken."""
+    given = read_json(body) if body.strip() else {}
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise BadRequest("tags must be one JSON object of text values")
+
+    def update(instance: Instance) -> dict[str, Any]:
+        return {"tags": given if replace else {**(instance.tags or {}), **given}}
+
+    data.datastore.repos.update_instance(data.instance, update)
+    return DONE
+
+
+@room.post(
+    "/sync",
+    summary="Follow other instances",
+    openapi_extra=takes("Names with commas between them", "application/json", {"sync": "segmentation"}),
+    responses=gives("Stored", "text/plain", ""),
+)
+def post_sync(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], replace: Replace = False) -> Reply:
+    """Names are added to those followed, or replace them; an empty text with `replace=true` clears them."""
+    kind = type_named(data.instance.type)
+    given = read_json(body)
+    names = given.get("sync") if isinstance(given, dict) else None
+    if not isinstance(names, str):
+        raise BadRequest('expected {"sync": "name,name"}')
+    if not kind.syncs_with:
+        raise BadRequest(f"instances of type {kind.name} follow no others")
+    followed = [data.sibling(name.strip()) for name in names.split(",") if name.strip()]
+    for other in followed:
+        if other.type not in kind.syncs_with or other.uuid == data.instance.uuid:
+            raise BadRequest(f"{data.instance.name!r} cannot follow {other.name!r} of type {other.type}")
+    uuids = tuple(other.uuid for other in followed)
+
+    def update(instance: Instance) -> dict[str, Any]:
+        return {"syncs": uuids if replace else tuple(dict.fromkeys((*instance.syncs, *uuids)))}
+
+    data.datastore.repos.update_instance(data.instance, update)
+    return DONE
+
+
+# ---------------------------------------------------------------------- mutations
+@room.get(
+    "/mutations",
+    summary="Edits of this version",
+    responses=gives("Records, oldest first", "application/json", [{"Action": "postkv", "Key": "a", "Bytes": 3}]),
+)
+def get_mutations(data: Annotated[Data, Here], userid: UserId = "", throttle: Throttle = "") -> Reply:
+    """Every edit leaves a record in its version."""
+    return json_bytes(_as_list(_messages(data, [data.version_uuid], userid)))
+
+
+@room.get(
+    "/mutations-range/{first}/{last}",
+    summary="Edits of several versions",
+    responses=gives("Records, newest version first", "application/json", [{"Action": "postkv", "Key": "a"}]),
+)
+def get_mutations_range(
+    data: Annotated[Data, Here],
+    first: Annotated[str, Path(description="The older version.", examples=["3f01a"])],
+    last: Annotated[str, Path(description="The newer version, its descendant.", examples=["8c2be"])],
+    userid: UserId = "",
+    throttle: Throttle = "",
+) -> Reply:
+    """Records of all versions from one to the other, both included."""
+    catalogue = data.datastore.catalogue
+    nodes = catalogue.sequence(catalogue.find(first).node, catalogue.find(last).node)
+    return json_bytes(_as_list(_messages(data, [node.uuid for node in reversed(nodes)], userid)))
+
+
+class _ByUser(msgspec.Struct):
+    User: str = ""
+
+
+def _messages(data: Data, versions: Iterable[str], user: str) -> Iterator[bytes]:
+    log = data.datastore.stack_of(data.instance).log
+    decode = msgspec.json.Decoder(_ByUser).decode
+    for version in versions:
+        for message in log.read(data.instance.uuid, version):
+            if not user or decode(message).User == user:
+                yield message
+
+
+def _as_list(messages: Iterator[bytes]) -> Iterator[bytes]:
+    """JSON list of messages, in pieces of some 64 KiB."""
+    piece, separator = bytearray(b"["), b""
+    for message in messages:
+        piece += separator + message
+        separator = b","
+        if len(piece) > 1 << 16:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece) + b"]"
+
+
+# ---------------------------------------------------------------------- blobs
+@room.get(
+    "/blobstore/{reference}",
+    summary="A blob",
+    responses=gives("The bytes that were posted", "application/octet-stream"),
+)
+def get_blob(
+    data: Annotated[Data, Here],
+    reference: Annotated[str, Path(description="As given by POST.", examples=["8UtYSGSD2U9wgDh5jClpfw=="])],
+) -> Reply:
+    """404 where nothing has that reference."""
+    blob = data.datastore.stack_of(data.instance).blobs.get(reference)
+    if blob is None:
+        raise NotFound(f"Reference {reference!r} not found")
+    return octets(blob)
+
+
+@room.post(
+    "/blobstore",
+    summary="Keep a blob",
+    openapi_extra=takes("Any bytes", "application/octet-stream"),
+    responses=gives("Its reference", "application/json", {"reference": "8UtYSGSD2U9wgDh5jClpfw=="}),
+)
+@reading
+def post_blob(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody]) -> Reply:
+    """Blobs belong to no version: locked ones allow it. The reference is made from the content (FNV-128)."""
+    return json_reply({"reference": data.datastore.stack_of(data.instance).blobs.put(body)})

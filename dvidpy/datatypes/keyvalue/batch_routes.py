@@ -1,0 +1,94 @@
+"""Routes of many keys with their values."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query
+
+from dvidpy.datatypes.base import Here
+from dvidpy.datatypes.exchange import DONE, Reply
+from dvidpy.datatypes.keyvalue.batches import answer, choose_form, demand_json_parts, is_json, look_up, whole
+from dvidpy.datatypes.keyvalue.keys import typekey
+from dvidpy.datatypes.keyvalue.messages import parse_keyvalues
+from dvidpy.datatypes.keyvalue.routes import First, Last
+from dvidpy.datatypes.keyvalue.values import KeyValue
+from dvidpy.datatypes.params import Flag, gives, takes
+from dvidpy.datatypes.rooms import Room, WholeBody
+from dvidpy.errors import BadRequest
+
+room = Room()
+
+Json = Annotated[bool, Query(description="`true`: one JSON object; values are put into it as they are."), Flag]
+Tar = Annotated[bool, Query(description="`true`: a tar file with one member a key."), Flag]
+JsonTar = Annotated[bool, Query(description="The same as tar."), Flag]
+Check = Annotated[bool, Query(description="`true`, together with json: values must be JSON."), Flag]
+VALUES = gives("KeyValues message, JSON object or tar file", "application/octet-stream")
+
+
+@room.get("/keyrangevalues/{first}/{last}", summary="Values of a range of keys", responses=VALUES)
+def get_keyrangevalues(
+    kv: Annotated[KeyValue, Here],
+    first: First,
+    last: Last,
+    json: Json = False,
+    tar: Tar = False,
+    jsontar: JsonTar = False,
+    check: Check = False,
+) -> Reply:
+    """A KeyValues message where no other form is asked for. Keys with an empty value are left out."""
+    form = choose_form(json=json, tar=tar or jsontar, check=False)
+    if check and form.json:
+        _demand_json(kv, first, last)
+    items = (item for item in (whole(key, found) for key, found in kv.items(first, last)) if item.size)
+    return answer(form, items)
+
+
+def _demand_json(kv: KeyValue, first: str, last: str) -> None:
+    for key, found in kv.items(first, last):
+        if found.plain_size() and not is_json(found.read()):
+            raise BadRequest(f"the value of key {key!r} is not JSON")
+
+
+@room.get(
+    "/keyvalues",
+    summary="Values of many keys",
+    openapi_extra=takes(
+        "A Keys message; with json or tar a JSON list of keys, or of objects with key, byte_start and byte_end",
+        "application/json",
+        ["10_swc", "11_swc"],
+    ),
+    responses=VALUES,
+)
+def get_keyvalues(
+    kv: Annotated[KeyValue, Here],
+    body: Annotated[bytes, WholeBody],
+    json: Json = False,
+    tar: Tar = False,
+    jsontar: JsonTar = False,
+    check: Check = False,
+) -> Reply:
+    """In the order asked; a key without a value comes empty, in JSON as {}."""
+    form = choose_form(json=json, tar=tar or jsontar, check=check)
+    wanted = form.wanted(body)
+    items = look_up(kv, wanted)
+    if form.json:
+        demand_json_parts(items, wanted)
+    return answer(form, items)
+
+
+@room.post(
+    "/keyvalues",
+    summary="Write many values",
+    openapi_extra=takes("A KeyValues message", "application/octet-stream"),
+    responses=gives("All stored", "text/plain", ""),
+)
+def post_keyvalues(kv: Annotated[KeyValue, Here], body: Annotated[bytes, WholeBody]) -> Reply:
+    """All or nothing. Of a key that is sent twice the last value stays."""
+    pairs = parse_keyvalues(body)
+    places = [typekey(key) for key, _ in pairs]
+    change = kv.change(*(kv.posted(key, len(value)) for key, value in pairs))
+    for place, (_, value) in zip(places, pairs, strict=True):
+        kv.view.put(change, place, value)
+    kv.view.commit(change)
+    return DONE

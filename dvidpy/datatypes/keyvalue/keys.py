@@ -1,0 +1,41 @@
+"""Place of keyvalue's values in the store.
+
+| type key | value |
+|---|---|
+| 01 key, escaped | the value |
+"""
+
+from __future__ import annotations
+
+from dvidpy.errors import BadRequest
+from dvidpy.storage.keys import after, escape, unescape
+
+KEY = b"\x01"
+"""Class byte of values."""
+FIRST, PAST = KEY, b"\x02"
+"""All type keys: FIRST <= key < PAST."""
+LONGEST = 60_000
+"""Bytes of the longest key."""
+
+
+def typekey(key: str) -> bytes:
+    """Type key of a key; BadRequest for an empty, too long or unreadable one."""
+    try:
+        text = key.encode()
+    except UnicodeEncodeError:
+        raise BadRequest(f"the key {key!a} is not valid text") from None
+    if not text:
+        raise BadRequest("a key cannot be empty")
+    if len(text) > LONGEST:
+        raise BadRequest(f"a key of {len(text)} bytes is longer than {LONGEST}")
+    return KEY + escape(text)
+
+
+def key_of(typekey: bytes) -> str:
+    """The key of a type key."""
+    return unescape(typekey[1:]).decode()
+
+
+def span(first: str, last: str) -> tuple[bytes, bytes]:
+    """Type keys of first <= key <= last: start included, stop not. An empty end stands for the smallest key."""
+    return KEY + escape(first.encode())[:-2], after(KEY + escape(last.encode()))

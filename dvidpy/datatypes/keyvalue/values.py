@@ -1,0 +1,138 @@
+"""One key of a keyvalue instance: reading, cutting, writing, deleting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+from msgspec import Raw
+
+from dvidpy.datatypes.base import Data
+from dvidpy.datatypes.exchange import Call
+from dvidpy.datatypes.keyvalue.keys import FIRST, PAST, key_of, span, typekey
+from dvidpy.errors import BadRequest, NotFound, RangeNotSatisfiable
+from dvidpy.versioning.large import PART
+from dvidpy.versioning.store import Found
+
+
+class Span(NamedTuple):
+    """Bytes start <= i <= end of a value."""
+
+    start: int
+    end: int
+
+
+class KeyValue(Data):
+    """Values by key, as one version sees them."""
+
+    __slots__ = ()
+
+    def find(self, key: str) -> Found | None:
+        """The value of a key, not yet unpacked."""
+        return self.view.find(typekey(key))
+
+    def need(self, key: str) -> Found:
+        """The value of a key; NotFound where there is none, or an empty one (the reference's way)."""
+        found = self.find(key)
+        if found is None or not found.plain_size():
+            raise NotFound(f"Key {key!r} not found")
+        return found
+
+    def frozen(self) -> KeyValue:
+        """The same values, unchanging."""
+        other = copy(self)
+        other.view = self.view.frozen()
+        return other
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a value, an empty one included."""
+        return self.view.exists(typekey(key))
+
+    def keys(self, first: str, last: str) -> list[str]:
+        """Keys first <= key <= last, in byte order."""
+        return [key_of(key) for key in self.view.keys(*span(first, last))]
+
+    def all_keys(self) -> list[str]:
+        """All keys, in byte order."""
+        return [key_of(key) for key in self.view.keys(FIRST, PAST)]
+
+    def items(self, first: str, last: str) -> Iterator[tuple[str, Found]]:
+        """(key, value) of first <= key <= last, in byte order."""
+        return ((key_of(key), found) for key, found in self.view.range(*span(first, last)))
+
+    def posted(self, key: str, size: int) -> Raw:
+        """What the log says of a value that was written."""
+        return self._message({"Action": "postkv", "Key": key, "Bytes": size})
+
+    def deleted(self, key: str) -> Raw:
+        """What the log says of a key that was deleted."""
+        return self._message({"Action": "delete", "Key": key})
+
+    def _message(self, said: dict[str, Any]) -> Raw:
+        said["UUID"] = self.node.uuid
+        said["Timestamp"] = datetime.now(UTC).isoformat(sep=" ")
+        return Raw(orjson.dumps(said))
+
+    async def put(self, key: str, call: Call) -> None:
+        """Write the body of a request: a small one at once, a large one in parts as it arrives."""
+        place = typekey(key)
+        if not call.gzipped and (call.content_length or 0) <= PART and call.content_length is not None:
+            body = await call.body()
+            change = self.change(self.posted(key, len(body)))
+            self.view.put(change, place, body)
+        else:
+            upload = self.view.upload()
+            try:
+                async for piece in call.stream():
+                    await call.pool.go_on(upload.write, piece)
+                manifest = await call.pool.go_on(upload.finish)
+            except BaseException:
+                upload.abandon()
+                raise
+            change = self.change(self.posted(key, manifest.size))
+            self.view.put_manifest(change, place, manifest)
+        await self.view.commit_soon(change)
+
+    async def delete(self, key: str) -> None:
+        """Delete a key; one that is not there leaves a record all the same, as in the reference."""
+        change = self.change(self.deleted(key))
+        self.view.delete(change, typekey(key))
+        await self.view.commit_soon(change)
+
+
+def demand_within(key: str, span: Span, size: int) -> Span:
+    """A span of a value's bytes; BadRequest where it is none."""
+    if span.start > span.end or span.end >= size:
+        raise BadRequest(f"bytes {span.start} to {span.end} of key {key!r} are outside its {size} bytes")
+    return span
+
+
+def query_span(start: str | None, end: str | None) -> Span | None:
+    """Options byte_start and byte_end, both or none of them; BadRequest for one alone or no number."""
+    if start is None and end is None:
+        return None
+    if not (start or "").isdecimal() or not (end or "").isdecimal():
+        raise BadRequest("byte_start and byte_end must both be given, as numbers from 0")
+    return Span(int(start or ""), int(end or ""))
+
+
+def header_span(header: str, size: int) -> Span | None:
+    """A Range header; None for what HTTP says to ignore, RangeNotSatisfiable for what lies outside the value."""
+    unit, _, text = header.partition("=")
+    first, dash, last = (part.strip() for part in text.partition("-"))
+    if unit.strip() != "bytes" or not dash or not (first + last).isdecimal() or not (first + last).isascii():
+        return None
+    if not first:
+        span = Span(max(0, size - int(last)), size - 1)
+        bad = int(last) == 0
+    else:
+        span = Span(int(first), min(int(last), size - 1) if last else size - 1)
+        bad = int(first) >= size
+        if last and int(last) < int(first):
+            return None
+    if bad:
+        raise RangeNotSatisfiable(f"the range {header!r} lies outside the {size} bytes of the value", size)
+    return span

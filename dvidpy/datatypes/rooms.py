@@ -1,0 +1,182 @@
+"""Rooms: FastAPI routers whose handlers are served by a table of our own, and documented by FastAPI.
+
+A handler's parameters are annotated as for FastAPI. `Parse` beside `Path` or `Query` turns the text of a request
+into the value the handler wants, and refuses it with 400 in plain words; the documentation shows it as text.
+Measured: a decorated FastAPI route costs 110-147 us of CPU a request, a table 31-55 (docs/decisions/003-dispatch.md).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import wraps
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+
+from fastapi import APIRouter, Depends, params
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from dvidpy.datatypes.exchange import Call
+from dvidpy.errors import BadRequest
+
+
+class Parse(NamedTuple):
+    """How a parameter is read from the text of a request; the reader raises BadRequest or ValueError."""
+
+    read: Callable[[str], Any]
+
+
+def _given_by_dispatch() -> Any:
+    raise AssertionError("handed in by the dispatcher, never called")
+
+
+TheCall = Depends(_given_by_dispatch)
+"""Marks the parameter that receives the `Call`."""
+WholeBody = Depends(_given_by_dispatch)
+"""Marks the parameter that receives the whole body, in bytes."""
+
+
+def reading(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a POST handler that changes nothing: locked versions allow it."""
+    handler.reads = True  # type: ignore[attr-defined]
+    return handler
+
+
+class Room(APIRouter):
+    """Routes that belong together. Paths begin behind the instance name (or with /api for the server's own)."""
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Register a handler; its documented signature shows parsed parameters as text."""
+        options.setdefault("response_model", None)
+        options.setdefault("response_class", Response)
+        super().add_api_route(path, _documented(endpoint), **options)
+
+
+def _documented(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    hints = get_type_hints(endpoint, include_extras=True)
+
+    @wraps(endpoint)
+    def shown(**_: Any) -> Any:
+        raise AssertionError("the documentation's router is never served")
+
+    plain = [
+        parameter.replace(annotation=_as_text(hints[name]))
+        for name, parameter in inspect.signature(endpoint).parameters.items()
+    ]
+    shown.__signature__ = inspect.Signature(plain)  # type: ignore[attr-defined]
+    shown.handler = endpoint  # type: ignore[attr-defined]
+    return shown
+
+
+def _as_text(annotation: Any) -> Any:
+    if get_origin(annotation) is not Annotated:
+        return annotation
+    base, *extras = get_args(annotation)
+    if any(isinstance(extra, Parse) for extra in extras):
+        marks = tuple(extra for extra in extras if not isinstance(extra, Parse))
+        shown = bool if base is bool else (str | None if any(isinstance(m, params.Query) for m in marks) else str)
+        return Annotated[(shown, *marks)]
+    return annotation
+
+
+class _Parameter(NamedTuple):
+    name: str
+    position: int
+    """Path part it is read from; -1 for a query key."""
+    key: str
+    """Query key."""
+    read: Callable[[str], Any] | None
+    default: Any
+
+
+class Endpoint:
+    """A handler with a plan of how its arguments come from a request."""
+
+    __slots__ = ("asynchronous", "handler", "here", "parameters", "path", "reads", "the_call", "whole_body", "width")
+
+    def __init__(self, route: APIRoute, methods: Collection[str]) -> None:
+        self.handler = route.endpoint.handler  # type: ignore[attr-defined]
+        self.path = route.path
+        self.asynchronous = inspect.iscoroutinefunction(self.handler)
+        self.reads = getattr(self.handler, "reads", "GET" in methods or "HEAD" in methods)
+        """It changes nothing."""
+        self.here = self.the_call = self.whole_body = ""
+        places = {part[1:-1]: at for at, part in enumerate(route.path.split("/")[1:]) if part.startswith("{")}
+        self.width = max(places.values(), default=0) + 1
+        """Path parts it needs, the keyword included."""
+        self.parameters: list[_Parameter] = []
+        hints = get_type_hints(self.handler, include_extras=True)
+        for name, parameter in inspect.signature(self.handler).parameters.items():
+            self._plan(name, hints[name], parameter.default, places)
+
+    def _plan(self, name: str, annotation: Any, default: Any, places: dict[str, int]) -> None:
+        base, *extras = get_args(annotation)
+        read = next((extra.read for extra in extras if isinstance(extra, Parse)), _reader(base))
+        for mark in extras:
+            if mark is TheCall:
+                self.the_call = name
+            elif mark is WholeBody:
+                self.whole_body = name
+            elif isinstance(mark, params.Path):
+                self.parameters.append(_Parameter(name, places[name], "", read, None))
+            elif isinstance(mark, params.Query):
+                self.parameters.append(_Parameter(name, -1, mark.alias or name, read, default))
+            elif isinstance(mark, params.Depends):
+                self.here = name
+
+    def arguments(self, call: Call, here: Any, body: bytes) -> dict[str, Any]:
+        """Keyword arguments of the handler; BadRequest where the request does not give them."""
+        found: dict[str, Any] = {}
+        if self.here:
+            found[self.here] = here
+        if self.the_call:
+            found[self.the_call] = call
+        if self.whole_body:
+            found[self.whole_body] = body
+        for name, position, key, read, default in self.parameters:
+            if position >= 0:
+                text: str | None = call.parts[position]
+            elif call.query_string:
+                text = call.query.get(key)
+            else:
+                text = None
+            found[name] = default if text is None else (_read(key or name, text, read) if read else text)
+        return found
+
+
+def _reader(base: Any) -> Callable[[str], Any] | None:
+    return int if base is int or base == int | None else None
+
+
+def _read(name: str, text: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(text)
+    except ValueError:
+        raise BadRequest(f"{text!r} makes no sense as {name}") from None
+
+
+Table = dict[tuple[str, str], list[Endpoint]]
+"""(keyword, method) -> its endpoints, those with more path parts first."""
+
+
+def table_of(rooms: Sequence[APIRouter], *, head: bool) -> Table:
+    """The table that serves rooms; earlier rooms win. With `head`, GET handlers answer HEAD too."""
+    table: Table = {}
+    for room in rooms:
+        own: Table = {}
+        for route in room.routes:
+            if isinstance(route, APIRoute):
+                _enter(own, route, route.methods or ())
+        for route in room.routes if head else ():
+            if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
+                _enter(own, route, ("HEAD",))
+        for key, endpoints in own.items():
+            table.setdefault(key, sorted(endpoints, key=lambda e: -e.width))
+    return table
+
+
+def _enter(table: Table, route: APIRoute, methods: Iterable[str]) -> None:
+    """Behind what the same path already has: a HEAD handler of its own goes before GET's."""
+    endpoint = Endpoint(route, route.methods or ())
+    for method in methods:
+        table.setdefault((route.path.split("/")[1], method), []).append(endpoint)

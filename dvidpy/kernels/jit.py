@@ -1,0 +1,69 @@
+"""Compiling kernels: one explicit signature each, cached on disk, without the interpreter lock.
+
+Compiling holds the interpreter for seconds, so it never happens inside a request: `warm` compiles all.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+KERNELS: list[Kernel] = []
+"""All kernels of the modules imported so far."""
+
+
+class Kernel:
+    """A function that is compiled when it is first called, or by `warm`."""
+
+    def __init__(self, plain: Callable[..., Any], signature: str) -> None:
+        self.plain = plain
+        """The Python source, run as it is under NUMBA_DISABLE_JIT=1."""
+        self.signature = signature
+        self.name = plain.__name__
+        self._compiled: Callable[..., Any] | None = None
+        KERNELS.append(self)
+
+    def ready(self) -> Callable[..., Any]:
+        """The compiled function, from the cache where it has been compiled before."""
+        if self._compiled is None:
+            _choose_cache_folder()
+            import numba
+
+            self._compiled = numba.njit(self.signature, nogil=True, cache=True)(self.plain)
+        return self._compiled
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the compiled function."""
+        return (self._compiled or self.ready())(*args)
+
+
+def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
+    """Declare a kernel with its one numba signature."""
+    return lambda plain: Kernel(plain, signature)
+
+
+def warm() -> list[str]:
+    """Compile every kernel of this package; their names."""
+    for module in iter_modules(import_module("dvidpy.kernels").__path__):
+        import_module(f"dvidpy.kernels.{module.name}")
+    for each in KERNELS:
+        each.ready()
+    return [each.name for each in KERNELS]
+
+
+def _choose_cache_folder() -> None:
+    """Beside the sources where that can be written; else the user's cache; else a temporary folder."""
+    if "NUMBA_CACHE_DIR" in os.environ or os.access(Path(__file__).parent, os.W_OK):
+        return
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dvidpy"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        usable = os.access(home, os.W_OK)
+    except OSError:
+        usable = False
+    os.environ["NUMBA_CACHE_DIR"] = str(home if usable else Path(tempfile.gettempdir()) / "dvidpy-kernels")

@@ -1,0 +1,167 @@
+"""How a value is packed before it is stored, as the `Compression` and `Checksum` settings of an instance say.
+
+| stored bytes | meaning |
+|---|---|
+| u8 | packing (bits 0-3) and checksum flag (bit 7) |
+| u32 LE, only with the flag | CRC-32 of what follows |
+| payload | as the packing says |
+
+Payloads: none as it is; snappy raw; lz4 u32 LE size and one raw LZ4 block; gzip a member; jpeg a picture; blosc
+a frame.
+The payload of LZ4 is what the reference streams for "as stored" blocks.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import lz4.block
+
+from dvidpy.errors import BadRequest, StoreError
+
+NONE, SNAPPY, LZ4, GZIP, JPEG, BLOSC = range(6)
+_FLAG = 0x80
+_U32 = struct.Struct("<I")
+_TITLES = {
+    NONE: "No compression",
+    SNAPPY: "Go Snappy compression",
+    LZ4: "LZ4 compression",
+    GZIP: "gzip compression",
+    JPEG: "jpeg compression",
+    BLOSC: "Blosc compression",
+}
+_PACKINGS = {"none": NONE, "snappy": SNAPPY, "lz4": LZ4, "gzip": GZIP, "jpeg": JPEG, "blosc": BLOSC}
+JPEG_LEVEL = 80
+
+
+class Codec(NamedTuple):
+    """One way of packing; cheap to make, compared by value."""
+
+    packing: int = LZ4
+    level: int = -1
+    checksum: bool = False
+    itemsize: int = 1
+    """Bytes per voxel, which blosc shuffles by."""
+
+    def describe(self) -> str:
+        """Words for `info`, the reference's own."""
+        return f"{_TITLES[self.packing]}, level {self.level}"
+
+    def describe_checksum(self) -> str:
+        """Words for `info`, the reference's own."""
+        return "CRC32 checksum" if self.checksum else "No checksum"
+
+    def encode(self, value: bytes | memoryview) -> bytes:
+        """Plain bytes -> stored bytes. Pictures come here packed already (see `wrap`)."""
+        return self.wrap(_PACK[self.packing](value, self))
+
+    def wrap(self, payload: bytes) -> bytes:
+        """Payload that is packed already -> stored bytes."""
+        if not self.checksum:
+            return b"%c%b" % (self.packing, payload)
+        return b"%c%b%b" % (self.packing | _FLAG, _U32.pack(zlib.crc32(payload)), payload)
+
+
+def payload_of(stored: bytes) -> tuple[int, memoryview]:
+    """Stored bytes -> (packing, payload); StoreError where the checksum says they were damaged."""
+    if not stored:
+        raise StoreError("an empty stored value")
+    if not stored[0] & _FLAG:
+        return stored[0], memoryview(stored)[1:]
+    payload = memoryview(stored)[5:]
+    if zlib.crc32(payload) != _U32.unpack_from(stored, 1)[0]:
+        raise StoreError("a stored value does not match its checksum")
+    return stored[0] & ~_FLAG, payload
+
+
+def decode(stored: bytes) -> bytes:
+    """Stored bytes -> plain bytes (of JPEG: the picture); StoreError where they were damaged."""
+    packing, payload = payload_of(stored)
+    try:
+        return _UNPACK[packing](payload)
+    except StoreError:
+        raise
+    except Exception as error:
+        raise StoreError(f"a stored value cannot be unpacked: {error}") from error
+
+
+def plain_size(stored: bytes) -> int:
+    """Bytes that `decode` would give, without unpacking where the packing tells."""
+    packing, payload = payload_of(stored)
+    if packing == LZ4:
+        return int(_U32.unpack_from(payload)[0])
+    return len(payload) if packing in (NONE, JPEG) else len(decode(stored))
+
+
+def parse_codec(compression: str | None, checksum: str | None, itemsize: int = 1) -> Codec:
+    """Settings of an instance (any letter case, `gzip:9`) -> codec; BadRequest where they name none."""
+    name, colon, level = (compression if compression is not None else "lz4").lower().partition(":")
+    if name not in _PACKINGS or (colon and name != "gzip"):
+        raise BadRequest(f"Illegal compression specified: {compression}")
+    if checksum is not None and checksum.lower() not in ("none", "crc32"):
+        raise BadRequest(f"Illegal checksum specified: {checksum}")
+    if colon and level not in map(str, range(-1, 10)):
+        raise BadRequest(f"Illegal compression level: {compression}")
+    number = int(level) if colon else (JPEG_LEVEL if name == "jpeg" else -1)
+    return Codec(_PACKINGS[name], number, (checksum or "none").lower() == "crc32", itemsize)
+
+
+def _plain(value: bytes | memoryview, codec: Codec) -> bytes:
+    return bytes(value)
+
+
+def _snappy(value: bytes | memoryview, codec: Codec) -> bytes:
+    import cramjam
+
+    return bytes(cramjam.snappy.compress_raw(value))
+
+
+def _lz4(value: bytes | memoryview, codec: Codec) -> bytes:
+    return lz4.block.compress(value)  # type: ignore[no-any-return]  # size in front, little-endian
+
+
+def _gzip(value: bytes | memoryview, codec: Codec) -> bytes:
+    import gzip
+
+    from isal import igzip
+
+    # isal packs some 16 times faster than zlib; levels above its own are zlib's.
+    if codec.level <= 3:
+        return bytes(igzip.compress(value, compresslevel=1 if codec.level < 0 else codec.level))
+    return gzip.compress(value, codec.level, mtime=0)
+
+
+def _blosc(value: bytes | memoryview, codec: Codec) -> bytes:
+    import blosc
+
+    return blosc.compress(bytes(value), typesize=codec.itemsize, cname="lz4")  # type: ignore[no-any-return]
+
+
+def _unsnappy(payload: memoryview) -> bytes:
+    import cramjam
+
+    return bytes(cramjam.snappy.decompress_raw(payload))
+
+
+def _ungzip(payload: memoryview) -> bytes:
+    from isal import igzip
+
+    return bytes(igzip.decompress(payload))  # type: ignore[no-untyped-call]
+
+
+def _unblosc(payload: memoryview) -> bytes:
+    import blosc
+
+    return blosc.decompress(bytes(payload))  # type: ignore[no-any-return]
+
+
+def _unlz4(payload: memoryview) -> bytes:
+    return lz4.block.decompress(payload)  # type: ignore[no-any-return]
+
+
+# A JPEG instance keeps what is no picture (a manifest, a setting) as it is.
+_PACK: tuple[Callable[[bytes | memoryview, Codec], bytes], ...] = (_plain, _snappy, _lz4, _gzip, _plain, _blosc)
+_UNPACK: tuple[Callable[[memoryview], bytes], ...] = (bytes, _unsnappy, _unlz4, _ungzip, bytes, _unblosc)

@@ -1,0 +1,108 @@
+"""Append-only JSON-lines files: one for each data instance and version, `{"id": …, "mutation": {…}}` a line."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from io import FileIO
+from pathlib import Path
+
+import msgspec
+from msgspec import Raw, Struct
+
+OPEN_FILES = 64
+"""Files kept open for appending."""
+
+
+class Line(Struct):
+    """One line: the number of the mutation, and what clients see of it."""
+
+    id: int
+    mutation: Raw
+
+
+def encode_line(number: int, mutation: bytes) -> bytes:
+    """A line of the file; `mutation` is JSON."""
+    return b'{"id":%d,"mutation":%b}\n' % (number, mutation)
+
+
+class JsonLines:
+    """A folder of such files. Appending is ordered; `sync` makes what was appended survive a power failure."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._open: OrderedDict[str, FileIO] = OrderedDict()
+        self._unsynced: set[str] = set()
+        self._lock = threading.Lock()
+
+    def append(self, name: str, lines: bytes) -> None:
+        """Add whole lines to a file."""
+        with self._lock:
+            self._file(name).write(lines)
+            self._unsynced.add(name)
+
+    def read(self, name: str) -> Iterator[Line]:
+        """Lines of a file, oldest first; none where there is no file. Stops at a torn line."""
+        path = self._path(name)
+        if not path.exists():
+            return
+        decode = msgspec.json.Decoder(Line).decode
+        with path.open("rb") as file:
+            for text in file:
+                try:
+                    yield decode(text)
+                except msgspec.DecodeError:
+                    return
+
+    def cut(self, name: str, mark: int) -> int:
+        """Drop the lines of mutations above `mark`, and a torn end; number of the last line kept, or 0."""
+        path, size, last = self._path(name), 0, 0
+        with self._lock:
+            self._close(name)
+        for line in self.read(name):
+            if line.id > mark:
+                break
+            last = line.id
+            size += len(encode_line(line.id, bytes(line.mutation)))
+        if path.exists() and path.stat().st_size != size:
+            os.truncate(path, size)
+        return last
+
+    def sync(self) -> None:
+        """Return when everything appended is on the medium."""
+        with self._lock:
+            waiting, self._unsynced = self._unsynced, set()
+            for name in waiting:
+                os.fsync(self._file(name).fileno())
+
+    def names(self) -> Iterable[str]:
+        """Names of all files."""
+        return sorted(path.stem for path in self.folder.glob("*.jsonl"))
+
+    def close(self) -> None:
+        """Sync and close everything."""
+        self.sync()
+        with self._lock:
+            for name in list(self._open):
+                self._close(name)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.jsonl"
+
+    def _file(self, name: str) -> FileIO:
+        file = self._open.pop(name, None)
+        if file is None:
+            file = self._path(name).open("ab", buffering=0)
+            while len(self._open) >= OPEN_FILES:
+                self._close(next(iter(self._open)))
+        assert file is not None
+        self._open[name] = file
+        return file
+
+    def _close(self, name: str) -> None:
+        file = self._open.pop(name, None)
+        if file is not None:
+            file.close()

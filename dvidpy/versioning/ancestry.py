@@ -1,0 +1,40 @@
+"""Which versions a version sees, and which of several stored values is the visible one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from dvidpy.versioning import dag
+
+REMEMBERED = 512
+"""Ancestries kept in memory; one of 1,000 versions takes some 50 kB."""
+
+
+class Ancestry:
+    """A version with all its ancestors. It never changes: parents are settled when a version is made."""
+
+    __slots__ = ("_of", "linear", "members", "version")
+
+    def __init__(self, version: int, members: frozenset[int], linear: bool, of: Callable[[int], Ancestry]) -> None:
+        self.version = version
+        self.members = members
+        self.linear = linear
+        """No merge among them: of several members, the newest is the nearest."""
+        self._of = of
+
+    def maximal(self, versions: Iterable[int]) -> list[int]:
+        """Of these members, those that none of the others descends from."""
+        given = sorted(versions, reverse=True)
+        return [v for v in given if not any(v in self._of(other).members for other in given if other > v)]
+
+
+class Ancestries:
+    """Ancestry of every version, worked out when first asked for."""
+
+    def __init__(self, parents: dag.Parents) -> None:
+        self._parents = parents
+        self.of = lru_cache(REMEMBERED)(self._make)
+
+    def _make(self, version: int) -> Ancestry:
+        return Ancestry(version, *dag.ancestors(self._parents, version), self.of)

@@ -1,0 +1,191 @@
+"""How an edit becomes durable: one thread per store takes what is waiting and writes it as one batch.
+
+Everything of an edit (values, deletions, mutation record, pending work) stands in that batch: the one commit
+point. Requests that arrive meanwhile share the next batch and its fsync. The JSON lines are written from the
+batch before anybody is answered, and repaired from the store at the next start (`mutations`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from dvidpy.errors import Busy
+from dvidpy.storage.keys import CELL, KINDS, LARGE, VALUE, cell
+from dvidpy.storage.kv import KeyValueStore
+from dvidpy.versioning.large import Manifest, decode_manifest
+from dvidpy.versioning.mutations import Mutation, MutationLog
+
+WAITING = 4096
+"""Edits that may wait for their batch; more are refused with 503."""
+GROUP = 256
+"""Edits that share a batch at most."""
+
+Done = Callable[[BaseException | None], None]
+Freed = Callable[["Change", Manifest], None]
+
+
+class Change:
+    """One atomic edit of one version of one instance."""
+
+    __slots__ = ("cells", "deletes", "done", "instance", "mutation", "puts", "sync", "version")
+
+    def __init__(self, instance: int, version: int, *, sync: bool = True) -> None:
+        self.instance = instance
+        self.version = version
+        self.sync = sync
+        """Answered only when it would survive a power failure."""
+        self.cells: list[tuple[bytes, int, bytes]] = []
+        """(row, kind, stored value) of this version."""
+        self.puts: list[tuple[bytes, bytes]] = []
+        """Other keys to write: pending work, progress of a consumer."""
+        self.deletes: list[bytes] = []
+        self.mutation: Mutation | None = None
+        self.done: Done = _ignore
+
+
+class Committer:
+    """Writes the edits of one store, in the order they come."""
+
+    def __init__(self, store: KeyValueStore, log: MutationLog) -> None:
+        self._store = store
+        self._log = log
+        self.freed: Freed = lambda change, manifest: None
+        """Told of every large value that an edit deletes."""
+        self.queued: Callable[[], None] = lambda: None
+        """Told when a batch with pending work is written."""
+        self._waiting: SimpleQueue[Change | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="commits", daemon=True)
+        self._thread.start()
+
+    def submit(self, change: Change, done: Done) -> None:
+        """Hand over an edit; `done` is called from the writing thread, with what went wrong or None."""
+        if self._waiting.qsize() >= WAITING:
+            raise Busy("too many edits are waiting to be written")
+        change.done = done
+        self._waiting.put(change)
+
+    def commit(self, change: Change) -> None:
+        """Return when the edit is durable and visible."""
+        over = threading.Event()
+        wrong: list[BaseException] = []
+
+        def done(error: BaseException | None) -> None:
+            if error is not None:
+                wrong.append(error)
+            over.set()
+
+        self.submit(change, done)
+        over.wait()
+        if wrong:
+            raise wrong[0]
+
+    async def commit_soon(self, change: Change) -> None:
+        """The same, for the event loop."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+
+        def done(error: BaseException | None) -> None:
+            loop.call_soon_threadsafe(_settle, future, error)
+
+        self.submit(change, done)
+        await future
+
+    def pending(self) -> int:
+        """Edits waiting to be written."""
+        return self._waiting.qsize()
+
+    def close(self) -> None:
+        """Write what waits, then stop."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            first = self._waiting.get()
+            group: list[Change] = []
+            closing = first is None
+            if first is not None:
+                group.append(first)
+            while not closing and len(group) < GROUP and not self._waiting.empty():
+                change = self._waiting.get()
+                if change is None:
+                    closing = True
+                else:
+                    group.append(change)
+            if group:
+                self._write(group)
+            if closing:
+                return
+
+    def _write(self, group: list[Change]) -> None:
+        wrong: BaseException | None = None
+        try:
+            batch = _Batch(self._store, self.freed)
+            mutations = []
+            for change in group:
+                batch.add(change)
+                if change.mutation is not None:
+                    mutations.append(change.mutation)
+            batch.operations.update(self._log.number(mutations))
+            batch.write(sync=any(change.sync for change in group))
+            self._log.write(mutations)
+            if any(change.puts for change in group):
+                self.queued()
+        except BaseException as error:  # the writer must outlive whatever the medium does
+            wrong = error
+        for change in group:
+            change.done(wrong)
+
+
+class _Batch:
+    """Puts and deletes of a group of edits; the last word on a key wins."""
+
+    def __init__(self, store: KeyValueStore, freed: Freed) -> None:
+        self._store, self._freed = store, freed
+        self.operations: dict[bytes, bytes | None] = {}
+
+    def add(self, change: Change) -> None:
+        """Add an edit. A cell replaces cells of other kinds in the same row and version."""
+        operations = self.operations
+        beginning = cell(change.version)[: CELL - 1]
+        for row, kind, stored in change.cells:
+            head = row + beginning
+            for other in KINDS:
+                if other != kind or other == LARGE:
+                    self._clear(change, head + bytes((other,)), other)
+            operations[head + bytes((kind,))] = stored
+        operations.update(change.puts)
+        operations.update(dict.fromkeys(change.deletes))
+
+    def _clear(self, change: Change, key: bytes, kind: int) -> None:
+        """Remove a cell if it is there, the parts of a large value with it."""
+        operations = self.operations
+        there = operations[key] if key in operations else (None if kind == VALUE else self._store.get(key))
+        if kind == LARGE and there is not None:
+            manifest = decode_manifest(there)
+            operations.update(dict.fromkeys(manifest.keys(change.instance)))
+            self._freed(change, manifest)
+        if there is not None or kind == VALUE:
+            operations[key] = None
+
+    def write(self, *, sync: bool) -> None:
+        """Everything at once."""
+        puts = [(key, value) for key, value in self.operations.items() if value is not None]
+        deletes = [key for key, value in self.operations.items() if value is None]
+        self._store.batch(puts, deletes, sync=sync)
+
+
+def _settle(future: asyncio.Future[None], error: BaseException | None) -> None:
+    if future.cancelled():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+
+
+def _ignore(error: BaseException | None) -> None:
+    """What happens to an edit nobody waits for."""

@@ -1,0 +1,131 @@
+"""A server's stores with everything that stands on them: repos, versioned values, log, background work."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvidpy.config import LOG_ENGINES, Settings
+from dvidpy.errors import StoreError
+from dvidpy.storage.blobs import Blobs
+from dvidpy.storage.kv import KeyValueStore
+from dvidpy.storage.log import JsonLines
+from dvidpy.storage.stores import open_store
+from dvidpy.versioning import metadata
+from dvidpy.versioning.commits import Committer
+from dvidpy.versioning.gates import Gates
+from dvidpy.versioning.mutations import MutationIds, MutationLog
+from dvidpy.versioning.queue import WorkQueue
+from dvidpy.versioning.records import Instance
+from dvidpy.versioning.repos import Repos
+from dvidpy.versioning.store import VersionedStore
+from dvidpy.versioning.upkeep import Upkeep
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One store and what writes to it."""
+
+    name: str
+    store: KeyValueStore
+    log: MutationLog
+    committer: Committer
+    queue: WorkQueue
+    blobs: Blobs
+
+
+class Datastore:
+    """Open stores of a configuration. `close` it; everything acknowledged is durable anyway."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.gates = Gates()
+        self.ids = MutationIds()
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._values: dict[int, VersionedStore] = {}
+        self.stacks: dict[str, Stack] = {}
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        settings = self.settings
+        for name, store in settings.stores.items():
+            if store.engine not in LOG_ENGINES:
+                self.stacks[name] = self._stack(name, open_store(store.engine, store.path, store.model_extra or {}))
+        self.main = self.stacks[settings.default_store()]
+        self.repos = Repos(self.main.store, self.gates)
+        self.repos.drain = self.drain
+        self.catalogue = self.repos.catalogue
+        for instance in self.catalogue.instances().values():
+            if instance.store not in self.stacks:
+                raise StoreError(
+                    f"the values of {instance.name!r} in repo {instance.repo} are in the store {instance.store!r}, "
+                    "which is not configured"
+                )
+        for stack in self.stacks.values():
+            stack.queue.start()
+
+    def _stack(self, name: str, store: KeyValueStore) -> Stack:
+        metadata.prepare(store)
+        log = MutationLog(store, JsonLines(self._log_folder(name)), self.ids)
+        committer = Committer(store, log)
+        queue = WorkQueue(store, committer)
+        Upkeep(store, committer, queue)
+        return Stack(name, store, log, committer, queue, Blobs(store))
+
+    def _log_folder(self, name: str) -> Path:
+        """Folder of the JSON lines: of the filelog store that [mutations] names, else beside the store."""
+        chosen = self.settings.stores.get(self.settings.mutations.jsonstore)
+        if chosen is not None and chosen.engine == "filelog" and chosen.path:
+            return Path(chosen.path) / name
+        path = self.settings.stores[name].path
+        if path:
+            return Path(path).parent / f"{Path(path).name}-mutations"
+        self._scratch = self._scratch or tempfile.TemporaryDirectory(prefix="dvidpy-")
+        return Path(self._scratch.name) / name
+
+    # ------------------------------------------------------------------ what requests use
+    def values(self, instance: Instance) -> VersionedStore:
+        """The versioned values of an instance."""
+        found = self._values.get(instance.number)
+        if found is None or found.codec != instance.codec:
+            stack = self.stacks[instance.store]
+            found = VersionedStore(
+                stack.store, instance.number, instance.codec, self.catalogue.ancestries, stack.committer
+            )
+            self._values[instance.number] = found
+        return found
+
+    def stack_of(self, instance: Instance) -> Stack:
+        """The store of an instance with its log and queue."""
+        return self.stacks[instance.store]
+
+    def blobs(self) -> Blobs:
+        """The server's blob store: the one [mutations] names, else the main store."""
+        stack = self.stacks.get(self.settings.mutations.blobstore, self.main)
+        return stack.blobs
+
+    def drain(self, version: int) -> None:
+        """Return when no background work of a version is pending."""
+        for stack in self.stacks.values():
+            stack.queue.drain(version)
+
+    def queues(self) -> Iterable[WorkQueue]:
+        """Background queues of all stores."""
+        return [stack.queue for stack in self.stacks.values()]
+
+    def close(self) -> None:
+        """Finish what is being written, then let go of files and locks."""
+        for stack in self.stacks.values():
+            stack.queue.close()
+            stack.committer.close()
+            stack.log.close()
+            stack.store.close()
+        self.stacks.clear()
+        if self._scratch is not None:
+            self._scratch.cleanup()

@@ -1,0 +1,104 @@
+"""Records <-> bytes, and the format number of a store.
+
+| META key | value (JSON) |
+|---|---|
+| 00 00 | `{"format": 1, "store": uuid}` |
+| 00 01 | counters: next repo, version and instance number |
+| 00 02 | mutation ids below this number may be in use |
+| 00 03 | mutations up to this number stand, synced, in the JSON-lines files |
+| 00 10 repo:u32 | RepoRecord |
+| 00 11 repo:u32 version:u32 | Node |
+| 00 12 repo:u32 instance:u32 | Instance |
+| 00 20 consumer:text | number of the last event a consumer applied |
+"""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from dvidpy.errors import StoreError
+from dvidpy.storage.keys import META, after
+from dvidpy.storage.kv import KeyValueStore
+from dvidpy.versioning.records import Instance, Node, Repo, RepoRecord
+
+FORMAT = 1
+"""Raised when stored bytes change their meaning; a program refuses stores of a format it does not know."""
+FORMAT_KEY, COUNTERS_KEY, MUTATION_MARK, LOG_MARK = (META + bytes([kind]) for kind in range(4))
+_REPO, _NODE, _INSTANCE = META + b"\x10", META + b"\x11", META + b"\x12"
+_CONSUMER = META + b"\x20"
+_ONE, _TWO = struct.Struct(">I"), struct.Struct(">II")
+
+encode = msgspec.json.encode
+
+
+class Counters(Struct, frozen=True):
+    """Numbers handed out next."""
+
+    repo: int = 1
+    version: int = 1
+    instance: int = 1
+
+
+def repo_key(repo: int) -> bytes:
+    """Key of a RepoRecord."""
+    return _REPO + _ONE.pack(repo)
+
+
+def node_key(repo: int, version: int) -> bytes:
+    """Key of a Node."""
+    return _NODE + _TWO.pack(repo, version)
+
+
+def instance_key(repo: int, instance: int) -> bytes:
+    """Key of an Instance."""
+    return _INSTANCE + _TWO.pack(repo, instance)
+
+
+def consumer_key(name: str) -> bytes:
+    """Key of a consumer's progress."""
+    return _CONSUMER + name.encode()
+
+
+def read_number(store: KeyValueStore, key: bytes) -> int:
+    """A stored number, 0 where there is none."""
+    value = store.get(key)
+    return int(value) if value else 0
+
+
+def write_number(value: int) -> bytes:
+    """What `read_number` reads."""
+    return b"%d" % value
+
+
+def prepare(store: KeyValueStore) -> None:
+    """Mark an empty store as ours; StoreError for a foreign store or a format of another time."""
+    found = store.get(FORMAT_KEY)
+    if found is None:
+        if next(iter(store.scan_keys(b"", b"\xff" * 8, 1)), None) is not None:
+            raise StoreError(f"{store.description} holds data of another program")
+        store.batch([(FORMAT_KEY, encode({"format": FORMAT, "store": uuid.uuid4().hex}))], sync=True)
+        return
+    number = msgspec.json.decode(found, type=dict[str, Any]).get("format")
+    if number != FORMAT:
+        raise StoreError(f"{store.description} has format {number}, this program knows format {FORMAT}")
+
+
+def load(store: KeyValueStore) -> tuple[Counters, list[Repo]]:
+    """All records of a store."""
+    found = store.get(COUNTERS_KEY)
+    counters = msgspec.json.decode(found, type=Counters) if found else Counters()
+    repos = {}
+    for key, value in store.scan(_REPO, after(_REPO)):
+        repos[key[2:]] = Repo(msgspec.json.decode(value, type=RepoRecord), {}, {})
+    for key, value in store.scan(_NODE, after(_NODE)):
+        node = msgspec.json.decode(value, type=Node)
+        repos[key[2:6]].nodes[node.version] = node
+    for key, value in store.scan(_INSTANCE, after(_INSTANCE)):
+        instance = msgspec.json.decode(value, type=Instance)
+        repos[key[2:6]].instances[instance.name] = instance
+    return counters, list(repos.values())

@@ -1,0 +1,148 @@
+"""The mutation log: a record in the same batch as the edit, and JSON lines written from it.
+
+The record in the store (`MUTATIONS` keys) is the truth. The JSON-lines file of a data instance and version is
+written before the answer, without an fsync of its own: at the next start whatever it lost is written again from
+the records above LOG_MARK.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+import msgspec
+from msgspec import Raw, Struct
+
+from dvidpy.storage import keys
+from dvidpy.storage.kv import KeyValueStore
+from dvidpy.storage.log import JsonLines, encode_line
+from dvidpy.versioning.metadata import LOG_MARK, MUTATION_MARK, read_number, write_number
+
+FIRST = 1_000_000_000
+"""The first mutation id, as in the reference."""
+STRIDE = 1000
+"""Mutation ids reserved at a time."""
+UNSYNCED = 10_000
+"""Mutations after which the JSON-lines files are synced and LOG_MARK moves."""
+
+
+class Mutation(Struct):
+    """One edit in the log."""
+
+    instance: int
+    version: int
+    data: str
+    """Uuid of the data."""
+    uuid: str
+    """Uuid of the version."""
+    messages: list[Raw]
+    """JSON objects, as clients read them."""
+    id: int = 0
+    """Set when the edit is written."""
+
+    def file(self) -> str:
+        """Name of the JSON-lines file."""
+        return file_name(self.data, self.uuid)
+
+
+_encode = msgspec.json.encode
+_decode = msgspec.json.Decoder(Mutation).decode
+
+
+def file_name(data: str, version: str) -> str:
+    """JSON-lines file of a data instance and version."""
+    return f"{data}-{version}"
+
+
+class MutationIds:
+    """Strictly increasing numbers, shared by all stores of a server."""
+
+    def __init__(self, first: int = FIRST) -> None:
+        self.next = first
+        self._lock = threading.Lock()
+
+    def take(self) -> int:
+        """The next number."""
+        with self._lock:
+            number = self.next
+            self.next += 1
+            return number
+
+    def beyond(self, number: int) -> None:
+        """Never hand out `number` or a smaller one."""
+        with self._lock:
+            self.next = max(self.next, number + 1)
+
+
+class MutationLog:
+    """The log of one store."""
+
+    def __init__(self, store: KeyValueStore, lines: JsonLines, ids: MutationIds) -> None:
+        self._store, self.lines, self._ids = store, lines, ids
+        self._mark = read_number(store, MUTATION_MARK)
+        self._unsynced = 0
+        self._last = read_number(store, LOG_MARK)
+        self._repair()
+
+    # ------------------------------------------------------------------ writing, from the committing thread
+    def number(self, mutations: Iterable[Mutation]) -> dict[bytes, bytes]:
+        """Give each its id; what to write in the batch of their edits."""
+        puts: dict[bytes, bytes] = {}
+        for mutation in mutations:
+            mutation.id = self._ids.take()
+            puts[keys.mutation_key(mutation.id)] = _encode(mutation)
+            if mutation.id >= self._mark:
+                self._mark = mutation.id + STRIDE
+                puts[MUTATION_MARK] = write_number(self._mark)
+        return puts
+
+    def write(self, mutations: list[Mutation]) -> None:
+        """Append the lines of edits that are in the store."""
+        for name, group in groupby(mutations, Mutation.file):
+            self.lines.append(name, b"".join(map(_lines_of, group)))
+        if mutations:
+            self._last = mutations[-1].id
+            self._unsynced += len(mutations)
+            if self._unsynced >= UNSYNCED:
+                self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Make the JSON lines survive a power failure, and remember that they do."""
+        self.lines.sync()
+        self._store.batch([(LOG_MARK, write_number(self._last))])
+        self._unsynced = 0
+
+    # ------------------------------------------------------------------ reading
+    def read(self, data: str, version: str) -> Iterator[bytes]:
+        """Messages of a data instance in a version, oldest first."""
+        return (bytes(line.mutation) for line in self.lines.read(file_name(data, version)))
+
+    def records(self, above: int = 0) -> Iterator[Mutation]:
+        """Records with ids above a number, in order."""
+        span = (keys.mutation_key(above + 1), keys.after(keys.MUTATIONS))
+        return (_decode(value) for _, value in self._store.scan(*span))
+
+    def close(self) -> None:
+        """Checkpoint and let go of the files."""
+        self.checkpoint()
+        self.lines.close()
+
+    def _repair(self) -> None:
+        """Write again what the JSON-lines files lost, and find the last id in use."""
+        above = self._last
+        cut: set[str] = set()
+        for mutation in self.records(above):
+            name = mutation.file()
+            if name not in cut:
+                self.lines.cut(name, above)
+                cut.add(name)
+            self.lines.append(name, _lines_of(mutation))
+            self._last = mutation.id
+        self._ids.beyond(max(self._last, self._mark - 1))
+        if cut:
+            self.checkpoint()
+
+
+def _lines_of(mutation: Mutation) -> bytes:
+    return b"".join(encode_line(mutation.id, bytes(message)) for message in mutation.messages)

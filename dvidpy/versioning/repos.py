@@ -1,0 +1,255 @@
+"""Changes of repos, versions and instances: each checked, stored in one synced batch, then shown to readers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from msgspec.structs import replace
+
+from dvidpy.errors import BadRequest, LockedVersion
+from dvidpy.storage.kv import KeyValueStore
+from dvidpy.versioning import metadata
+from dvidpy.versioning.catalogue import Catalogue
+from dvidpy.versioning.gates import Gates
+from dvidpy.versioning.metadata import Counters, encode
+from dvidpy.versioning.records import Instance, Node, Repo, RepoRecord, log_line, now
+from dvidpy.versioning.uuids import MASTER, new_uuid
+
+RESERVED = frozenset({"log", "branch", "note", "commit", "newversion"})
+"""Names an instance cannot have, as in the reference."""
+
+
+class Drain(Protocol):
+    """Returns when no background work of a version is pending; Busy when that takes too long."""
+
+    def __call__(self, version: int) -> None:
+        """Wait."""
+
+
+class Repos:
+    """All changes go through here, one at a time."""
+
+    def __init__(self, store: KeyValueStore, gates: Gates) -> None:
+        metadata.prepare(store)
+        self._store = store
+        self._gates = gates
+        self._lock = threading.RLock()
+        self._counters, repos = metadata.load(store)
+        self.catalogue = Catalogue(repos)
+        self.drain: Drain = lambda version: None
+
+    # ------------------------------------------------------------------ repos
+    def create(self, alias: str = "", description: str = "", root: str | None = None, passcode: str = "") -> Repo:
+        """A new repo with one open version."""
+        with self._lock:
+            uuid = self._free(root)
+            counters = self._counters
+            record = RepoRecord(
+                root=uuid, number=counters.repo, alias=alias, description=description, passcode=passcode
+            )
+            node = Node(uuid=uuid, version=counters.version)
+            grown = Counters(counters.repo + 1, counters.version + 1, counters.instance)
+            repo = Repo(record, {node.version: node}, {})
+            self._save(repo, [node], counters=grown)
+            return repo
+
+    def describe(self, repo: Repo, alias: str | None, description: str | None) -> None:
+        """Change alias, description or both."""
+        with self._lock:
+            record = self._fresh(repo).record
+            self._save_record(
+                replace(
+                    record,
+                    alias=record.alias if alias is None else alias,
+                    description=record.description if description is None else description,
+                    updated=now(),
+                )
+            )
+
+    def add_repo_log(self, repo: Repo, lines: Iterable[str]) -> None:
+        """Append to the log of a repo, which stays writable when versions are locked."""
+        with self._lock:
+            record = self._fresh(repo).record
+            self._save_record(replace(record, log=(*record.log, *map(log_line, lines)), updated=now()))
+
+    # ------------------------------------------------------------------ versions
+    def set_note(self, node: Node, note: str) -> None:
+        """Replace the note of a version."""
+        with self._lock:
+            self._save_node(replace(self._node(node), note=note, updated=now()))
+
+    def add_log(self, node: Node, lines: Iterable[str]) -> None:
+        """Append to the log of a version."""
+        with self._lock:
+            node = self._node(node)
+            self._save_node(replace(node, log=(*node.log, *map(log_line, lines)), updated=now()))
+
+    def commit(self, node: Node, note: str = "", log: Iterable[str] = ()) -> None:
+        """Lock a version for good. Waits for edits and background work of it; LockedVersion if it is locked."""
+        self._refuse_locked(node)
+        with self._gates.closed(node.version):
+            self.drain(node.version)
+            with self._lock:
+                node = self._refuse_locked(node)
+                grown = (*node.log, *map(log_line, log))
+                self._save_node(replace(node, locked=True, note=note or node.note, log=grown, updated=now()))
+
+    def new_version(self, parent: Node, note: str = "", uuid: str | None = None) -> Node:
+        """An open child on the branch of its locked parent, which has one at most."""
+        with self._lock:
+            repo, parent = self.catalogue.place(parent.uuid)
+            self._demand_locked([parent])
+            if any(parent.version in n.parents and n.branch == parent.branch for n in repo.nodes.values()):
+                raise BadRequest(f"version {parent.uuid} already has a child on its own branch")
+            return self._grow(repo, [parent], branch=parent.branch, note=note, uuid=uuid)
+
+    def branch(self, parent: Node, branch: str, note: str = "", uuid: str | None = None) -> Node:
+        """An open child on a new branch. The parent's own branch makes it a new version."""
+        if branch in ("", MASTER):
+            raise BadRequest("cannot create a master branch")
+        with self._lock:
+            repo, parent = self.catalogue.place(parent.uuid)
+            if branch == parent.branch:
+                return self.new_version(parent, note, uuid)
+            self._demand_locked([parent])
+            self._demand_new_branch(repo, branch)
+            return self._grow(repo, [parent], branch=branch, note=note, uuid=uuid)
+
+    def tag(self, parent: Node, tag: str) -> Node:
+        """A locked child whose uuid is the tag, on branch `tag-<tag>`."""
+        with self._lock:
+            repo, parent = self.catalogue.place(parent.uuid)
+            self._demand_locked([parent])
+            self._demand_new_branch(repo, f"tag-{tag}")
+            note = f'Tag of version {parent.uuid} with "{tag}"'
+            return self._grow(repo, [parent], branch=f"tag-{tag}", note=note, uuid=tag, locked=True)
+
+    def merge(self, parents: Sequence[Node], note: str = "") -> Node:
+        """An open child, on the master branch, of two or more locked versions of one repo."""
+        with self._lock:
+            places = [self.catalogue.place(parent.uuid) for parent in parents]
+            repo = places[0].repo
+            if len({place.node.version for place in places}) < max(2, len(places)):
+                raise BadRequest("a merge needs at least two different parents")
+            if any(place.repo is not repo for place in places):
+                raise BadRequest("the parents of a merge must belong to one repo")
+            nodes = [place.node for place in places]
+            self._demand_locked(nodes)
+            return self._grow(repo, nodes, branch="", note=note, uuid=None)
+
+    # ------------------------------------------------------------------ instances
+    def add_instance(self, repo: Repo, name: str, make: Callable[[int, str], Instance]) -> Instance:
+        """A new instance; `make` gets its number and data uuid."""
+        self._check_name(name)
+        with self._lock:
+            repo = self._fresh(repo)
+            if name in repo.instances:
+                raise BadRequest(f"there is already a data instance named {name!r} in repo {repo.record.root}")
+            counters = self._counters
+            instance = make(counters.instance, new_uuid())
+            grown = Counters(counters.repo, counters.version, counters.instance + 1)
+            self._save_instance(repo, instance, counters=grown)
+            return instance
+
+    def change_instance(self, instance: Instance, **changes: Any) -> Instance:
+        """Replace fields of an instance's record."""
+        with self._lock:
+            repo = self.catalogue.repos[instance.repo]
+            changed = replace(repo.instances[instance.name], **changes)
+            self._save_instance(repo, changed)
+            return changed
+
+    def update_instance(self, instance: Instance, update: Callable[[Instance], dict[str, Any]]) -> Instance:
+        """The same, with changes worked out from the record as it now is."""
+        with self._lock:
+            current = self.catalogue.repos[instance.repo].instances[instance.name]
+            return self.change_instance(current, **update(current))
+
+    # ------------------------------------------------------------------ checks
+    def _free(self, uuid: str | None) -> str:
+        """A uuid nobody has: the chosen one, if it may be."""
+        if uuid is None:
+            return new_uuid()
+        if not uuid or len(uuid) > 200 or any(c in "/:~^" or c.isspace() or not c.isprintable() for c in uuid):
+            raise BadRequest(f"{uuid!r} cannot be the name of a version")
+        if self.catalogue.knows(uuid):
+            raise BadRequest(f"there is already a version {uuid}")
+        return uuid
+
+    @staticmethod
+    def _check_name(name: str) -> None:
+        if not name or "/" in name or name in RESERVED or not name.isprintable():
+            raise BadRequest(f"{name!r} cannot be the name of a data instance")
+
+    @staticmethod
+    def _demand_locked(nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            if not node.locked:
+                raise BadRequest(f"version {node.uuid} is not committed, so it can have no child")
+
+    @staticmethod
+    def _demand_new_branch(repo: Repo, branch: str) -> None:
+        if any(node.branch == branch for node in repo.nodes.values()):
+            raise BadRequest(f"there is already a branch {branch!r} in repo {repo.record.root}")
+
+    def _refuse_locked(self, node: Node) -> Node:
+        node = self._node(node)
+        if node.locked:
+            raise LockedVersion(f"version {node.uuid} is committed already")
+        return node
+
+    # ------------------------------------------------------------------ storing and showing
+    def _node(self, node: Node) -> Node:
+        """The node as it now is."""
+        return self.catalogue.node(node.version)
+
+    def _fresh(self, repo: Repo) -> Repo:
+        """The repo as it now is."""
+        return self.catalogue.repos[repo.record.root]
+
+    def _grow(
+        self, repo: Repo, parents: Sequence[Node], *, branch: str, note: str, uuid: str | None, locked: bool = False
+    ) -> Node:
+        counters = self._counters
+        child = Node(
+            uuid=self._free(uuid),
+            version=counters.version,
+            parents=tuple(parent.version for parent in parents),
+            branch=branch,
+            note=note,
+            locked=locked,
+        )
+        touched = [replace(parent, updated=now()) for parent in parents]
+        grown = Counters(counters.repo, counters.version + 1, counters.instance)
+        nodes = repo.nodes | {node.version: node for node in (*touched, child)}
+        record = replace(repo.record, updated=now())
+        self._save(Repo(record, nodes, repo.instances), [*touched, child], counters=grown)
+        return child
+
+    def _save_record(self, record: RepoRecord) -> None:
+        repo = self.catalogue.repos[record.root]
+        self._save(Repo(record, repo.nodes, repo.instances), [])
+
+    def _save_node(self, node: Node) -> None:
+        repo = self.catalogue.place(node.uuid).repo
+        self._save(Repo(repo.record, repo.nodes | {node.version: node}, repo.instances), [node])
+
+    def _save_instance(self, repo: Repo, instance: Instance, counters: Counters | None = None) -> None:
+        grown = Repo(replace(repo.record, updated=now()), repo.nodes, repo.instances | {instance.name: instance})
+        self._save(grown, [], [instance], counters)
+
+    def _save(
+        self, repo: Repo, nodes: Iterable[Node], instances: Iterable[Instance] = (), counters: Counters | None = None
+    ) -> None:
+        """Store the records in one synced batch, then let readers see the repo."""
+        number = repo.record.number
+        puts = [(metadata.repo_key(number), encode(repo.record))]
+        puts += [(metadata.node_key(number, node.version), encode(node)) for node in nodes]
+        puts += [(metadata.instance_key(number, i.number), encode(i)) for i in instances]
+        if counters is not None:
+            puts.append((metadata.COUNTERS_KEY, encode(counters)))
+        self._store.batch(puts, sync=True)
+        self._counters = counters or self._counters
+        self.catalogue.show(repo)
