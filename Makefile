@@ -1,0 +1,57 @@
+# make install | demo | test | check | bench: each sets up .venv first. See README.md.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?=
+# `make demo`
+PORT ?= 8000
+DATA ?= demo-data
+IMAGES ?=
+# `make bench`: base addresses, one or two; without one, a server of its own
+URLS ?=
+# Processes that share the tests.
+JOBS ?= auto
+PYTEST := $(BIN)/python -m pytest
+# In CI nothing may be skipped.
+STRICT := $(if $(CI),-p tests.strict)
+
+.PHONY: install demo test test-long test-kernels check bench coverage clean
+.DEFAULT_GOAL := install
+
+install: $(VENV)/.warm
+
+$(VENV)/.installed: pyproject.toml constraints.txt scripts/install.sh
+	@PYTHON="$(PYTHON)" sh scripts/install.sh $(VENV)
+	@touch $@
+
+$(VENV)/.warm: $(VENV)/.installed $(wildcard dvidpy/kernels/*.py)
+	@$(BIN)/dvidpy warm
+	@touch $@
+
+demo: install
+	$(BIN)/dvidpy demo --data '$(DATA)' --port $(PORT) $(if $(IMAGES),--images '$(IMAGES)')
+
+test: install
+	$(PYTEST) -n $(JOBS) $(STRICT) -m 'not long'
+
+test-long: install
+	$(PYTEST) -n $(JOBS) -m long
+
+# The kernels as plain Python, so that coverage sees their lines.
+test-kernels: install
+	NUMBA_DISABLE_JIT=1 $(PYTEST) tests/kernels --cov --cov-report=
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python -m benchmarks $(URLS)
+
+coverage: test-kernels
+	$(PYTEST) -n $(JOBS) -m 'not long' --cov --cov-append --cov-report=term:skip-covered --cov-report=html
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
