@@ -1,0 +1,139 @@
+"""A server in this process behind a real socket, so that tests see HTTP as clients do and may look behind the door."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from dvidpy.api.logs import RequestLog
+from dvidpy.api.state import Server
+from dvidpy.app import build_app
+from dvidpy.config import ServerSettings, Settings, StoreSettings
+from dvidpy.versioning.check import check_datastore
+
+TOKEN = "sesame"
+
+
+@dataclass
+class Served:
+    """A running server with a client that talks to it."""
+
+    server: Server
+    http: httpx.Client
+    port: int
+    log: io.BytesIO
+    request_log: RequestLog
+
+    def repo(self, **settings: str) -> str:
+        """Root uuid of a new repo."""
+        answer = self.http.post("/api/repos", params={"admintoken": TOKEN}, json=settings)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["root"])
+
+    def instance(self, uuid: str, name: str = "kv", typename: str = "keyvalue", **settings: Any) -> str:
+        """Path of a new instance."""
+        given = {"typename": typename, "dataname": name, **settings}
+        answer = self.http.post(f"/api/repo/{uuid}/instance", json=given)
+        assert answer.status_code == 200, answer.text
+        return f"/api/node/{uuid}/{name}"
+
+    def commit(self, uuid: str) -> None:
+        assert self.http.post(f"/api/node/{uuid}/commit", json={"note": "done"}).status_code == 200
+
+    def child(self, uuid: str, action: str = "newversion", **settings: str) -> str:
+        """Uuid of a new child."""
+        answer = self.http.post(f"/api/node/{uuid}/{action}", json=settings)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["child"])
+
+    def raw(self, request: bytes, *, finish: bool = True) -> bytes:
+        """What comes back for these very bytes, until the server hangs up or says nothing for a while."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as line:
+            line.sendall(request)
+            if finish:
+                line.shutdown(socket.SHUT_WR)
+            answer = b""
+            while piece := line.recv(1 << 16):
+                answer += piece
+            return answer
+
+    def plain(self) -> HTTPConnection:
+        """A connection that sends what it is told."""
+        return HTTPConnection("127.0.0.1", self.port, timeout=20)
+
+    def log_lines(self) -> list[bytes]:
+        """Lines of the request log so far."""
+        self.request_log.flush()
+        return self.log.getvalue().splitlines()
+
+    def wait_until(self, true: Callable[[], bool], seconds: float = 20) -> None:
+        """Return when something has come true; fail when it does not."""
+        until = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < until, "it never came true"
+            time.sleep(0.01)
+
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts servers on memory stores; each is checked and ended after the test."""
+    running: list[tuple[Served, uvicorn.Server, threading.Thread]] = []
+
+    def start(text: str = "", source: Path | None = None, **server: Any) -> Served:
+        settings = Settings(
+            server=ServerSettings(**{"admin_token": TOKEN, "workers": 2, **server}),
+            stores={"main": StoreSettings(engine="memory")},
+            text=text,
+            source=str(source or ""),
+        )
+        app = build_app(settings)
+        stream = io.BytesIO()
+        log = app._log = RequestLog(stream)
+        uvicorn_server, thread, port = _listen(app)
+        http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
+        served = Served(app._server, http, port, stream, log)
+        running.append((served, uvicorn_server, thread))
+        return served
+
+    yield start
+    for served, uvicorn_server, thread in running:
+        served.http.close()
+        report = check_datastore(served.server.datastore)
+        uvicorn_server.should_exit = uvicorn_server.force_exit = True
+        thread.join(20)
+        assert report.faults == []
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def served(serve: Serve) -> Served:
+    """One server with an admin token."""
+    return serve()
+
+
+def _listen(app: Any) -> tuple[uvicorn.Server, threading.Thread, int]:
+    line = socket.socket()
+    line.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(app, access_log=False, log_config=None, server_header=False, date_header=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [line]}, daemon=True)
+    thread.start()
+    until = time.monotonic() + 20
+    while not server.started:
+        assert time.monotonic() < until, "the server does not start"
+        time.sleep(0.005)
+    return server, thread, line.getsockname()[1]
