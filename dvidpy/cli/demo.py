@@ -1,0 +1,221 @@
+"""`dvidpy demo`: a server with something in it, to look at and to try."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from glob import glob
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Voxels = npt.NDArray[np.uint8]
+
+SHAPE_ZYX = (128, 256, 256)
+"""The made-up volume."""
+VOXEL_NM = 8
+SLAB = 64
+"""Slices that are sent at once: the height of a block…"""
+SENT_AT_ONCE = 1 << 29
+"""…or fewer, of so many bytes."""
+PATIENCE_S = 30.0
+"""How long the server may take to start."""
+EDITED = "edited"
+"""Branch that is made last: a repo that has it is complete."""
+HOST = "127.0.0.1"
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why."""
+
+
+def demo(
+    *,
+    images: Annotated[str, typer.Option(help="Gray slices to load instead, such as 'stack/*.png'.")] = "",
+    data: Annotated[Path, typer.Option(help="Folder for the data.")] = Path("demo-data"),
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    once: Annotated[bool, typer.Option("--once", help="End after the data is loaded.")] = False,
+) -> None:
+    """Serve a sample volume, loading it first where the folder does not have it yet; until Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        server = _start(data, port)
+        try:
+            uuids = _repo(Client(port), images)
+            typer.echo(_guide(port, data, **uuids))
+            if not once:
+                server.wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            server.terminate()
+            server.wait()
+    except DemoError as error:
+        typer.echo(f"dvidpy: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _start(data: Path, port: int) -> subprocess.Popen[bytes]:
+    """A server in a process of its own, when it answers. Its log lies in the data folder."""
+    with socket.socket() as probe:
+        if probe.connect_ex((HOST, port)) == 0:
+            raise DemoError(f"port {port} is taken; choose another one with --port")
+    data.mkdir(parents=True, exist_ok=True)
+    log = data / "server.log"
+    place = ("--host", HOST, "--port", str(port), "--data", str(data), "--cors", "*")
+    with log.open("ab") as stream:
+        command = [sys.executable, "-m", "dvidpy", "serve", *place]
+        server = subprocess.Popen(command, stdout=stream, stderr=stream)  # noqa: S603  # ourselves
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            Client(port).ask("GET", "/healthz")
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return server
+    server.kill()
+    raise DemoError(f"the server does not start; {log} says why")
+
+
+class Client:
+    """Asks a server of this machine."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def ask(self, method: str, path: str, body: bytes | dict[str, Any] | None = None) -> bytes:
+        """Body of the answer; DemoError for a refusal, OSError where nobody answers."""
+        connection = HTTPConnection(HOST, self._port, timeout=600)
+        try:
+            connection.request(method, path, json.dumps(body) if isinstance(body, dict) else body)
+            answer = connection.getresponse()
+            said = answer.read()
+        finally:
+            connection.close()
+        if answer.status >= 400:  # refusals
+            raise DemoError(f"{method} {path}: {said.decode(errors='replace')}")
+        return said
+
+    def json(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The same as JSON."""
+        return json.loads(self.ask(method, path, body))
+
+
+# ---------------------------------------------------------------------- what is loaded
+def _repo(client: Client, images: str) -> dict[str, str]:
+    """Uuids of the first version and of the edited one, loaded now or by an earlier demo."""
+    alias = f"demo of {images}" if images else "demo"
+    for root, repo in client.json("GET", "/api/repos/info").items():
+        nodes = repo["DAG"]["Nodes"]
+        edited = [uuid for uuid, node in nodes.items() if node["Branch"] == EDITED]
+        if repo["Alias"] == alias and edited:
+            return {"root": root, "edited": edited[0]}
+    return _load(client, alias, images)
+
+
+def _load(client: Client, alias: str, images: str) -> dict[str, str]:
+    slabs = _stack(images) if images else _sample()
+    first = next(slabs)
+    root = client.json("POST", "/api/repos", {"alias": alias, "description": "made by dvidpy demo"})["root"]
+    size = ",".join([str(VOXEL_NM)] * 3)
+    gray = {"typename": "uint8blk", "dataname": "grayscale", "BlockSize": f"{SLAB},{SLAB},{SLAB}", "VoxelSize": size}
+    client.ask("POST", f"/api/repo/{root}/instance", gray | {"VoxelUnits": "nanometers,nanometers,nanometers"})
+    client.ask("POST", f"/api/repo/{root}/instance", {"typename": "keyvalue", "dataname": "notes"})
+    _post(client, root, first, (0, 0, 0))
+    z = len(first)
+    for slab in slabs:
+        _post(client, root, slab, (0, 0, z))
+        z += len(slab)
+    client.ask(
+        "POST", f"/api/node/{root}/notes/key/about", {"voxels": "uint8", "nm": VOXEL_NM, "from": images or alias}
+    )
+    client.ask("POST", f"/api/node/{root}/commit", {"note": "first volume"})
+    edited = client.json("POST", f"/api/node/{root}/branch", {"branch": EDITED, "note": "a cube is blanked"})["child"]
+    side = [min(SLAB, extent) // 2 for extent in first.shape]
+    _post(client, edited, first[: side[0], : side[1], : side[2]] // 4, (0, 0, 0))
+    return {"root": root, "edited": edited}
+
+
+def _post(client: Client, uuid: str, voxels: Voxels, offset_xyz: tuple[int, int, int]) -> None:
+    size = "_".join(map(str, voxels.shape[::-1]))
+    offset = "_".join(map(str, offset_xyz))
+    client.ask("POST", f"/api/node/{uuid}/grayscale/raw/0_1_2/{size}/{offset}", voxels.tobytes())
+
+
+def _sample() -> Iterator[Voxels]:
+    from dvidpy.cli.neuropil import neuropil
+
+    volume = neuropil(SHAPE_ZYX)
+    yield from (volume[z : z + SLAB] for z in range(0, len(volume), SLAB))
+
+
+def _stack(images: str) -> Iterator[Voxels]:
+    """Slabs of a stack of pictures, in the order of their names; DemoError for pictures that are no stack."""
+    import numpy as np
+
+    names = sorted(glob(images))  # noqa: PTH207  # the pattern may hold folders, which Path.glob does not take
+    if not names:
+        raise DemoError(f"no file matches {images!r}")
+    size = _picture(names[0]).shape
+    height = max(1, min(SLAB, SENT_AT_ONCE // (size[0] * size[1])))
+    for start in range(0, len(names), height):
+        slices = [_picture(name) for name in names[start : start + height]]
+        for name, found in zip(names[start:], slices, strict=False):
+            if found.shape != size:
+                raise DemoError(f"{name} is not as large as the slices before it")
+        yield np.stack(slices)
+
+
+def _picture(name: str) -> Voxels:
+    """Gray values of a picture, (y, x); DemoError for what is none, or has more than 8 bits."""
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(name) as picture:
+            if picture.mode.startswith(("I", "F")):
+                raise DemoError(f"{name} has more than 8 bits a voxel")
+            return np.asarray(picture.convert("L"))
+    except (OSError, UnidentifiedImageError) as error:
+        raise DemoError(f"{name} is no picture: {error}") from None
+
+
+# ---------------------------------------------------------------------- what is said
+def _guide(port: int, data: Path, root: str, edited: str) -> str:
+    """What to open and to type."""
+    server = f"http://{HOST}:{port}"
+    node, child = f"{server}/api/node/{root[:8]}", f"{server}/api/node/{edited[:8]}"
+    return f"""
+dvidpy serves {server} from {data.resolve()}
+
+Open
+  {server}/docs                                    every route, to try out
+  {server}/api/help                                help, in plain words
+  {node}/grayscale/raw/xy/256_256/0_0_60/png       a slice
+  {child}/grayscale/raw/xy/256_256/0_0_10/png      a slice of the branch {EDITED!r}
+
+Type
+  curl {server}/api/repos/info
+  curl {server}/api/repo/{root[:8]}/info
+  curl {node}/grayscale/info
+  curl -o cube.raw {node}/grayscale/raw/0_1_2/64_64_64/100_100_30
+  curl {node}/notes/key/about
+  curl -d 'good morning' {child}/notes/key/greeting
+  curl {child}/notes/keys
+
+The first version is committed and never changes; the branch {EDITED!r} is open.
+Ctrl-C ends it. `dvidpy check --data {shlex.quote(str(data))}` proves the store sound then.
+"""
