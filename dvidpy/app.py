@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
@@ -11,6 +11,8 @@ import structlog
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
 from dvidpy import __version__
 from dvidpy.api import metrics, openapi
@@ -23,6 +25,9 @@ from dvidpy.datatypes.base import type_named
 from dvidpy.datatypes.registry import load_types
 from dvidpy.errors import DvidError
 from dvidpy.versioning.datastore import Datastore
+
+ASSETS = "/docs-assets"
+"""Where the files of the documentation page are."""
 
 
 def build_app(settings: Settings, *, log_requests: bool = True) -> Front:
@@ -39,45 +44,79 @@ def _inner_app(server: Server, log: RequestLog) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         structlog.get_logger().info("serving", version=__version__, types=list(server.types))
+        if not server.token:
+            structlog.get_logger().warning(
+                "no admin token is set: requests from this machine itself may create repos and use the admin routes"
+            )
         yield
         log.flush()
         server.close()
 
-    app = FastAPI(title=openapi.TITLE, version=__version__, lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app = FastAPI(title=openapi.TITLE, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     document = cache(lambda: openapi.document(server.types))
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to put in a document
-    _add_pages(app, server)
+    app.add_exception_handler(DvidError, _refuse)
+    app.add_exception_handler(HTTPException, _refuse)
+    _add_documentation(app)
+    _add_state_pages(app, server)
     return app
 
 
-def _add_pages(app: FastAPI, server: Server) -> None:
-    document_type = cache(openapi.document_type)
+def _refuse(_: Any, error: Exception) -> Response:
+    """Plain text, as everywhere; a wrong method is 404, as in the API."""
+    if isinstance(error, DvidError):
+        return PlainTextResponse(f"{error}\n", error.status)
+    return PlainTextResponse("404 page not found\n", 404)
 
-    def refuse(_: Any, error: Exception) -> Response:
-        status = error.status if isinstance(error, DvidError) else 500
-        return PlainTextResponse(f"{error}\n", status)
+
+def _add_documentation(app: FastAPI) -> None:
+    """Swagger UI with all its files from this server: it also works where there is no internet."""
+    document_type = cache(lambda name: openapi.document_type(type_named(name)))
+
+    def page(document: str, title: str) -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url=document,
+            title=title,
+            swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{ASSETS}/swagger-ui.css",
+            swagger_favicon_url=f"{ASSETS}/favicon.png",
+        )
+
+    def full_page() -> HTMLResponse:
+        return page("/openapi.json", openapi.TITLE)
 
     def type_page(typename: str) -> HTMLResponse:
         kind = type_named(typename)
-        return get_swagger_ui_html(openapi_url=f"/openapi/{kind.name}.json", title=f"{openapi.TITLE}: {kind.name}")
+        return page(f"/openapi/{kind.name}.json", f"{openapi.TITLE}: {kind.name}")
 
     def type_document(typename: str) -> JSONResponse:
-        return JSONResponse(document_type(type_named(typename)))
+        return JSONResponse(document_type(typename))
 
+    app.mount(ASSETS, StaticFiles(packages=[("fastapi_offline", "static")]))
+    _add_page(app, "/docs", full_page)
+    _add_page(app, "/docs/{typename}", type_page)
+    _add_page(app, "/openapi/{typename}.json", type_document)
+
+
+def _add_state_pages(app: FastAPI, server: Server) -> None:
     def health() -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
     def ready() -> PlainTextResponse:
-        server.datastore.main.store.get(b"\x00\x00")
+        try:
+            server.datastore.main.store.get(b"\x00\x00")
+        except Exception as error:  # whatever the medium does, the one who asks must hear of it
+            return PlainTextResponse(f"the store cannot be read: {error}\n", 503)
         return PlainTextResponse("ready\n")
 
     def show_metrics() -> Response:
         return Response(metrics.exposition(server), media_type="text/plain; version=0.0.4")
 
-    app.add_exception_handler(DvidError, refuse)
-    app.add_api_route("/", lambda: RedirectResponse("/api/help"), include_in_schema=False)
-    app.add_api_route("/docs/{typename}", type_page, include_in_schema=False)
-    app.add_api_route("/openapi/{typename}.json", type_document, include_in_schema=False)
-    app.add_api_route("/healthz", health, include_in_schema=False)
-    app.add_api_route("/readyz", ready, include_in_schema=False)
-    app.add_api_route("/metrics", show_metrics, include_in_schema=False)
+    _add_page(app, "/", lambda: RedirectResponse("/api/help"))
+    _add_page(app, "/healthz", health)
+    _add_page(app, "/readyz", ready)
+    _add_page(app, "/metrics", show_metrics)
+
+
+def _add_page(app: FastAPI, path: str, page: Callable[..., Response]) -> None:
+    app.add_api_route(path, page, methods=["GET", "HEAD"], include_in_schema=False)

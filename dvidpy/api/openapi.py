@@ -17,6 +17,9 @@ from dvidpy.datatypes.base import DataType, Types
 
 STATIC_ROOMS = (server.room, repos.room, nodes.room)
 """Routes that belong to no datatype."""
+REFUSED = {"description": "Refused, in plain words", "content": {"text/plain": {"schema": {"type": "string"}}}}
+ASSUMED: dict[str, Any] = {"schema": {}}
+"""What FastAPI says of an answer it knows nothing of."""
 TITLE = "dvidpy"
 ABOUT = "Versioned server for images, segmentations and annotations of whole brains, over DVID's HTTP API."
 
@@ -46,7 +49,24 @@ def _include(docs: APIRouter, kind: DataType, place: str, name: str) -> None:
 
 
 def _openapi(routes: Sequence[BaseRoute], title: str) -> dict[str, Any]:
-    return get_openapi(title=title, version=__version__, description=ABOUT, routes=routes)
+    found = get_openapi(title=title, version=__version__, description=ABOUT, routes=routes)
+    for path in found["paths"].values():
+        for operation in path.values():
+            operation["responses"] = _answers(operation["responses"])
+    found.pop("components", None)  # FastAPI's validation errors, which are never sent
+    return found
+
+
+def _answers(documented: dict[str, Any]) -> dict[str, Any]:
+    """What a route really answers: what FastAPI takes for granted goes, refusals in plain text come."""
+    answers = {status: _answer(answer) for status, answer in documented.items() if status != "422"}
+    return answers | {"4XX": REFUSED, "503": {**REFUSED, "description": "Too much to do: ask again later"}}
+
+
+def _answer(answer: dict[str, Any]) -> dict[str, Any]:
+    content = {kind: how for kind, how in answer.get("content", {}).items() if how != ASSUMED}
+    kept = {key: value for key, value in answer.items() if key != "content"}
+    return {**kept, "content": content} if content else kept
 
 
 def _path_params(name: str) -> Any:

@@ -31,7 +31,9 @@ def takes(description: str, media_type: str, example: Any = None) -> dict[str, A
 
 
 def gives(description: str, media_type: str, example: Any = None, status: int = 200) -> dict[int | str, dict[str, Any]]:
-    """Documentation of an answer."""
+    """Documentation of an answer; an empty text as example stands for an empty one."""
+    if example == "":
+        return {status: {"description": description}}
     content: dict[str, Any] = {"schema": {"type": "string", "format": "binary"} if example is None else {}}
     if example is not None:
         content["example"] = example

@@ -1,4 +1,7 @@
-"""A server in this process behind a real socket, so that tests see HTTP as clients do and may look behind the door."""
+"""Fixtures `served` and `serve`: a server in this process behind a real socket.
+
+Tests see HTTP as clients do, and may look behind the door.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ import uvicorn
 
 from dvidpy.api.logs import RequestLog
 from dvidpy.api.state import Server
+from dvidpy.api.wire import WireProtocol
 from dvidpy.app import build_app
 from dvidpy.config import ServerSettings, Settings, StoreSettings
 from dvidpy.versioning.check import check_datastore
@@ -57,15 +61,16 @@ class Served:
         assert answer.status_code == 200, answer.text
         return str(answer.json()["child"])
 
-    def raw(self, request: bytes, *, finish: bool = True) -> bytes:
-        """What comes back for these very bytes, until the server hangs up or says nothing for a while."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as line:
+    def raw(self, request: bytes, seconds: float = 10) -> bytes:
+        """What comes back for these very bytes until the server hangs up, or says nothing for so long."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as line:
             line.sendall(request)
-            if finish:
-                line.shutdown(socket.SHUT_WR)
             answer = b""
-            while piece := line.recv(1 << 16):
-                answer += piece
+            try:
+                while piece := line.recv(1 << 16):
+                    answer += piece
+            except (TimeoutError, ConnectionResetError):
+                pass
             return answer
 
     def plain(self) -> HTTPConnection:
@@ -113,7 +118,7 @@ def serve() -> Iterator[Serve]:
     for served, uvicorn_server, thread in running:
         served.http.close()
         report = check_datastore(served.server.datastore)
-        uvicorn_server.should_exit = uvicorn_server.force_exit = True
+        uvicorn_server.should_exit = True
         thread.join(20)
         assert report.faults == []
         assert not thread.is_alive()
@@ -128,7 +133,15 @@ def served(serve: Serve) -> Served:
 def _listen(app: Any) -> tuple[uvicorn.Server, threading.Thread, int]:
     line = socket.socket()
     line.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, access_log=False, log_config=None, server_header=False, date_header=False)
+    config = uvicorn.Config(
+        app,
+        http=WireProtocol,
+        proxy_headers=False,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [line]}, daemon=True)
     thread.start()
