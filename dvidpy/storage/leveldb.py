@@ -65,10 +65,10 @@ class LevelStore(LevelReader):
 
     def __init__(self, path: Path, **tuning: Any) -> None:
         """Open or create the store in `path`; StoreError where it is locked, damaged or not LevelDB."""
-        path.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.description = f"leveldb in {path}"
         try:
+            path.mkdir(parents=True, exist_ok=True)
             self._db = plyvel.DB(str(path), create_if_missing=True, **(TUNING | tuning))
         except (plyvel.Error, OSError) as error:
             raise StoreError(f"cannot open the store in {path}: {error}") from error
@@ -98,7 +98,15 @@ class LevelStore(LevelReader):
         return LevelSnapshot(self._db.snapshot())
 
     def size(self) -> int:
-        return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
+        return sum(map(_file_size, self.path.iterdir()))
 
     def close(self) -> None:
         self._db.close()
+
+
+def _file_size(file: Path) -> int:
+    """Bytes of a file; 0 if compaction has removed it meanwhile."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
