@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import struct
+
+import lz4.block
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dvidpy.errors import BadRequest, StoreError
+from dvidpy.storage import codecs
+from dvidpy.storage.codecs import Codec, parse_codec
+
+NAMES = ["none", "snappy", "lz4", "gzip", "gzip:1", "gzip:9", "blosc", "jpeg"]
+CHECKSUMS = ["none", "crc32"]
+VALUES = st.binary(max_size=300) | st.integers(0, 5000).map(lambda size: b"neuron " * size)
+
+
+@pytest.mark.parametrize("checksum", CHECKSUMS)
+@pytest.mark.parametrize("name", NAMES)
+@given(value=VALUES)
+def test_packing_loses_nothing(name: str, checksum: str, value: bytes) -> None:
+    stored = parse_codec(name, checksum, itemsize=8).encode(value)
+    assert codecs.decode(stored) == value
+    assert codecs.decode(parse_codec(name, checksum).encode(memoryview(value))) == value
+    assert codecs.plain_size(stored) == len(value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("bit", [0, 7])
+def test_a_checksum_notices_every_flipped_byte(name: str, bit: int) -> None:
+    stored = bytearray(parse_codec(name, "crc32").encode(b"the same words " * 9))
+    for at in range(1, len(stored)):
+        stored[at] ^= 1 << bit
+        with pytest.raises(StoreError, match="checksum"):
+            codecs.decode(bytes(stored))
+        stored[at] ^= 1 << bit
+
+
+@pytest.mark.parametrize("name", ["snappy", "lz4", "gzip", "blosc"])
+def test_what_cannot_be_unpacked_is_an_error_of_the_store(name: str) -> None:
+    stored = parse_codec(name, None).encode(b"the same words " * 9)
+    with pytest.raises(StoreError, match="cannot be unpacked"):
+        codecs.decode(stored[:1] + b"\xff\xff\xff\x01" + stored[5:20])
+    with pytest.raises(StoreError, match="an empty stored value"):
+        codecs.decode(b"")
+
+
+@pytest.mark.parametrize("packing", [6, 15, 127])
+def test_an_unknown_packing_is_an_error_of_the_store(packing: int) -> None:
+    with pytest.raises(StoreError, match="cannot be unpacked"):
+        codecs.decode(bytes([packing]) + b"value")
+
+
+def test_lz4_is_laid_out_as_the_reference_streams_it() -> None:
+    packing, payload = codecs.payload_of(Codec(codecs.LZ4).encode(b"z" * 1000))
+    assert packing == codecs.LZ4
+    assert struct.unpack_from("<I", payload) == (1000,)
+    assert lz4.block.decompress(bytes(payload[4:]), uncompressed_size=1000) == b"z" * 1000
+
+
+@pytest.mark.parametrize("text", ["LZ4", "lz4", "GZIP:6", "gzip:-1", "Snappy", "NONE", None])
+def test_names_ignore_letter_case(text: str | None) -> None:
+    assert codecs.decode(parse_codec(text, "CRC32").encode(b"value")) == b"value"
+
+
+@pytest.mark.parametrize("text", ["", "zip", "lz4:3", "gzip:", "gzip:10", "gzip:x", "none:0"])
+def test_other_names_are_refused(text: str) -> None:
+    with pytest.raises(BadRequest, match="Illegal compression"):
+        parse_codec(text, None)
+
+
+def test_other_checksums_are_refused() -> None:
+    with pytest.raises(BadRequest, match="Illegal checksum"):
+        parse_codec(None, "md5")
