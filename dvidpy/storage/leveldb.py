@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -73,6 +74,8 @@ class LevelStore(LevelReader):
         except (plyvel.Error, OSError) as error:
             raise StoreError(f"cannot open the store in {path}: {error}") from error
         super().__init__(self._db)
+        self._writing = threading.Lock()
+        self._failed = ""
 
     def batch(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes] = (), *, sync: bool = False) -> None:
         batch = self._db.write_batch(sync=sync)
@@ -80,7 +83,16 @@ class LevelStore(LevelReader):
             batch.put(key, value)
         for key in deletes:
             batch.delete(key)
-        batch.write()
+        # After a failed write (a full disk) LevelDB goes on behind half a log record, and loses at the next opening
+        # all it took since. So nothing is taken any more, and writes wait for each other to know of a failure.
+        with self._writing:
+            if self._failed:
+                raise StoreError(f"{self.description} takes no writes until it is opened again: {self._failed}")
+            try:
+                batch.write()
+            except plyvel.Error as error:
+                self._failed = str(error)
+                raise StoreError(f"{self.description} cannot be written: {error}") from error
 
     def delete_range(self, start: bytes, stop: bytes) -> int:
         deleted = 0

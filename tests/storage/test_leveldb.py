@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -50,6 +52,42 @@ def test_engines_by_name(tmp_path: Path) -> None:
         open_store("leveldb", "", {})
     with pytest.raises(StoreError, match="unknown store engine 'pebble'"):
         open_store("pebble", "", {})
+
+
+# ---------------------------------------------------------------------- a medium that fails
+FULL_DISK = """
+import os, resource, sys
+from pathlib import Path
+from dvidpy.errors import StoreError
+from dvidpy.storage.leveldb import LevelStore
+
+store = LevelStore(Path(sys.argv[1]))
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+for number in range(60):
+    if number == 40:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    try:
+        store.batch([(b"%02d" % number, os.urandom(9000))], sync=number % 2 == 0)
+        print(number, flush=True)
+    except StoreError as error:
+        print(error, file=sys.stderr, flush=True)
+os._exit(0)
+"""
+
+
+def test_what_was_taken_around_a_full_disk_is_kept(tmp_path: Path) -> None:
+    """LevelDB by itself takes writes again when there is room again, and has lost them at the next opening."""
+    over = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path / "store")], capture_output=True, text=True, check=True
+    )
+    taken = [b"%02d" % int(line) for line in over.stdout.split()]
+    assert 10 < len(taken) < 40
+    assert "cannot be written" in over.stderr
+    assert "takes no writes until it is opened again" in over.stderr
+    with closing(LevelStore(tmp_path / "store")) as store:
+        assert list(store.scan_keys(b"", b"\xff")) == taken
+        store.batch([(b"99", b"")])
 
 
 # ---------------------------------------------------------------------- compaction
