@@ -88,14 +88,6 @@ def decode(stored: bytes) -> bytes:
         raise StoreError(f"a stored value cannot be unpacked: {error}") from error
 
 
-def plain_size(stored: bytes) -> int:
-    """Bytes that `decode` would give, without unpacking where the packing tells."""
-    packing, payload = payload_of(stored)
-    if packing == LZ4:
-        return int(_U32.unpack_from(payload)[0])
-    return len(payload) if packing in (NONE, JPEG) else len(decode(stored))
-
-
 def parse_codec(compression: str | None, checksum: str | None, itemsize: int = 1) -> Codec:
     """Settings of an instance (any letter case, `gzip:9`) -> codec; BadRequest where they name none."""
     name, colon, level = (compression if compression is not None else "lz4").lower().partition(":")

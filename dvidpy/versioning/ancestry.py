@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+from dvidpy.storage.keys import TOMBSTONE, split_cell
 from dvidpy.versioning import dag
 
 REMEMBERED = 512
@@ -22,6 +23,10 @@ class Ancestry:
         self.linear = linear
         """No merge among them: of several members, the newest is the nearest."""
         self._of = of
+
+    def sees_all(self, cells: set[bytes]) -> bool:
+        """Whether these are all cells of members that are no deletions."""
+        return all(version in self.members and kind != TOMBSTONE for version, kind in map(split_cell, cells))
 
     def maximal(self, versions: Iterable[int]) -> list[int]:
         """Of these members, those that none of the others descends from."""

@@ -82,6 +82,8 @@ class MutationLog:
         self._store, self.lines, self._ids = store, lines, ids
         self._mark = read_number(store, MUTATION_MARK)
         self._unsynced = 0
+        self._behind = False
+        """Lines could not be written; the records of their edits are in the store."""
         self._last = read_number(store, LOG_MARK)
         self._repair()
 
@@ -99,8 +101,13 @@ class MutationLog:
 
     def write(self, mutations: list[Mutation]) -> None:
         """Append the lines of edits that are in the store."""
+        if self._behind:
+            self._repair()
+            return
+        self._behind = bool(mutations)
         for name, group in groupby(mutations, Mutation.file):
             self.lines.append(name, b"".join(map(_lines_of, group)))
+        self._behind = False
         if mutations:
             self._last = mutations[-1].id
             self._unsynced += len(mutations)
@@ -139,6 +146,7 @@ class MutationLog:
                 cut.add(name)
             self.lines.append(name, _lines_of(mutation))
             self._last = mutation.id
+        self._behind = False
         self._ids.beyond(max(self._last, self._mark - 1))
         if cut:
             self.checkpoint()

@@ -8,7 +8,8 @@ from dvidpy.errors import BadRequest
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.records import Instance, Node
-from dvidpy.versioning.store import VersionedStore, choose
+from dvidpy.versioning.store import VersionedStore
+from dvidpy.versioning.visibility import choose
 
 NOTE = "Version for deleting conflicts before merge"
 BATCH = 1000

@@ -1,4 +1,4 @@
-"""The one place where ancestry meets keys: values of an instance as a version sees them.
+"""Values of an instance as a version sees them.
 
 A value visible at a version is the one stored in the version itself or in its nearest ancestor that stored
 one, unless that is a deletion. After a merge two parents may each have stored one: a conflict, and nothing is
@@ -7,7 +7,7 @@ visible until the merge's child stores its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from dvidpy.storage import codecs, keys
 from dvidpy.storage.codecs import Codec
@@ -16,12 +16,7 @@ from dvidpy.storage.kv import KeyValueStore, Reader
 from dvidpy.versioning.ancestry import Ancestries, Ancestry
 from dvidpy.versioning.commits import Change, Committer
 from dvidpy.versioning.large import PART, Manifest, Upload, decode_manifest, read_parts, upload_all
-
-FEW = 8
-"""Cells of no use that a scan steps over before it seeks past them."""
-
-Cell = tuple[bytes, int, bytes]
-"""(row, kind, stored value)"""
+from dvidpy.versioning.visibility import choose, walk_rows, walk_values
 
 
 class VersionedStore:
@@ -73,9 +68,13 @@ class View:
     def find(self, typekey: bytes) -> Found | None:
         """The visible value, not yet unpacked; None where there is none."""
         row = self.prefix + typekey
+        reader = self.reader
+        own = reader.get(row + self._cell)  # a value of this very version needs no iterator
+        if own is not None:
+            return Found(self, VALUE, own)
         if not self.ancestry.linear:
             return self._find_after_merge(row)
-        for key, stored in self.reader.scan(row + self._cell, row + PAST):
+        for key, stored in reader.scan(row + self._cell, row + PAST):
             version, kind = split_cell(key)
             if version in self._members:
                 return None if kind == TOMBSTONE else Found(self, kind, stored)
@@ -97,32 +96,38 @@ class View:
     def exists(self, typekey: bytes) -> bool:
         """Whether a value is visible; reads no value."""
         row = self.prefix + typekey
-        return any(True for _ in self._walk(row, row + PAST, with_values=False))
+        return any(True for _ in walk_rows(self.reader, row, row + PAST, self.ancestry))
 
     # ------------------------------------------------------------------ ranges
     def keys(self, start: bytes, stop: bytes) -> Iterator[bytes]:
         """Type keys with a visible value, start <= key < stop, in byte order; reads no value."""
         cut = len(self.prefix)
-        return (row[cut:] for row, _, _ in self._walk(self.prefix + start, self.prefix + stop, with_values=False))
+        snapshot = self.of.store.snapshot()
+        try:
+            for row in walk_rows(snapshot, self.prefix + start, self.prefix + stop, self.ancestry):
+                yield row[cut:]
+        finally:
+            snapshot.close()
 
     def range(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, Found]]:
         """(type key, visible value), start <= key < stop, all as they were when the walk began."""
+        return self.ranges([(start, stop)])
+
+    def ranges(self, spans: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, Found]]:
+        """The same for several spans (start, stop), one after the other, all from one moment."""
         cut = len(self.prefix)
         snapshot = self.of.store.snapshot()
         try:
             view = View(self.of, self.ancestry, snapshot)
-            for row, kind, stored in view._walk(self.prefix + start, self.prefix + stop, with_values=True):
-                yield row[cut:], Found(view, kind, stored)
+            for start, stop in spans:
+                for row, kind, stored in view._walk(self.prefix + start, self.prefix + stop, with_values=True):
+                    yield row[cut:], Found(view, kind, stored)
         finally:
             snapshot.close()
 
     def frozen(self) -> View:
         """The same view of an unchanging snapshot, which lives as long as the view and what it found."""
         return View(self.of, self.ancestry, self.of.store.snapshot())
-
-    def _walk(self, start: bytes, stop: bytes, *, with_values: bool) -> Iterator[Cell]:
-        walk = _walk_line if self.ancestry.linear else _walk_merged
-        return walk(self.reader, start, stop, self.ancestry, with_values)
 
     # ------------------------------------------------------------------ writing
     def change(self, *, sync: bool = True) -> Change:
@@ -164,85 +169,29 @@ class View:
 class Found:
     """A visible value: small ones at hand, packed; large ones in parts."""
 
-    __slots__ = ("kind", "manifest", "size", "stored", "view")
+    __slots__ = ("_plain", "kind", "manifest", "stored", "view")
 
     def __init__(self, view: View, kind: int, stored: bytes) -> None:
         self.view = view
         self.kind = kind
         self.stored = stored
         self.manifest = decode_manifest(stored) if kind == LARGE else None
+        self._plain: bytes | None = None
 
     def plain_size(self) -> int:
         """Bytes of the value."""
-        return self.manifest.size if self.manifest else codecs.plain_size(self.stored)
+        return self.manifest.size if self.manifest else len(self.read())
 
     def read(self) -> bytes:
         """The whole value."""
         if self.manifest is None:
-            return codecs.decode(self.stored)
+            if self._plain is None:
+                self._plain = codecs.decode(self.stored)
+            return self._plain
         return b"".join(self.pieces(0, self.manifest.size))
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
         """Bytes start <= i < stop, in pieces of at most a megabyte."""
         if self.manifest is None:
-            return iter([codecs.decode(self.stored)[start:stop]])
+            return iter([self.read()[start:stop]])
         return read_parts(self.view.reader, self.view.of.instance, self.manifest, start, stop)
-
-
-# ---------------------------------------------------------------------- which cell is visible
-def choose(ancestry: Ancestry, cells: Iterable[tuple[int, int]]) -> tuple[int, int] | None:
-    """Of a row's (version, kind)s the visible one; None where none is, or where merged parents disagree."""
-    kinds = dict(cells)
-    alive = [v for v in ancestry.maximal(v for v in kinds if v in ancestry.members) if kinds[v] != TOMBSTONE]
-    return (alive[0], kinds[alive[0]]) if len(alive) == 1 else None
-
-
-def _walk_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry, with_values: bool) -> Iterator[Cell]:
-    """Visible cells where no merge is among the ancestors: of each row the first that belongs to one."""
-    members, own = ancestry.members, cell(ancestry.version)
-    seek: bytes | None = start
-    row, settled, useless = b"", False, 0
-    while seek is not None:
-        source = _pairs(reader, seek, stop, with_values)
-        seek = None
-        for key, stored in source:
-            if key[:-CELL] != row:
-                row, settled, useless = key[:-CELL], False, 0
-            version, kind = split_cell(key)
-            if not settled and version in members:
-                settled = True
-                if kind != TOMBSTONE:
-                    yield row, kind, stored
-                continue
-            useless += 1
-            if useless >= FEW and (settled or version > ancestry.version):
-                seek, useless = row + (PAST if settled else own), 0
-                break
-
-
-def _walk_merged(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry, with_values: bool) -> Iterator[Cell]:
-    """Visible cells below a merge: all cells of a row are weighed."""
-    row: bytes | None = None
-    cells: list[tuple[int, int]] = []
-    for key in reader.scan_keys(start, stop):
-        if key[:-CELL] != row:
-            if row is not None:
-                yield from _weigh(reader, row, cells, ancestry, with_values)
-            row, cells = key[:-CELL], []
-        cells.append(split_cell(key))
-    if row is not None:
-        yield from _weigh(reader, row, cells, ancestry, with_values)
-
-
-def _weigh(
-    reader: Reader, row: bytes, cells: list[tuple[int, int]], ancestry: Ancestry, with_values: bool
-) -> Iterator[Cell]:
-    chosen = choose(ancestry, cells)
-    if chosen is not None:
-        yield row, chosen[1], (reader.get(row + cell(*chosen)) or b"") if with_values else b""
-
-
-def _pairs(reader: Reader, start: bytes, stop: bytes, with_values: bool) -> Iterator[tuple[bytes, bytes]]:
-    if with_values:
-        return reader.scan(start, stop)
-    return ((key, b"") for key in reader.scan_keys(start, stop))

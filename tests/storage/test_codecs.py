@@ -20,10 +20,8 @@ VALUES = st.binary(max_size=300) | st.integers(0, 5000).map(lambda size: b"neuro
 @pytest.mark.parametrize("name", NAMES)
 @given(value=VALUES)
 def test_packing_loses_nothing(name: str, checksum: str, value: bytes) -> None:
-    stored = parse_codec(name, checksum, itemsize=8).encode(value)
-    assert codecs.decode(stored) == value
+    assert codecs.decode(parse_codec(name, checksum, itemsize=8).encode(value)) == value
     assert codecs.decode(parse_codec(name, checksum).encode(memoryview(value))) == value
-    assert codecs.plain_size(stored) == len(value)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dvidpy.errors import BadRequest
 from dvidpy.storage.keys import after, escape, unescape
 
@@ -34,6 +36,11 @@ def typekey(key: str) -> bytes:
 def key_of(typekey: bytes) -> str:
     """The key of a type key."""
     return unescape(typekey[1:]).decode()
+
+
+def keys_of(typekeys: Iterable[bytes]) -> list[str]:
+    """Keys of type keys."""
+    return [key[1:-2].decode() if b"\x00\xff" not in key else key_of(key) for key in typekeys]
 
 
 def span(first: str, last: str) -> tuple[bytes, bytes]:

@@ -12,10 +12,15 @@ from msgspec import Raw
 
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.exchange import Call
-from dvidpy.datatypes.keyvalue.keys import FIRST, PAST, key_of, span, typekey
+from dvidpy.datatypes.keyvalue.keys import FIRST, PAST, key_of, keys_of, span, typekey
 from dvidpy.errors import BadRequest, NotFound, RangeNotSatisfiable
 from dvidpy.versioning.large import PART
 from dvidpy.versioning.store import Found
+
+LONGEST = 300
+"""Digits of a position that are read; Python refuses to read thousands of them."""
+BEYOND = 1 << 64
+"""A position outside every value."""
 
 
 class Span(NamedTuple):
@@ -53,11 +58,11 @@ class KeyValue(Data):
 
     def keys(self, first: str, last: str) -> list[str]:
         """Keys first <= key <= last, in byte order."""
-        return [key_of(key) for key in self.view.keys(*span(first, last))]
+        return keys_of(self.view.keys(*span(first, last)))
 
     def all_keys(self) -> list[str]:
         """All keys, in byte order."""
-        return [key_of(key) for key in self.view.keys(FIRST, PAST)]
+        return keys_of(self.view.keys(FIRST, PAST))
 
     def items(self, first: str, last: str) -> Iterator[tuple[str, Found]]:
         """(key, value) of first <= key <= last, in byte order."""
@@ -116,7 +121,12 @@ def query_span(start: str | None, end: str | None) -> Span | None:
         return None
     if not (start or "").isdecimal() or not (end or "").isdecimal():
         raise BadRequest("byte_start and byte_end must both be given, as numbers from 0")
-    return Span(int(start or ""), int(end or ""))
+    return Span(_position(start or ""), _position(end or ""))
+
+
+def _position(digits: str) -> int:
+    """The number of these digits; one beyond every value where there are too many of them to be worth counting."""
+    return int(digits) if len(digits) <= LONGEST else BEYOND
 
 
 def header_span(header: str, size: int) -> Span | None:
@@ -125,13 +135,14 @@ def header_span(header: str, size: int) -> Span | None:
     first, dash, last = (part.strip() for part in text.partition("-"))
     if unit.strip() != "bytes" or not dash or not (first + last).isdecimal() or not (first + last).isascii():
         return None
+    start, end = _position(first or "0"), _position(last or "0")
     if not first:
-        span = Span(max(0, size - int(last)), size - 1)
-        bad = int(last) == 0
+        span = Span(max(0, size - end), size - 1)
+        bad = end == 0
     else:
-        span = Span(int(first), min(int(last), size - 1) if last else size - 1)
-        bad = int(first) >= size
-        if last and int(last) < int(first):
+        span = Span(start, min(end, size - 1) if last else size - 1)
+        bad = start >= size
+        if last and end < start:
             return None
     if bad:
         raise RangeNotSatisfiable(f"the range {header!r} lies outside the {size} bytes of the value", size)

@@ -1,0 +1,118 @@
+"""Which cell of each row is the visible one: the one place where ancestry meets keys.
+
+Cells of a row come newest version first. Below no merge, the first that belongs to an ancestor is the visible one;
+below a merge all cells of a row are weighed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from dvidpy.storage.keys import CELL, PAST, TOMBSTONE, cell, split_cell
+from dvidpy.storage.kv import Reader
+from dvidpy.versioning.ancestry import Ancestry
+
+FEW = 8
+"""Cells of no use that a scan steps over before it seeks past them."""
+FIRST_CHUNK, CHUNK = 32, 1024
+"""Keys that are looked at together: few at first, as they may all be versions of one row."""
+STRETCH = 4096
+"""Rows that are walked key by key before chunks are tried again."""
+
+Cell = tuple[bytes, int, bytes]
+"""(row, kind, stored value)"""
+
+
+def choose(ancestry: Ancestry, cells: Iterable[tuple[int, int]]) -> tuple[int, int] | None:
+    """Of a row's (version, kind)s the visible one; None where none is, or where merged parents disagree."""
+    kinds = dict(cells)
+    alive = [v for v in ancestry.maximal(v for v in kinds if v in ancestry.members) if kinds[v] != TOMBSTONE]
+    return (alive[0], kinds[alive[0]]) if len(alive) == 1 else None
+
+
+def walk_values(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[Cell]:
+    """Visible cells of the rows from start to stop, with their stored values."""
+    if ancestry.linear:
+        return _walk_line(reader, start, stop, ancestry, with_values=True)
+    return _walk_merged(reader, start, stop, ancestry, with_values=True)
+
+
+def walk_rows(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[bytes]:
+    """Rows from start to stop with a visible cell; reads no value."""
+    if not ancestry.linear:
+        return (row for row, _, _ in _walk_merged(reader, start, stop, ancestry, with_values=False))
+    return _rows_in_line(reader, start, stop, ancestry)
+
+
+def _rows_in_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[bytes]:
+    """By chunks, where every key is the one visible cell of its row; a stretch key by key where that is not so."""
+    size = FIRST_CHUNK
+    while chunk := list(reader.scan_keys(start, stop, size)):
+        rows = [key[:-CELL] for key in chunk]
+        if len(set(rows)) == len(rows) and ancestry.sees_all({key[-CELL:] for key in chunk}):
+            if len(chunk) < size:
+                yield from rows
+                return
+            yield from rows[:-1]
+            start = rows[-1]  # it may have more cells, behind the chunk
+            size = min(2 * size, CHUNK)
+            continue
+        last = b""
+        for row, _, _ in islice(_walk_line(reader, rows[0], stop, ancestry, with_values=False), STRETCH):
+            yield row
+            last = row
+        if not last:
+            return
+        start, size = last + PAST, FIRST_CHUNK
+
+
+def _walk_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry, *, with_values: bool) -> Iterator[Cell]:
+    """Where no merge is among the ancestors: of each row the first cell that belongs to one."""
+    members, own = ancestry.members, cell(ancestry.version)
+    seek: bytes | None = start
+    row, settled, useless = b"", False, 0
+    while seek is not None:
+        source = _pairs(reader, seek, stop, with_values=with_values)
+        seek = None
+        for key, stored in source:
+            if key[:-CELL] != row:
+                row, settled, useless = key[:-CELL], False, 0
+            version, kind = split_cell(key)
+            if not settled and version in members:
+                settled = True
+                if kind != TOMBSTONE:
+                    yield row, kind, stored
+                continue
+            useless += 1
+            if useless >= FEW and (settled or version > ancestry.version):
+                seek, useless = row + (PAST if settled else own), 0
+                break
+
+
+def _walk_merged(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry, *, with_values: bool) -> Iterator[Cell]:
+    """Below a merge: all cells of a row are weighed."""
+    row: bytes | None = None
+    cells: list[tuple[int, int]] = []
+    for key in reader.scan_keys(start, stop):
+        if key[:-CELL] != row:
+            if row is not None:
+                yield from _weigh(reader, row, cells, ancestry, with_values=with_values)
+            row, cells = key[:-CELL], []
+        cells.append(split_cell(key))
+    if row is not None:
+        yield from _weigh(reader, row, cells, ancestry, with_values=with_values)
+
+
+def _weigh(
+    reader: Reader, row: bytes, cells: list[tuple[int, int]], ancestry: Ancestry, *, with_values: bool
+) -> Iterator[Cell]:
+    chosen = choose(ancestry, cells)
+    if chosen is not None:
+        yield row, chosen[1], (reader.get(row + cell(*chosen)) or b"") if with_values else b""
+
+
+def _pairs(reader: Reader, start: bytes, stop: bytes, *, with_values: bool) -> Iterator[tuple[bytes, bytes]]:
+    if with_values:
+        return reader.scan(start, stop)
+    return ((key, b"") for key in reader.scan_keys(start, stop))
