@@ -60,5 +60,5 @@ def read(body: bytes, kind: type[T], *, empty: bool = False) -> T:
     """A body as one of these; with `empty`, no body counts as {}. BadRequest where it is none."""
     try:
         return msgspec.json.decode(body if body.strip() or not empty else b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"Malformed JSON request in body: {error}") from None

@@ -49,5 +49,8 @@ class Cors:
         )
 
     def _allows(self, origin: str) -> bool:
-        host = urlsplit(origin).hostname or "" if origin else ""
+        try:
+            host = urlsplit(origin).hostname or ""
+        except ValueError:  # "http://["
+            return False
         return bool(origin) and any(domain in (origin, host) or host.endswith("." + domain) for domain in self._domains)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from typing import NamedTuple
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
@@ -10,6 +11,17 @@ from fastapi.routing import APIRoute
 from dvidpy.datatypes.exchange import Call, Reply
 from dvidpy.datatypes.rooms import Endpoint
 from dvidpy.errors import BadRequest
+
+
+class Work(NamedTuple):
+    """A handler with what it works on."""
+
+    endpoint: Endpoint
+    here: object
+    gate: int | None = None
+    """Version that it writes into: it passes the gate of that version."""
+    throttled: bool = False
+
 
 Shape = tuple[str, ...]
 """Parts of a route behind /api, with "*" for what varies."""
@@ -46,6 +58,9 @@ async def run_endpoint(endpoint: Endpoint, call: Call, here: object) -> Reply:
     """Call a handler: coroutines in the event loop, functions on a worker thread."""
     body = await call.body() if endpoint.whole_body else b""
     arguments = endpoint.arguments(call, here, body)
+    if endpoint.at_once:
+        found: Reply | Awaitable[Reply] = endpoint.handler(**arguments)
+        return found if isinstance(found, Reply) else await found
     if endpoint.asynchronous:
         reply: Reply = await endpoint.handler(**arguments)
         return reply

@@ -5,20 +5,22 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from dvidpy.api.blocklist import source_address
 from dvidpy.api.cors import Cors
-from dvidpy.api.dispatch import StaticTable, run_endpoint
+from dvidpy.api.dispatch import StaticTable, Work, run_endpoint
 from dvidpy.api.instances import Instances
 from dvidpy.api.logs import RequestLog
-from dvidpy.api.nodes import answer_node
+from dvidpy.api.nodes import prepare_node
 from dvidpy.api.replies import Send, not_found, refusal, send_reply
-from dvidpy.api.repos import answer_repo
+from dvidpy.api.repos import prepare_repo
 from dvidpy.api.state import Server
-from dvidpy.datatypes.exchange import TEXT, Call, Gone, Receive, Reply
+from dvidpy.datatypes.exchange import TEXT, Call, Gone, Headers, Receive, Reply
 from dvidpy.errors import BadRequest, DvidError
 
 Scope = dict[str, Any]
@@ -26,6 +28,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SILENT = ("/api/load", "/api/heartbeat", "/api/user-latencies", "/healthz", "/readyz", "/metrics")
 """Polled by machines: no log line, no block list."""
+GONE = 499
+"""Status that the log and metrics show where the client hung up."""
 
 
 class Front:
@@ -38,6 +42,9 @@ class Front:
         self._log = log
         self._cors = Cors(server.settings.server.cors_domains, timing=server.settings.server.allow_timing)
         self._instances = Instances(server)
+        self._limit = server.settings.server.max_request_bytes
+        self._ids = map((secrets.token_hex(4) + "-%x").__mod__, count())
+        """Ids of requests: random for each process, then counted."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -47,86 +54,137 @@ class Front:
         extra = self._cors.headers(scope["headers"])
         path = scope["path"]
         if scope["method"] == "OPTIONS" and self._cors.is_preflight(scope["headers"]):
-            await send_reply(self._cors.preflight(), send, extra, self._server.pool, head=False)
+            await send_reply(self._cors.preflight(), send, receive, extra, self._server.pool, head=False)
         elif path.startswith(("/api/", "/interface")):
             await self._serve(scope, receive, send, extra)
         else:
             await self._inner(scope, receive, _adding(send, extra))
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, extra: list[tuple[bytes, bytes]]) -> None:
+    # ------------------------------------------------------------------ quick answers
+    def answer_now(self, scope: Scope) -> tuple[Reply, Headers] | None:
+        """Answer and further headers to a GET or HEAD without a body, if that takes no waiting; else None."""
+        if not scope["path"].startswith("/api/"):
+            return None
+        started = time.perf_counter()
+        call = Call(scope, _nothing_to_receive, self._server.pool, self._limit)
+        call.id = next(self._ids)
+        try:
+            reply = self._run_now(call)
+        except DvidError as error:
+            reply = refusal(error, call.path)
+        except Exception as error:
+            reply = self._own_fault(call, error)
+        if reply is None:
+            return None
+        self._account(call, reply.status, started, 0, 0 if call.method == "HEAD" else reply.length or 0)
+        return reply, self._cors.headers(scope["headers"])
+
+    def _run_now(self, call: Call) -> Reply | None:
+        work = self._prepare(call)
+        if work is None:
+            return not_found()
+        endpoint = work.endpoint
+        if not endpoint.at_once or work.gate is not None or work.throttled or endpoint.whole_body:
+            return None
+        found = endpoint.handler(**endpoint.arguments(call, work.here, b""))
+        if isinstance(found, Reply):
+            return found if isinstance(found.body, bytes) else None
+        found.close()  # it needs waiting after all
+        return None
+
+    # ------------------------------------------------------------------ all others
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, extra: Headers) -> None:
         server = self._server
         started = time.perf_counter()
-        call = Call(scope, receive, server.pool, server.settings.server.max_request_bytes)
-        call.id = secrets.token_hex(6)
+        call = Call(scope, receive, server.pool, self._limit)
+        call.id = next(self._ids)
         server.metrics.active += 1
-        status, sent = 499, 0
+        status, sent = GONE, 0
         try:
             reply = await self._answer(call)
             status = reply.status
-            sent = await send_reply(reply, send, extra, server.pool, head=call.method == "HEAD")
+            sent = await send_reply(reply, send, receive, extra, server.pool, head=call.method == "HEAD")
         except Gone:
-            pass
-        except DvidError as error:  # in the middle of a stream: the connection breaks off
-            self._log.trace(call, error)
-        except Exception as error:
+            status = GONE
+        except Exception as error:  # in the middle of a stream: the connection breaks off
             self._log.trace(call, error)
         finally:
             server.metrics.active -= 1
-            seconds = time.perf_counter() - started
-            received = call.content_length or 0 if call.method != "GET" else 0
-            server.metrics.count((call.method, call.route or "other", status), seconds, received, sent)
-            if call.path not in SILENT:
-                self._log.line(call, status, seconds, received, sent)
-            elif call.query.get("u"):
-                server.heard_of(call.query["u"], int(seconds * 1000), datetime.now(UTC))
+            received = 0 if call.method == "GET" else call.content_length or 0
+            self._account(call, status, started, received, sent)
 
     async def _answer(self, call: Call) -> Reply:
         """The answer of a handler, or what it refused with. Bugs of ours are a 500 with the id of the request."""
         try:
-            return await self._dispatch(call)
+            work = self._prepare(call)
+            return not_found() if work is None else await self._run(work, call)
         except DvidError as error:
             return refusal(error, call.path)
         except Gone:
             raise
         except Exception as error:
-            self._log.trace(call, error)
-            text = f"internal error, please report request {call.id}\n"
-            return Reply(text.encode(), TEXT, 500, headers=((b"x-request-id", call.id.encode()),))
+            return self._own_fault(call, error)
 
-    async def _dispatch(self, call: Call) -> Reply:
+    async def _run(self, work: Work, call: Call) -> Reply:
+        with self._server.throttle() if work.throttled else nullcontext():
+            if work.gate is None:
+                return await run_endpoint(work.endpoint, call, work.here)
+            return await self._instances.edit(work, call)
+
+    # ------------------------------------------------------------------ what both share
+    def _prepare(self, call: Call) -> Work | None:
+        """The handler of a request and its subject; None for 404."""
         server = self._server
-        demand_text(call)
+        if "\ufffd" in call.path:
+            demand_text(call)
         if server.block_list and call.path not in SILENT:
             client = (call.scope.get("client") or ("",))[0]
             server.block_list.refuse(source_address(client, call.headers), call.query.get("u", ""))
-        call.admin = bool(call.query_string) and server.is_admin(call.query)
+        if call.query_string:
+            call.admin = server.is_admin(call.query)
         path = call.path.split("/")
-        if len(path) > 5 and path[2] == "node" and path[5]:  # an instance's keyword
-            return await self._instances.answer(call, path)
-        parts = path[1:] if path[-1] or len(path) < 3 else path[1:-1]  # a final slash is ignored
-        endpoint = self._table.find(call.method, parts)
+        if len(path) > 5 and path[2] == "node" and path[5]:
+            return self._instances.prepare(call, path)
+        call.parts = path[1:] if path[-1] or len(path) < 3 else path[1:-1]  # a final slash is ignored
+        endpoint = self._table.find(call.method, call.parts)
         if endpoint is None:
-            return not_found()
+            return None
         call.privileged = call.admin or server.is_trusted(call.scope, call.headers)
-        call.parts = parts
         call.route = endpoint.path
-        if parts[1] == "repo":
-            return await answer_repo(server, endpoint, call)
-        if parts[1] == "node":
-            return await answer_node(server, endpoint, call)
-        return await run_endpoint(endpoint, call, server)
+        if call.parts[1] == "repo":
+            return Work(endpoint, prepare_repo(server, endpoint, call))
+        if call.parts[1] == "node":
+            return Work(endpoint, prepare_node(server, endpoint, call))
+        return Work(endpoint, server)
+
+    def _own_fault(self, call: Call, error: Exception) -> Reply:
+        self._log.trace(call, error)
+        text = f"internal error, please report request {call.id}\n"
+        return Reply(text.encode(), TEXT, 500, headers=((b"x-request-id", call.id.encode()),))
+
+    def _account(self, call: Call, status: int, started: float, received: int, sent: int) -> None:
+        """Metrics and the log line of a request that is over."""
+        seconds = time.perf_counter() - started
+        self._server.metrics.count((call.method, call.route or "other", status), seconds, received, sent)
+        if call.path not in SILENT:
+            self._log.line(call, status, seconds, received, sent)
+        elif call.query.get("u"):
+            self._server.heard_of(call.query["u"], int(seconds * 1000), datetime.now(UTC))
 
 
 def demand_text(call: Call) -> None:
     """BadRequest for a path that is not UTF-8: two such paths would look alike."""
-    if "\ufffd" in call.path:
-        try:
-            unquote_to_bytes(call.scope["raw_path"]).decode()
-        except UnicodeDecodeError:
-            raise BadRequest("the path is not UTF-8") from None
+    try:
+        unquote_to_bytes(call.scope["raw_path"]).decode()
+    except UnicodeDecodeError:
+        raise BadRequest("the path is not UTF-8") from None
 
 
-def _adding(send: Send, extra: list[tuple[bytes, bytes]]) -> Send:
+async def _nothing_to_receive() -> Any:
+    raise AssertionError("a quick answer reads no body")
+
+
+def _adding(send: Send, extra: Headers) -> Send:
     """A `send` that adds headers."""
 
     async def adding(message: Any) -> None:

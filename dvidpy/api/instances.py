@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
-from dvidpy.api.dispatch import demand_parts, run_endpoint
+from dvidpy.api.dispatch import Work, demand_parts, run_endpoint
 from dvidpy.api.state import Server
 from dvidpy.datatypes import every_type
-from dvidpy.datatypes.base import DataType
+from dvidpy.datatypes.base import Data, DataType
 from dvidpy.datatypes.exchange import Call, Reply
 from dvidpy.datatypes.rooms import Endpoint, Table, table_of
 from dvidpy.errors import BadRequest, LockedVersion
-from dvidpy.versioning.catalogue import Place, find_instance
+from dvidpy.versioning.catalogue import find_instance
 
 KEYWORD = 5
 """Path parts before an instance's keyword, the empty one in front included: "", api, node, uuid, name."""
@@ -23,47 +21,50 @@ class Instances:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._catalogue = server.datastore.catalogue
+        self._routes = {name: f"/api/node/{{uuid}}/{{{name}}}" for name in server.types}
         self._tables = {name: table_of_type(kind) for name, kind in server.types.items()}
 
-    async def answer(self, call: Call, path: list[str]) -> Reply:
-        """Answer a request whose path parts are ["", "api", "node", uuid, name, keyword, …]."""
+    def prepare(self, call: Call, path: list[str]) -> Work:
+        """Handler and subject of a request whose path parts are ["", "api", "node", uuid, name, keyword, …]."""
         server = self._server
-        place = self._catalogue.find(path[3])
-        instance = find_instance(place.repo, path[4])
+        repo, node = self._catalogue.find(path[3])
+        instance = find_instance(repo, path[4])
         call.parts = path[KEYWORD:] if path[-1] else path[KEYWORD:-1]
         endpoint = _choose(self._tables[instance.type], call)
-        call.route = f"/api/node/{{uuid}}/{{{instance.type}}}{endpoint.path}"
+        call.route = self._routes[instance.type] + endpoint.path
         demand_parts(endpoint, call)
-        data = server.types[instance.type].subject(server.datastore, place.repo, place.node, instance, call)
+        data = server.types[instance.type].subject(server.datastore, repo, node, instance, call)
+        throttled = False
         if call.query_string:
-            if call.query.get("interactive", "") not in ("false", "0"):
-                server.count_interactive()
             throttled = call.query.get("throttle") in ("on", "true")
+            if call.query.get("interactive") not in ("false", "0"):
+                server.count_interactive()
         else:
             server.count_interactive()
-            throttled = False
-        with server.throttle() if throttled else nullcontext():
-            if endpoint.reads:
-                return await run_endpoint(endpoint, call, data)
-            return await self._edit(endpoint, call, data.version if instance.versioned else None, place, data)
+        if endpoint.reads:
+            return Work(endpoint, data, None, throttled)
+        return Work(endpoint, data, self._gate(call, data), throttled)
 
-    async def _edit(self, endpoint: Endpoint, call: Call, version: int | None, place: Place, data: object) -> Reply:
-        """Run a handler that changes something, unless the version is locked."""
-        server = self._server
-        forced = call.admin or server.settings.server.fullwrite
-        if server.settings.server.readonly and not call.admin:
+    def _gate(self, call: Call, data: Data) -> int | None:
+        """The version an edit writes into; None where no lock can hold it back."""
+        settings = self._server.settings.server
+        if settings.readonly and not call.admin:
             raise BadRequest("Server in read-only mode and will only accept GET and HEAD requests")
-        if version is None or (forced and place.node.locked):
-            return await run_endpoint(endpoint, call, data)
-        gates = server.datastore.gates
+        forced = data.node.locked and (call.admin or settings.fullwrite)
+        return None if forced or not data.instance.versioned else data.version
+
+    async def edit(self, work: Work, call: Call) -> Reply:
+        """Run a handler that changes a version, unless that is locked."""
+        version = work.gate
+        assert version is not None
+        gates = self._server.datastore.gates
         gates.enter(version)
         try:
-            # Asked again inside the gate: a commit may have come between.
-            if self._catalogue.node(version).locked:
-                raise LockedVersion(
-                    f"Cannot do {call.method} on endpoint {call.parts[0]!r} of locked node {place.node.uuid}"
-                )
-            return await run_endpoint(endpoint, call, data)
+            # Asked inside the gate: a commit may have come between.
+            node = self._catalogue.node(version)
+            if node.locked:
+                raise LockedVersion(f"Cannot do {call.method} on endpoint {call.parts[0]!r} of locked node {node.uuid}")
+            return await run_endpoint(work.endpoint, call, work.here)
         finally:
             gates.leave(version)
 

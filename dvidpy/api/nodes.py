@@ -8,12 +8,11 @@ from typing import Annotated
 from fastapi import Path
 
 from dvidpy.api.bodies import Commit, Growth, Log, Note, read
-from dvidpy.api.dispatch import run_endpoint
 from dvidpy.api.state import Server
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Call, Reply, json_reply
 from dvidpy.datatypes.params import gives, takes
-from dvidpy.datatypes.rooms import Endpoint, Room, WholeBody
+from dvidpy.datatypes.rooms import Endpoint, Room, WholeBody, at_once
 from dvidpy.errors import BadRequest, LockedVersion
 from dvidpy.versioning.records import Node, Repo
 from dvidpy.versioning.repos import Repos
@@ -44,15 +43,15 @@ class AtVersion:
 Subject = Annotated[AtVersion, Here]
 
 
-async def answer_node(server: Server, endpoint: Endpoint, call: Call) -> Reply:
-    """Run a handler of a version, unless it is locked or the server read-only."""
+def prepare_node(server: Server, endpoint: Endpoint, call: Call) -> AtVersion:
+    """The version a request is about; refused where it is locked or the server read-only."""
     repo, node = server.datastore.catalogue.find(call.parts[2])
     settings = server.settings.server
     if not endpoint.reads and not call.admin and settings.readonly:
         raise BadRequest("Server in read-only mode and will only accept GET and HEAD requests")
     if not endpoint.reads and node.locked and not (call.admin or settings.fullwrite) and not _grows(endpoint):
         raise LockedVersion(f"Cannot do {call.method} on locked node {node.uuid}")
-    return await run_endpoint(endpoint, call, AtVersion(server, repo, node))
+    return AtVersion(server, repo, node)
 
 
 def _grows(endpoint: Endpoint) -> bool:
@@ -62,7 +61,8 @@ def _grows(endpoint: Endpoint) -> bool:
 
 # ---------------------------------------------------------------------- note and log
 @room.get("/api/node/{uuid}/note", summary="Note", responses=gives("Note", "application/json", {"note": "done"}))
-async def get_note(at: Subject, uuid: Uuid) -> Reply:
+@at_once
+def get_note(at: Subject, uuid: Uuid) -> Reply:
     """What was said of the version."""
     return json_reply({"note": at.node.note})
 
@@ -80,7 +80,8 @@ def post_note(at: Subject, uuid: Uuid, body: Body) -> Reply:
 
 
 @room.get("/api/node/{uuid}/log", summary="Log", responses=gives("Lines", "application/json", {"log": ["…  text"]}))
-async def get_log(at: Subject, uuid: Uuid) -> Reply:
+@at_once
+def get_log(at: Subject, uuid: Uuid) -> Reply:
     """Lines with the time they were added."""
     return json_reply({"log": at.node.log})
 
@@ -102,13 +103,15 @@ LOCKED = gives("Whether it is locked", "application/json", {"Locked": True})
 
 
 @room.get("/api/node/{uuid}/status", summary="Is it committed?", responses=LOCKED)
-async def get_status(at: Subject, uuid: Uuid) -> Reply:
+@at_once
+def get_status(at: Subject, uuid: Uuid) -> Reply:
     """A committed version never changes."""
     return json_reply({"Locked": at.node.locked})
 
 
 @room.get("/api/node/{uuid}/commit", summary="Is it committed?", responses=LOCKED)
-async def get_commit(at: Subject, uuid: Uuid) -> Reply:
+@at_once
+def get_commit(at: Subject, uuid: Uuid) -> Reply:
     """The same as status."""
     return json_reply({"Locked": at.node.locked})
 

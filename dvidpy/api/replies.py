@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any
 
-from dvidpy.datatypes.exchange import TEXT, Headers, Pool, Reply
+from dvidpy.datatypes.exchange import STALLED_S, TEXT, Gone, Headers, Pool, Receive, Reply
 from dvidpy.errors import DvidError
 
 Send = Callable[[Any], Awaitable[None]]
@@ -21,25 +22,47 @@ def not_found() -> Reply:
     return Reply(b"404 page not found\n", TEXT, 404)
 
 
-async def send_reply(reply: Reply, send: Send, extra: Headers, pool: Pool, *, head: bool) -> int:
-    """Send an answer; bytes of its body. For HEAD the headers only."""
+async def send_reply(reply: Reply, send: Send, receive: Receive, extra: Headers, pool: Pool, *, head: bool) -> int:
+    """Send an answer; bytes of its body. For HEAD the headers only. Gone where the client leaves in the middle."""
     headers = reply.headers + extra if extra else reply.headers
     if reply.length is not None:
         headers = [*headers, (b"content-length", b"%d" % reply.length)]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     body = reply.body
-    if head or isinstance(body, bytes):
+    if isinstance(body, bytes):
         whole = b"" if head else body
         await send({"type": "http.response.body", "body": whole})
-        return len(whole)  # type: ignore[arg-type]  # bytes, by the line above
-    return await _send_stream(body, send, pool)
+        return len(whole)
+    try:
+        if not head:
+            return await _send_stream(body, send, receive, pool)
+        await send({"type": "http.response.body", "body": b""})
+        return 0
+    finally:
+        if isinstance(body, Generator):
+            await pool.go_on(body.close)  # lets go of snapshots now, on a thread where its pieces were made
 
 
-async def _send_stream(body: Iterator[bytes], send: Send, pool: Pool) -> int:
+async def _send_stream(body: Iterator[bytes], send: Send, receive: Receive, pool: Pool) -> int:
     """Pull each piece on a worker thread, as the client takes it; no thread waits for a slow client."""
     sent = 0
-    while (piece := await pool.go_on(next, body, None)) is not None:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-        sent += len(piece)
-    await send({"type": "http.response.body", "body": b""})
+    hung_up = asyncio.ensure_future(_hung_up(receive))
+    try:
+        while (piece := await pool.go_on(next, body, None)) is not None:
+            async with asyncio.timeout(STALLED_S):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if hung_up.done():  # servers swallow what is sent to nobody: the rest would be made for nothing
+                raise Gone
+            sent += len(piece)
+        await send({"type": "http.response.body", "body": b""})
+    except TimeoutError:
+        raise Gone from None
+    finally:
+        hung_up.cancel()
     return sent
+
+
+async def _hung_up(receive: Receive) -> None:
+    """Return when the client has hung up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -8,13 +8,12 @@ from typing import Annotated
 from fastapi import Path
 
 from dvidpy.api.bodies import Log, Merge, Resolve, read
-from dvidpy.api.dispatch import run_endpoint
 from dvidpy.api.shown import show_repo
 from dvidpy.api.state import Server
 from dvidpy.datatypes.base import Here, type_named
 from dvidpy.datatypes.exchange import DONE, Call, Reply, json_reply, text_reply
 from dvidpy.datatypes.params import gives, takes
-from dvidpy.datatypes.rooms import Endpoint, Room, TheCall, WholeBody
+from dvidpy.datatypes.rooms import Endpoint, Room, TheCall, WholeBody, at_once
 from dvidpy.datatypes.settings import read_settings
 from dvidpy.errors import BadRequest, LockedVersion, NotPrivileged
 from dvidpy.versioning.catalogue import find_instance
@@ -41,12 +40,12 @@ class AtRepo:
 Subject = Annotated[AtRepo, Here]
 
 
-async def answer_repo(server: Server, endpoint: Endpoint, call: Call) -> Reply:
-    """Run a handler of a repo, unless the server is read-only."""
+def prepare_repo(server: Server, endpoint: Endpoint, call: Call) -> AtRepo:
+    """The repo a request is about; refused where the server is read-only."""
     repo, node = server.datastore.catalogue.find(call.parts[2])
     if not endpoint.reads and not call.admin and server.settings.server.readonly:
         raise BadRequest("Server in read-only mode and will only accept GET and HEAD requests")
-    return await run_endpoint(endpoint, call, AtRepo(server, repo, node))
+    return AtRepo(server, repo, node)
 
 
 # ---------------------------------------------------------------------- all repos
@@ -74,7 +73,8 @@ def get_repos_info(server: Annotated[Server, Here]) -> Reply:
 
 # ---------------------------------------------------------------------- one repo
 @room.head("/api/repo/{uuid}", summary="Is there such a repo?", responses={200: {"description": "There is"}})
-async def head_repo(at: Subject, uuid: Uuid) -> Reply:
+@at_once
+def head_repo(at: Subject, uuid: Uuid) -> Reply:
     """400 where there is none, as in the reference."""
     return text_reply(f"Repo available with root UUID {at.repo.record.root}\n")
 
@@ -129,7 +129,8 @@ def post_instance(at: Subject, call: Annotated[Call, TheCall], uuid: Uuid, body:
 
 
 @room.get("/api/repo/{uuid}/log", summary="Log", responses=gives("Lines", "application/json", {"log": ["…  text"]}))
-async def get_repo_log(at: Subject, uuid: Uuid) -> Reply:
+@at_once
+def get_repo_log(at: Subject, uuid: Uuid) -> Reply:
     """Lines with the time they were added."""
     return json_reply({"log": at.repo.record.log})
 
@@ -151,7 +152,8 @@ def post_repo_log(at: Subject, uuid: Uuid, body: Body) -> Reply:
     summary="Versions of a branch",
     responses=gives("Uuids, newest first", "application/json", ["8c2be…", "3f01a…"]),
 )
-async def get_branch_versions(
+@at_once
+def get_branch_versions(
     at: Subject,
     uuid: Uuid,
     branch: Annotated[str, Path(description="Name of the branch; master for the first one.", examples=["master"])],

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ from dvidpy.api.state import Server
 from dvidpy.datatypes.base import Here, type_named
 from dvidpy.datatypes.exchange import Call, Reply, json_reply, octets, text_reply
 from dvidpy.datatypes.params import gives, takes
-from dvidpy.datatypes.rooms import Room, TheCall, WholeBody
+from dvidpy.datatypes.rooms import Room, TheCall, WholeBody, at_once
 from dvidpy.datatypes.settings import read_settings
 from dvidpy.errors import BadRequest, NotFound, NotPrivileged
 
@@ -60,7 +61,8 @@ def get_type_help(typename: Annotated[str, Path(description="Name of a datatype.
 @room.get(
     "/api/load", summary="Load statistics", responses=gives("Whole numbers", "application/json", {"goroutines": 9})
 )
-async def get_load(server: Annotated[Server, Here]) -> Reply:
+@at_once
+def get_load(server: Annotated[Server, Here]) -> Reply:
     """What went over the wire in the last second, and what is under way. Names are the reference's."""
     gets, puts, read, written = server.metrics.last_second()
     busy = min(100, 100 * server.pool.under_way // server.pool.workers)
@@ -84,7 +86,8 @@ async def get_load(server: Annotated[Server, Here]) -> Reply:
 
 
 @room.get("/api/heartbeat", summary="Is the server alive?", responses=gives("OK", "text/plain", "OK"))
-async def get_heartbeat(u: User = "") -> Reply:
+@at_once
+def get_heartbeat(u: User = "") -> Reply:
     """With a user name, the time of the answer is kept for /api/user-latencies."""
     return text_reply("OK")
 
@@ -94,7 +97,8 @@ async def get_heartbeat(u: User = "") -> Reply:
     summary="Latencies of users",
     responses=gives("By user, in milliseconds", "application/json", {"User": "jane", "LastLatency": 3}),
 )
-async def get_latencies(server: Annotated[Server, Here], u: User = "") -> Reply:
+@at_once
+def get_latencies(server: Annotated[Server, Here], u: User = "") -> Reply:
     """Of one user, or of all."""
     nobody = {"User": "", "LastPing": "", "LastLatency": 0, "MinLatency": 0, "MaxLatency": 0}
     return json_reply(server.latencies.get(u, nobody) if u else server.latencies)
@@ -122,18 +126,26 @@ def get_storage(server: Annotated[Server, Here], call: Annotated[Call, TheCall])
 @room.get(
     "/api/server/info", summary="Properties of the server", responses=gives("Texts", "application/json", {"Cores": "2"})
 )
-async def get_info(server: Annotated[Server, Here]) -> Reply:
+@at_once
+def get_info(server: Annotated[Server, Here]) -> Reply:
     """Names are the reference's; all values are text."""
-    settings = server.settings.server
     now = datetime.now(UTC)
+    return json_reply(
+        _constant_info(server)
+        | {"Server time": now.isoformat(sep=" "), "Server uptime": f"{(now - server.started).total_seconds():.0f}s"}
+    )
+
+
+@lru_cache(1)
+def _constant_info(server: Server) -> dict[str, str]:
+    """What does not change while the server runs."""
+    settings = server.settings.server
     shown = {
         "Cores": str(server.pool.workers),
         "Maximum Cores": str(os.cpu_count()),
         "Datastore Version": "1",
         "DVID Version": f"dvidpy {__version__}",
         "Storage backend": ", ".join(stack.store.description for stack in server.datastore.stacks.values()),
-        "Server time": now.isoformat(sep=" "),
-        "Server uptime": f"{(now - server.started).total_seconds():.0f}s",
         "RPC Address": "",
         "Host": settings.host or socket.gethostname(),
         "Note": settings.note,
@@ -145,37 +157,42 @@ async def get_info(server: Annotated[Server, Here]) -> Reply:
         shown["Mode"] = "read only"
     elif settings.fullwrite:
         shown["Mode"] = "allow writes on committed nodes"
-    return json_reply(shown)
+    return shown
 
 
 @room.get("/api/server/note", summary="Note of the configuration", responses=gives("Text", "text/plain", "Our server"))
-async def get_note(server: Annotated[Server, Here]) -> Reply:
+@at_once
+def get_note(server: Annotated[Server, Here]) -> Reply:
     """What the configuration says under server.note."""
     return text_reply(server.settings.server.note)
 
 
 @room.get("/api/server/config", summary="The configuration file", responses=gives("TOML", "text/plain", "[server]…"))
-async def get_config(server: Annotated[Server, Here], call: Annotated[Call, TheCall]) -> Reply:
+@at_once
+def get_config(server: Annotated[Server, Here], call: Annotated[Call, TheCall]) -> Reply:
     """Without its passwords and tokens. Needs the admin token."""
     demand_privileged(call, "GET /api/server/config")
     return text_reply(SECRET.sub(r'\1"(hidden)"', server.settings.text))
 
 
 @room.get("/api/server/types", summary="Datatypes in use", responses=gives("Name: address", "application/json", {}))
-async def get_types(server: Annotated[Server, Here]) -> Reply:
+@at_once
+def get_types(server: Annotated[Server, Here]) -> Reply:
     """Types of the instances there are."""
     used = {instance.type for instance in server.datastore.catalogue.instances().values()}
     return json_reply({name: kind.url for name, kind in server.types.items() if name in used})
 
 
 @room.get("/api/server/compiled-types", summary="All datatypes", responses=gives("As types", "application/json", {}))
-async def get_all_types(server: Annotated[Server, Here]) -> Reply:
+@at_once
+def get_all_types(server: Annotated[Server, Here]) -> Reply:
     """Types this server knows, with the addresses of the reference's implementations."""
     return json_reply({name: kind.url for name, kind in server.types.items()})
 
 
 @room.get("/api/server/groupcache", summary="Cache statistics", responses=gives("Counters", "application/json", {}))
-async def get_groupcache(server: Annotated[Server, Here]) -> Reply:
+@at_once
+def get_groupcache(server: Annotated[Server, Here]) -> Reply:
     """In the reference's words. The cache it tells of here is the one of version ancestries."""
     cache = server.datastore.catalogue.ancestries.of.cache_info()
     gets = cache.hits + cache.misses
@@ -204,7 +221,8 @@ def get_blob(
 
 
 @room.get("/api/server/token", summary="Access token", responses={400: {"description": "No authorization is set up"}})
-async def get_token() -> Reply:
+@at_once
+def get_token() -> Reply:
     """Refused: this server gives no tokens where no authorization is configured."""
     raise BadRequest("no authorization is configured, so there are no tokens")
 
@@ -260,6 +278,7 @@ async def post_reload_metadata(call: Annotated[Call, TheCall]) -> Reply:
 # ---------------------------------------------------------------------- interface
 @room.get("/interface", summary="Version of the interface", responses=gives("Text", "text/plain", "v1"))
 @room.get("/interface/version", summary="Version of the interface", responses=gives("Text", "text/plain", "v1"))
-async def get_interface() -> Reply:
+@at_once
+def get_interface() -> Reply:
     """A short text."""
     return text_reply("v1")

@@ -63,6 +63,7 @@ def run(settings: Settings, *, verbose: bool = False) -> None:
     """Serve until a signal ends it."""
     import uvicorn
 
+    from dvidpy.api.wire import WireProtocol
     from dvidpy.app import build_app
     from dvidpy.cli.logging import configure_logging
     from dvidpy.cli.settings import split_address
@@ -81,6 +82,8 @@ def run(settings: Settings, *, verbose: bool = False) -> None:
             port=port,
             access_log=False,
             log_config=None,
+            http=WireProtocol,
+            proxy_headers=False,
             server_header=False,
             date_header=False,
             timeout_keep_alive=75,

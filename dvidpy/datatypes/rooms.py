@@ -36,6 +36,12 @@ WholeBody = Depends(_given_by_dispatch)
 """Marks the parameter that receives the whole body, in bytes."""
 
 
+def at_once(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a plain function that is quick enough for the event loop. It gives a Reply, or an awaitable one."""
+    handler.at_once = True  # type: ignore[attr-defined]
+    return handler
+
+
 def reading(handler: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a POST handler that changes nothing: locked versions allow it."""
     handler.reads = True  # type: ignore[attr-defined]
@@ -92,12 +98,25 @@ class _Parameter(NamedTuple):
 class Endpoint:
     """A handler with a plan of how its arguments come from a request."""
 
-    __slots__ = ("asynchronous", "handler", "here", "parameters", "path", "reads", "the_call", "whole_body", "width")
+    __slots__ = (
+        "asynchronous",
+        "at_once",
+        "handler",
+        "here",
+        "parameters",
+        "path",
+        "reads",
+        "the_call",
+        "whole_body",
+        "width",
+    )
 
     def __init__(self, route: APIRoute, methods: Collection[str]) -> None:
         self.handler = route.endpoint.handler  # type: ignore[attr-defined]
         self.path = route.path
         self.asynchronous = inspect.iscoroutinefunction(self.handler)
+        self.at_once = getattr(self.handler, "at_once", False)
+        """A plain function that runs in the event loop."""
         self.reads = getattr(self.handler, "reads", "GET" in methods or "HEAD" in methods)
         """It changes nothing."""
         self.here = self.the_call = self.whole_body = ""

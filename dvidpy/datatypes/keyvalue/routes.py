@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Annotated
 
 from fastapi import Path, Query
@@ -10,7 +11,7 @@ from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, json_reply
 from dvidpy.datatypes.keyvalue.values import KeyValue, Span, demand_within, header_span, query_span
 from dvidpy.datatypes.params import gives, takes
-from dvidpy.datatypes.rooms import Room, TheCall
+from dvidpy.datatypes.rooms import Room, TheCall, at_once
 from dvidpy.errors import BadRequest, NotFound
 from dvidpy.versioning.store import Found
 
@@ -29,19 +30,28 @@ KEYS = gives("Keys in byte order", "application/json", ["10_swc", "11_swc"])
 @room.get(
     "/key/{key}", summary="Value of a key", responses=gives("The bytes that were posted", "application/octet-stream")
 )
-async def get_key(
+@at_once
+def get_key(
     kv: Annotated[KeyValue, Here],
     call: Annotated[Call, TheCall],
     key: Key,
     byte_start: Annotated[str | None, Query(description="First byte, from 0; needs byte_end.", examples=["0"])] = None,
     byte_end: Annotated[str | None, Query(description="Last byte, itself included.", examples=["99"])] = None,
-) -> Reply:
+) -> Reply | Awaitable[Reply]:
     """404 where the key has no value, or an empty one. A single range in the Range header gives 206."""
+    found = kv.find(key)
+    if found is not None and found.manifest is None and len(found.stored) <= AT_ONCE:
+        value = found.read()
+        if value and not call.query_string and b"range" not in call.headers:
+            return Reply(value, OCTETS, headers=(RANGES,))
+    return _slowly(kv, call, key, byte_start, byte_end)
+
+
+async def _slowly(kv: KeyValue, call: Call, key: str, byte_start: str | None, byte_end: str | None) -> Reply:
+    """Ranges and large values."""
     found = kv.need(key)
     if found.manifest is not None:
         found = kv.frozen().need(key)  # its parts must stay while they are sent
-    if not call.query_string and b"range" not in call.headers:
-        return await _whole(found, call)
     size = found.plain_size()
     span = query_span(byte_start, byte_end)
     header = call.headers.get(b"range", b"").decode("latin-1")
@@ -51,17 +61,11 @@ async def get_key(
         return await _part(found, call, demand_within(key, span, size))
     span = header_span(header, size) if header else None
     if span is None:
-        return await _whole(found, call)
+        return await _part(found, call, Span(0, size - 1))
     reply = await _part(found, call, span)
     reply.status = 206
     reply.headers.append((b"content-range", b"bytes %d-%d/%d" % (*span, size)))
     return reply
-
-
-async def _whole(found: Found, call: Call) -> Reply:
-    if found.manifest is None and len(found.stored) <= AT_ONCE:
-        return Reply(found.read(), OCTETS, headers=(RANGES,))
-    return await _part(found, call, Span(0, found.plain_size() - 1))
 
 
 async def _part(found: Found, call: Call, span: Span) -> Reply:
@@ -74,7 +78,8 @@ async def _part(found: Found, call: Call, span: Span) -> Reply:
 
 
 @room.head("/key/{key}", summary="Whether a key has a value", responses={200: {"description": "It has"}})
-async def head_key(kv: Annotated[KeyValue, Here], key: Key) -> Reply:
+@at_once
+def head_key(kv: Annotated[KeyValue, Here], key: Key) -> Reply:
     """200 or 404; an empty value counts."""
     if not kv.exists(key):
         raise NotFound(f"Key {key!r} not found")
