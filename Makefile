@@ -14,8 +14,10 @@ JOBS ?= auto
 PYTEST := $(BIN)/python -m pytest
 # In CI nothing may be skipped.
 STRICT := $(if $(CI),-p tests.strict)
+# Scenarios of tests/recorded for `make record`, such as recorded/keyvalue/keys.json; all without one.
+FILES ?=
 
-.PHONY: install demo test test-long test-kernels check bench coverage clean
+.PHONY: install demo test test-long test-kernels record check bench coverage clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.warm
@@ -40,6 +42,9 @@ test-long: install
 # The kernels as plain Python, so that coverage sees their lines.
 test-kernels: install
 	NUMBA_DISABLE_JIT=1 $(PYTEST) tests/kernels --cov --cov-report=
+
+record: install
+	cd tests && ../$(BIN)/python -m recorded.record $(FILES)
 
 check: install
 	$(BIN)/ruff format --check .
