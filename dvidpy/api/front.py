@@ -151,9 +151,10 @@ class Front:
             return None
         call.privileged = call.admin or server.is_trusted(call.scope, call.headers)
         call.route = endpoint.path
-        if call.parts[1] == "repo":
+        about = call.parts[1:2]
+        if about == ["repo"]:
             return Work(endpoint, prepare_repo(server, endpoint, call))
-        if call.parts[1] == "node":
+        if about == ["node"]:
             return Work(endpoint, prepare_node(server, endpoint, call))
         return Work(endpoint, server)
 
