@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
+from itertools import starmap
 from typing import BinaryIO
 
 import orjson
@@ -17,6 +18,8 @@ import structlog
 from dvidpy.datatypes.exchange import Call
 
 LATE_S = 0.1
+MANY = 100
+"""Lines that are written at once, however early."""
 
 
 class RequestLog:
@@ -25,27 +28,17 @@ class RequestLog:
     def __init__(self, stream: BinaryIO | None = None, *, enabled: bool = True) -> None:
         self._stream = stream or sys.stderr.buffer
         self._enabled = enabled
-        self._lines: list[bytes] = []
+        self._lines: list[tuple[Call, int, float, int, int]] = []
 
     def line(self, call: Call, status: int, seconds: float, received: int, sent: int) -> None:
         """A request is over."""
         if not self._enabled:
             return
-        entry = {
-            "event": "request",
-            "id": call.id,
-            "method": call.method,
-            "path": call.path,
-            "status": status,
-            "ms": round(seconds * 1000, 3),
-            "in": received,
-            "out": sent,
-        }
-        if call.query_string:
-            entry.update({name: call.query[key] for key, name in (("u", "user"), ("app", "app")) if key in call.query})
-        self._lines.append(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+        self._lines.append((call, status, seconds, received, sent))
         if len(self._lines) == 1:
             asyncio.get_running_loop().call_later(LATE_S, self.flush)
+        elif len(self._lines) >= MANY:
+            self.flush()
 
     def trace(self, call: Call, error: BaseException) -> None:
         """Something went wrong that is no refusal."""
@@ -57,5 +50,21 @@ class RequestLog:
         """Write what is waiting."""
         lines, self._lines = self._lines, []
         if lines:
-            self._stream.write(b"".join(lines))
+            self._stream.write(b"".join(starmap(_line, lines)))
             self._stream.flush()
+
+
+def _line(call: Call, status: int, seconds: float, received: int, sent: int) -> bytes:
+    entry = {
+        "event": "request",
+        "id": call.id,
+        "method": call.method,
+        "path": call.path,
+        "status": status,
+        "ms": round(seconds * 1000, 3),
+        "in": received,
+        "out": sent,
+    }
+    if call.query_string:
+        entry.update({name: call.query[key] for key, name in (("u", "user"), ("app", "app")) if key in call.query})
+    return orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,8 @@ class Metrics:
         self.routes: dict[Key, RouteTally] = {}
         self.active = 0
         """Requests under way."""
-        self._lately: deque[tuple[float, str, int, int]] = deque(maxlen=20_000)
+        self._second = 0
+        self._this = self._last = (0, 0, 0, 0)
 
     def count(self, key: Key, seconds: float, bytes_in: int, bytes_out: int) -> None:
         """A request is over."""
@@ -49,15 +49,22 @@ class Metrics:
         tally.seconds += seconds
         tally.bytes_in += bytes_in
         tally.bytes_out += bytes_out
-        self._lately.append((time.monotonic(), key[0], bytes_in, bytes_out))
+        self._roll()
+        gets, puts, read, written = self._this
+        reads = key[0] in ("GET", "HEAD")
+        self._this = (gets + reads, puts + (not reads), read + bytes_out, written + bytes_in)
 
     def last_second(self) -> tuple[int, int, int, int]:
-        """(reads, writes, bytes read, bytes written) of the last second."""
-        since = time.monotonic() - 1
-        lately = [entry for entry in self._lately if entry[0] > since]
-        gets = sum(1 for _, method, _, _ in lately if method in ("GET", "HEAD"))
-        read, written = sum(entry[3] for entry in lately), sum(entry[2] for entry in lately)
-        return gets, len(lately) - gets, read, written
+        """(reads, writes, bytes read, bytes written) of the last whole second."""
+        self._roll()
+        return self._last
+
+    def _roll(self) -> None:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._last = self._this if second == self._second + 1 else (0, 0, 0, 0)
+            self._this = (0, 0, 0, 0)
+            self._second = second
 
 
 class Collector:

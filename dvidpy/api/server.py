@@ -15,13 +15,14 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated, Any
 
+import orjson
 import structlog
 from fastapi import Path, Query
 
 from dvidpy import __version__
 from dvidpy.api.state import Server
 from dvidpy.datatypes.base import Here, type_named
-from dvidpy.datatypes.exchange import Call, Reply, json_reply, octets, text_reply
+from dvidpy.datatypes.exchange import Call, Reply, json_bytes, json_reply, octets, text_reply
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Room, TheCall, WholeBody, at_once
 from dvidpy.datatypes.settings import read_settings
@@ -130,15 +131,14 @@ def get_storage(server: Annotated[Server, Here], call: Annotated[Call, TheCall])
 def get_info(server: Annotated[Server, Here]) -> Reply:
     """Names are the reference's; all values are text."""
     now = datetime.now(UTC)
-    return json_reply(
-        _constant_info(server)
-        | {"Server time": now.isoformat(sep=" "), "Server uptime": f"{(now - server.started).total_seconds():.0f}s"}
-    )
+    uptime = (now - server.started).total_seconds()
+    changing = f',"Server time":"{now.isoformat(sep=" ")}","Server uptime":"{uptime:.0f}s"}}'
+    return json_bytes(_constant_info(server) + changing.encode())
 
 
 @lru_cache(1)
-def _constant_info(server: Server) -> dict[str, str]:
-    """What does not change while the server runs."""
+def _constant_info(server: Server) -> bytes:
+    """What does not change while the server runs: a JSON object without its closing bracket."""
     settings = server.settings.server
     shown = {
         "Cores": str(server.pool.workers),
@@ -157,7 +157,7 @@ def _constant_info(server: Server) -> dict[str, str]:
         shown["Mode"] = "read only"
     elif settings.fullwrite:
         shown["Mode"] = "allow writes on committed nodes"
-    return shown
+    return orjson.dumps(shown)[:-1]
 
 
 @room.get("/api/server/note", summary="Note of the configuration", responses=gives("Text", "text/plain", "Our server"))

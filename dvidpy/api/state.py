@@ -39,6 +39,7 @@ class Server:
         self.throttled = 0
         self.latencies: dict[str, dict[str, Any]] = {}
         self.block_list = read_block_list(settings.server.block_list_file)
+        self._hold_back_after = settings.server.interactive_ops_before_block
         self._interactive: deque[float] = deque(maxlen=10_000)
         for queue in datastore.queues():
             queue.held = self.people_are_working
@@ -77,11 +78,13 @@ class Server:
 
     def count_interactive(self) -> None:
         """A request that people wait for came in."""
+        if not self._hold_back_after:
+            return
         self._interactive.append(time.monotonic())
 
     def people_are_working(self) -> bool:
         """More interactive requests came in lately than interactiveOpsBeforeBlock allows. From any thread."""
-        limit = self.settings.server.interactive_ops_before_block
+        limit = self._hold_back_after
         since = time.monotonic() - INTERACTIVE_WINDOW_S
         return bool(limit) and sum(1 for at in self._interactive.copy() if at > since) > limit
 
