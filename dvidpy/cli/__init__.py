@@ -12,8 +12,3 @@ from dvidpy.cli.tools import types, warm
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=(__doc__ or "").split(".")[0] + ".")
 for command in (serve, check, warm, demo, types):
     app.command()(command)
-
-
-def main() -> None:
-    """Entry point of the program."""
-    app()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +12,6 @@ import typer
 if TYPE_CHECKING:
     from dvidpy.config import Settings
 
-TUNABLES = "glibc.malloc.hugetlb=1:glibc.malloc.trim_threshold=1000000000:glibc.malloc.mmap_max=0"
-"""Measured: unpacking 134 MB takes 30 ms with these and 273 ms without (docs/decisions/004-memory.md)."""
 SWITCH_INTERVAL_S = 0.0005
 """Measured: beside a busy thread, a small answer takes 0.22 ms with this and 4 ms with Python's default."""
 
@@ -36,7 +32,6 @@ def serve(
     cors: Annotated[str | None, typer.Option(help="Origins that may ask, with commas between; * for all.")] = None,
 ) -> None:
     """Serve the stores that CONFIG names."""
-    _tune_memory()
     from dvidpy.cli.settings import settings_from
     from dvidpy.errors import StoreError
 
@@ -46,17 +41,6 @@ def serve(
     except StoreError as error:
         typer.echo(f"dvidpy: {error}", err=True)
         raise typer.Exit(1) from None
-
-
-def _tune_memory() -> None:
-    """Start again with allocator settings that glibc reads only once, at the start of a process."""
-    if (
-        platform.libc_ver()[0] == "glibc"
-        and "GLIBC_TUNABLES" not in os.environ
-        and "DVIDPY_NO_TUNING" not in os.environ
-    ):
-        arguments = [sys.executable, "-m", "dvidpy", *sys.argv[1:]]
-        os.execve(sys.executable, arguments, {**os.environ, "GLIBC_TUNABLES": TUNABLES})  # noqa: S606  # ourselves
 
 
 def run(settings: Settings, *, verbose: bool = False) -> None:

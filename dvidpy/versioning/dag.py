@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
-import networkx as nx
+if TYPE_CHECKING:
+    import networkx as nx
 
 Parents = Callable[[int], Iterable[int]]
 
 
 def graph(parents: Mapping[int, Iterable[int]]) -> nx.DiGraph[int]:
     """Version -> its parents, as a graph."""
+    import networkx as nx  # a tenth of a second, which a server need not spend before its first answer
+
     dag: nx.DiGraph[int] = nx.DiGraph()
     dag.add_nodes_from(parents)
     dag.add_edges_from((parent, child) for child, above in parents.items() for parent in above)
@@ -19,6 +23,8 @@ def graph(parents: Mapping[int, Iterable[int]]) -> nx.DiGraph[int]:
 
 def faults(dag: nx.DiGraph[int]) -> list[str]:
     """What is wrong with a graph of versions: cycles, several roots, children older than their parents."""
+    import networkx as nx
+
     found = [f"version {child} is not newer than its parent {parent}" for parent, child in dag.edges if parent >= child]
     if not nx.is_directed_acyclic_graph(dag):
         found.append("the versions form a cycle")
@@ -26,11 +32,6 @@ def faults(dag: nx.DiGraph[int]) -> list[str]:
     if len(roots) != 1:
         found.append(f"{len(roots)} versions without a parent")
     return found
-
-
-def children(dag: nx.DiGraph[int], version: int) -> list[int]:
-    """Children in the order of their making."""
-    return sorted(dag.successors(version))
 
 
 def path_to_root(parents: Parents, version: int) -> list[int]:
