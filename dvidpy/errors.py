@@ -40,6 +40,13 @@ class NotFound(DvidError):
     status = 404
 
 
+class TooSlow(DvidError):
+    """The body stopped coming: 408; the connection is of no more use."""
+
+    status = 408
+    headers = ((b"connection", b"close"),)
+
+
 class TooLarge(DvidError):
     """The request or the answer is beyond the configured limits: 413."""
 

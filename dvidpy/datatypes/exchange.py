@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, ParamSpec, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
 
-from dvidpy.errors import BadRequest, TooLarge
+from dvidpy.errors import BadRequest, TooLarge, TooSlow
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,6 +20,9 @@ Headers = list[tuple[bytes, bytes]]
 OCTETS = b"application/octet-stream"
 JSON = b"application/json"
 TEXT = b"text/plain"
+
+STALLED_S = 300.0
+"""Seconds after which a client that sends or takes nothing in the middle of a body is given up."""
 
 
 class Pool(Protocol):
@@ -104,10 +108,10 @@ class Call:
         return self.headers.get(b"content-encoding", b"").strip().lower() == b"gzip"
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """The body as it arrives, unpacked."""
+        """The body as it arrives, unpacked. TooLarge where a packed one has more plain bytes than the limit."""
         source = self._raw_stream()
         if self.gzipped:
-            source = _unpacked(source, self.pool)
+            source = _unpacked(source, self.pool, self.limit)
         async for piece in source:
             yield piece
 
@@ -120,11 +124,7 @@ class Call:
             if message["type"] == "http.request" and not message.get("more_body"):
                 return self._within(bytes(message.get("body", b"")))
             return await self._gather(message)
-        pieces = bytearray()
-        async for piece in self.stream():
-            pieces += piece
-            self._within(pieces)
-        return bytes(pieces)
+        return b"".join([piece async for piece in self.stream()])
 
     async def _gather(self, message: Any) -> bytes:
         whole = bytearray()
@@ -134,16 +134,24 @@ class Call:
             self._within(whole)
             if not message.get("more_body"):
                 return bytes(whole)
-            message = await self._receive()
+            message = await self._next()
 
     async def _raw_stream(self) -> AsyncIterator[bytes]:
         while True:
-            message = await self._receive()
+            message = await self._next()
             _demand_connected(message)
             if message.get("body"):
                 yield message["body"]
             if not message.get("more_body"):
                 return
+
+    async def _next(self) -> Any:
+        """The next message of a body; TooSlow where none comes for long."""
+        try:
+            async with asyncio.timeout(STALLED_S):
+                return await self._receive()
+        except TimeoutError:
+            raise TooSlow(f"nothing of the body came for {STALLED_S:.0f} seconds") from None
 
     def _within(self, body: B) -> B:
         if len(body) > self.limit:
@@ -152,7 +160,7 @@ class Call:
 
 
 class Gone(Exception):
-    """The client has hung up; nobody is answered."""
+    """The client has hung up, or takes nothing any more; nobody is answered."""
 
 
 def _demand_connected(message: Any) -> None:
@@ -160,25 +168,53 @@ def _demand_connected(message: Any) -> None:
         raise Gone
 
 
-async def _unpacked(source: AsyncIterator[bytes], pool: Pool) -> AsyncIterator[bytes]:
-    """A gzip body, unpacked in steps of at most a megabyte."""
-    from isal import isal_zlib
-
-    unpack = isal_zlib.decompressobj(wbits=31)
-
-    def step(packed: bytes) -> bytes:
-        try:
-            return bytes(unpack.decompress(packed, 1 << 20))
-        except isal_zlib.error as error:  # type: ignore[misc]  # the stubs take it for a value
-            raise BadRequest(f"the body is not gzip: {error}") from error
-
+async def _unpacked(source: AsyncIterator[bytes], pool: Pool, limit: int) -> AsyncIterator[bytes]:
+    """A gzip body of one or more members, unpacked in steps of at most a megabyte, to `limit` bytes at most."""
+    unpack = _Gunzip()
+    size = 0
     async for packed in source:
-        piece = await pool.go_on(step, packed)
-        while piece:
+        unpack.waiting += packed
+        while piece := await pool.go_on(unpack.step):
+            size += len(piece)
+            if size > limit:
+                raise TooLarge(f"the body unpacks to more than {limit} bytes")
             yield piece
-            piece = await pool.go_on(step, unpack.unconsumed_tail)
-    if not unpack.eof:
+    if not unpack.whole():
         raise BadRequest("the gzip body ends early")
+
+
+class _Gunzip:
+    """Unpacks gzip members one after the other."""
+
+    def __init__(self) -> None:
+        from isal import isal_zlib
+
+        self._zlib: Any = isal_zlib
+        self._member = isal_zlib.decompressobj(wbits=31)
+        self.waiting = b""
+        """Packed bytes that were not looked at yet."""
+
+    def step(self) -> bytes:
+        """The next plain bytes; none where more packed ones are needed. BadRequest for what is no gzip."""
+        piece = b""
+        while not piece:
+            if self._member.eof:
+                if not self.waiting:
+                    break
+                self._member = self._zlib.decompressobj(wbits=31)
+            packed, self.waiting = self.waiting, b""
+            try:
+                piece = bytes(self._member.decompress(packed, 1 << 20))
+            except self._zlib.error as error:
+                raise BadRequest(f"the body is not gzip: {error}") from error
+            self.waiting = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            if not piece and not self._member.eof:
+                break
+        return piece
+
+    def whole(self) -> bool:
+        """The last member was complete."""
+        return bool(self._member.eof)
 
 
 Body = bytes | Iterator[bytes]

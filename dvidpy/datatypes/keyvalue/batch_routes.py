@@ -8,7 +8,7 @@ from fastapi import Query
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Reply
-from dvidpy.datatypes.keyvalue.batches import answer, choose_form, demand_json_parts, is_json, look_up, whole
+from dvidpy.datatypes.keyvalue.batches import answer, choose_form, demand_possible, is_json, look_up, whole
 from dvidpy.datatypes.keyvalue.keys import typekey
 from dvidpy.datatypes.keyvalue.messages import parse_keyvalues
 from dvidpy.datatypes.keyvalue.routes import First, Last
@@ -71,10 +71,9 @@ def get_keyvalues(
     """In the order asked; a key without a value comes empty, in JSON as {}."""
     form = choose_form(json=json, tar=tar or jsontar, check=check)
     wanted = form.wanted(body)
-    items = look_up(kv, wanted)
-    if form.json:
-        demand_json_parts(items, wanted)
-    return answer(form, items)
+    frozen = kv.frozen()
+    demand_possible(frozen, wanted, json=form.json)
+    return answer(form, look_up(frozen, wanted))
 
 
 @room.post(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from dvidpy.datatypes.exchange import JSON, OCTETS, Reply
+from dvidpy.datatypes.keyvalue.keys import typekey
 from dvidpy.datatypes.keyvalue.messages import pair_head, parse_keys
 from dvidpy.datatypes.keyvalue.values import KeyValue, Span, demand_within
 from dvidpy.datatypes.settings import read_json
@@ -67,7 +68,7 @@ def _wanted_part(one: object) -> tuple[str, Span | None]:
     start, end = one.get("byte_start"), one.get("byte_end")
     if start is None and end is None:
         return one["key"], None
-    if not isinstance(start, int) or not isinstance(end, int) or start < 0:
+    if type(start) is not int or type(end) is not int or start < 0:  # true is an int too
         raise BadRequest("byte_start and byte_end must both be given, as numbers from 0")
     return one["key"], Span(start, end)
 
@@ -77,22 +78,27 @@ def wanted_protobuf(body: bytes) -> Wanted:
     return parse_keys(body)
 
 
-def look_up(kv: KeyValue, wanted: Wanted) -> list[Item]:
-    """What is there of what is wanted, in that order; BadRequest for a span outside its value."""
-    frozen = kv.frozen()
-    items = []
+def look_up(kv: KeyValue, wanted: Wanted) -> Iterator[Item]:
+    """What is there of what is wanted, in that order, one at a time; BadRequest for a span outside its value."""
+    return (_item(kv, key, span) for key, span in wanted)
+
+
+def _item(kv: KeyValue, key: str, span: Span | None) -> Item:
+    item = whole(key, kv.find(key) if key else None)
+    if span is None or item.found is None:
+        return item
+    return item._replace(span=demand_within(key, span, item.size))
+
+
+def demand_possible(kv: KeyValue, wanted: Wanted, *, json: bool) -> None:
+    """BadRequest for what can be no key, for a span outside its value and, with `json`, for one that is no JSON."""
     for key, span in wanted:
-        item = whole(key, frozen.find(key) if key else None)
-        if span is not None and item.found is not None:
-            item = item._replace(span=demand_within(key, span, item.size))
-        items.append(item)
-    return items
-
-
-def demand_json_parts(items: Iterable[Item], wanted: Wanted) -> None:
-    """Parts of values must be JSON by themselves; BadRequest where one is not."""
-    for item, (key, span) in zip(items, wanted, strict=True):
-        if span is not None and item.found is not None and not is_json(item.read()):
+        if span is None:
+            if key:
+                typekey(key)
+            continue
+        item = _item(kv, key, span)
+        if json and item.found is not None and not is_json(item.read()):
             raise BadRequest(f"bytes {span.start} to {span.end} of key {key!r} are not JSON")
 
 
@@ -129,6 +135,8 @@ def as_tar(items: Iterable[Item]) -> Iterator[bytes]:
     """One member a key."""
     for item in items:
         member = TarInfo(item.key)
+        if "\0" in item.key:  # the name of a plain member ends there
+            member.pax_headers = {"path": item.key}
         member.size = item.size
         yield member.tobuf(PAX_FORMAT)
         yield from item.pieces()

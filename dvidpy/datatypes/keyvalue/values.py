@@ -19,7 +19,7 @@ from dvidpy.versioning.store import Found
 
 LONGEST = 300
 """Digits of a position that are read; Python refuses to read thousands of them."""
-BEYOND = 1 << 64
+BEYOND = 10**LONGEST
 """A position outside every value."""
 
 
