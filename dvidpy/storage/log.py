@@ -25,6 +25,8 @@ class Line(Struct):
 
 def encode_line(number: int, mutation: bytes) -> bytes:
     """A line of the file; `mutation` is JSON."""
+    if b"\n" in mutation:
+        mutation = msgspec.json.format(mutation, indent=-1)
     return b'{"id":%d,"mutation":%b}\n' % (number, mutation)
 
 
@@ -39,34 +41,44 @@ class JsonLines:
         self._lock = threading.Lock()
 
     def append(self, name: str, lines: bytes) -> None:
-        """Add whole lines to a file."""
+        """Add whole lines to a file; after an OSError its end may be torn, and `cut` mends it."""
+        rest = memoryview(lines)
         with self._lock:
-            self._file(name).write(lines)
             self._unsynced.add(name)
+            while rest:
+                rest = rest[self._file(name).write(rest) :]
 
     def read(self, name: str) -> Iterator[Line]:
         """Lines of a file, oldest first; none where there is no file. Stops at a torn line."""
+        return (line for _, line in self._lines(name))
+
+    def _lines(self, name: str) -> Iterator[tuple[int, Line]]:
+        """(bytes of the file up to its end, line)."""
         path = self._path(name)
         if not path.exists():
             return
         decode = msgspec.json.Decoder(Line).decode
+        size = 0
         with path.open("rb") as file:
             for text in file:
+                size += len(text)
                 try:
-                    yield decode(text)
-                except msgspec.DecodeError:
+                    line = decode(text)
+                except (msgspec.DecodeError, UnicodeDecodeError):
                     return
+                if not text.endswith(b"\n"):
+                    return
+                yield size, line
 
     def cut(self, name: str, mark: int) -> int:
         """Drop the lines of mutations above `mark`, and a torn end; number of the last line kept, or 0."""
         path, size, last = self._path(name), 0, 0
         with self._lock:
             self._close(name)
-        for line in self.read(name):
+        for end, line in self._lines(name):
             if line.id > mark:
                 break
-            last = line.id
-            size += len(encode_line(line.id, bytes(line.mutation)))
+            size, last = end, line.id
         if path.exists() and path.stat().st_size != size:
             os.truncate(path, size)
         return last
@@ -74,9 +86,19 @@ class JsonLines:
     def sync(self) -> None:
         """Return when everything appended is on the medium."""
         with self._lock:
-            waiting, self._unsynced = self._unsynced, set()
-            for name in waiting:
+            for name in self._unsynced:
                 os.fsync(self._file(name).fileno())
+            if self._unsynced:
+                self._sync_folder()
+            self._unsynced.clear()
+
+    def _sync_folder(self) -> None:
+        """A new file survives a power failure only when its name in the folder does."""
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def names(self) -> Iterable[str]:
         """Names of all files."""

@@ -132,8 +132,11 @@ class MutationLog:
 
     def close(self) -> None:
         """Checkpoint and let go of the files."""
-        self.checkpoint()
-        self.lines.close()
+        try:
+            if self._unsynced:
+                self.checkpoint()
+        finally:
+            self.lines.close()
 
     def _repair(self) -> None:
         """Write again what the JSON-lines files lost, and find the last id in use."""
