@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+import structlog
+
 from dvidpy.errors import Busy
 from dvidpy.storage.keys import CELL, KINDS, LARGE, VALUE, cell
 from dvidpy.storage.kv import KeyValueStore
@@ -22,6 +24,8 @@ WAITING = 4096
 """Edits that may wait for their batch; more are refused with 503."""
 GROUP = 256
 """Edits that share a batch at most."""
+GROUP_BYTES = 16 << 20
+"""A batch of so many bytes takes no further edit in."""
 
 Done = Callable[[BaseException | None], None]
 Freed = Callable[["Change", Manifest], None]
@@ -45,6 +49,10 @@ class Change:
         self.mutation: Mutation | None = None
         self.done: Done = _ignore
 
+    def size(self) -> int:
+        """Bytes of its values."""
+        return sum(len(stored) for _, _, stored in self.cells) + sum(len(value) for _, value in self.puts)
+
 
 class Committer:
     """Writes the edits of one store, in the order they come."""
@@ -57,6 +65,8 @@ class Committer:
         self.queued: Callable[[], None] = lambda: None
         """Told when a batch with pending work is written."""
         self._waiting: SimpleQueue[Change | None] = SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="commits", daemon=True)
         self._thread.start()
 
@@ -65,7 +75,10 @@ class Committer:
         if self._waiting.qsize() >= WAITING:
             raise Busy("too many edits are waiting to be written")
         change.done = done
-        self._waiting.put(change)
+        with self._closing:
+            if self._closed:
+                raise Busy("the server is closing")
+            self._waiting.put(change)
 
     def commit(self, change: Change) -> None:
         """Return when the edit is durable and visible."""
@@ -99,26 +112,29 @@ class Committer:
 
     def close(self) -> None:
         """Write what waits, then stop."""
-        self._waiting.put(None)
+        with self._closing:
+            self._closed = True
+            self._waiting.put(None)
         self._thread.join()
 
     def _run(self) -> None:
-        while True:
-            first = self._waiting.get()
-            group: list[Change] = []
-            closing = first is None
-            if first is not None:
-                group.append(first)
-            while not closing and len(group) < GROUP and not self._waiting.empty():
-                change = self._waiting.get()
-                if change is None:
-                    closing = True
-                else:
-                    group.append(change)
+        closing = False
+        while not closing:
+            group, closing = self._take()
             if group:
                 self._write(group)
-            if closing:
-                return
+
+    def _take(self) -> tuple[list[Change], bool]:
+        """(edits for one batch, whether they are the last)."""
+        group: list[Change] = []
+        size = 0
+        while not group or (len(group) < GROUP and size < GROUP_BYTES and not self._waiting.empty()):
+            change = self._waiting.get()
+            if change is None:
+                return group, True
+            group.append(change)
+            size += change.size()
+        return group, False
 
     def _write(self, group: list[Change]) -> None:
         wrong: BaseException | None = None
@@ -137,7 +153,10 @@ class Committer:
         except BaseException as error:  # the writer must outlive whatever the medium does
             wrong = error
         for change in group:
-            change.done(wrong)
+            try:
+                change.done(wrong)
+            except Exception:  # who waited is gone, its event loop with it
+                structlog.get_logger().exception("nobody hears of an edit", instance=change.instance)
 
 
 class _Batch:
