@@ -30,8 +30,11 @@ class Ancestry:
 
     def maximal(self, versions: Iterable[int]) -> list[int]:
         """Of these members, those that none of the others descends from."""
-        given = sorted(versions, reverse=True)
-        return [v for v in given if not any(v in self._of(other).members for other in given if other > v)]
+        found: list[int] = []
+        for version in sorted(versions, reverse=True):  # whatever descends from it was met before, or a descendant was
+            if not any(version in self._of(other).members for other in found):
+                found.append(version)
+        return found
 
 
 class Ancestries:
