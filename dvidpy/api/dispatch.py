@@ -54,9 +54,13 @@ class StaticTable:
         return exact or self._table.get((method, (*shape[:-1], "*")))
 
 
-async def run_endpoint(endpoint: Endpoint, call: Call, here: object) -> Reply:
+async def whole_body(endpoint: Endpoint, call: Call) -> bytes:
+    """The body of a request, where its handler wants it whole."""
+    return await call.body() if endpoint.whole_body else b""
+
+
+async def run_endpoint(endpoint: Endpoint, call: Call, here: object, body: bytes) -> Reply:
     """Call a handler: coroutines in the event loop, functions on a worker thread."""
-    body = await call.body() if endpoint.whole_body else b""
     arguments = endpoint.arguments(call, here, body)
     if endpoint.at_once:
         found: Reply | Awaitable[Reply] = endpoint.handler(**arguments)

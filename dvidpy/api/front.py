@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -13,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from dvidpy.api.blocklist import source_address
 from dvidpy.api.cors import Cors
-from dvidpy.api.dispatch import StaticTable, Work, run_endpoint
+from dvidpy.api.dispatch import StaticTable, Work, run_endpoint, whole_body
 from dvidpy.api.instances import Instances
 from dvidpy.api.logs import RequestLog
 from dvidpy.api.nodes import prepare_node
@@ -28,6 +27,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SILENT = ("/api/load", "/api/heartbeat", "/api/user-latencies", "/healthz", "/readyz", "/metrics")
 """Polled by machines: no log line, no block list."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+"""Methods that metrics tell apart; a client may make up any number of others."""
 GONE = 499
 """Status that the log and metrics show where the client hung up."""
 
@@ -109,9 +110,9 @@ class Front:
         except Exception as error:  # in the middle of a stream: the connection breaks off
             self._log.trace(call, error)
         finally:
+            call.close()
             server.metrics.active -= 1
-            received = 0 if call.method == "GET" else call.content_length or 0
-            self._account(call, status, started, received, sent)
+            self._account(call, status, started, call.received, sent)
 
     async def _answer(self, call: Call) -> Reply:
         """The answer of a handler, or what it refused with. Bugs of ours are a 500 with the id of the request."""
@@ -126,10 +127,11 @@ class Front:
             return self._own_fault(call, error)
 
     async def _run(self, work: Work, call: Call) -> Reply:
-        with self._server.throttle() if work.throttled else nullcontext():
-            if work.gate is None:
-                return await run_endpoint(work.endpoint, call, work.here)
+        if work.throttled:
+            call.until_sent.enter_context(self._server.throttle())
+        if work.gate is not None:
             return await self._instances.edit(work, call)
+        return await run_endpoint(work.endpoint, call, work.here, await whole_body(work.endpoint, call))
 
     # ------------------------------------------------------------------ what both share
     def _prepare(self, call: Call) -> Work | None:
@@ -143,7 +145,7 @@ class Front:
         if call.query_string:
             call.admin = server.is_admin(call.query)
         path = call.path.split("/")
-        if len(path) > 5 and path[2] == "node" and path[5]:
+        if len(path) > 5 and path[1:3] == ["api", "node"] and path[5]:  # an instance's keyword
             return self._instances.prepare(call, path)
         call.parts = path[1:] if path[-1] or len(path) < 3 else path[1:-1]  # a final slash is ignored
         endpoint = self._table.find(call.method, call.parts)
@@ -166,7 +168,10 @@ class Front:
     def _account(self, call: Call, status: int, started: float, received: int, sent: int) -> None:
         """Metrics and the log line of a request that is over."""
         seconds = time.perf_counter() - started
-        self._server.metrics.count((call.method, call.route or "other", status), seconds, received, sent)
+        if call.interactive:
+            self._server.count_interactive()
+        method = call.method if call.method in METHODS else "other"
+        self._server.metrics.count((method, call.route or "other", status), seconds, received, sent)
         if call.path not in SILENT:
             self._log.line(call, status, seconds, received, sent)
         elif call.query.get("u"):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dvidpy.api.dispatch import Work, demand_parts, run_endpoint
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from dvidpy.api.dispatch import Work, demand_parts, run_endpoint, whole_body
+from dvidpy.api.forced import record_forced
 from dvidpy.api.state import Server
 from dvidpy.datatypes import every_type
 from dvidpy.datatypes.base import Data, DataType
@@ -10,6 +15,7 @@ from dvidpy.datatypes.exchange import Call, Reply
 from dvidpy.datatypes.rooms import Endpoint, Table, table_of
 from dvidpy.errors import BadRequest, LockedVersion
 from dvidpy.versioning.catalogue import find_instance
+from dvidpy.versioning.records import Node
 
 KEYWORD = 5
 """Path parts before an instance's keyword, the empty one in front included: "", api, node, uuid, name."""
@@ -33,40 +39,50 @@ class Instances:
         endpoint = _choose(self._tables[instance.type], call)
         call.route = self._routes[instance.type] + endpoint.path
         demand_parts(endpoint, call)
+        server.demand_writable(call)
         data = server.types[instance.type].subject(server.datastore, repo, node, instance, call)
-        throttled = False
-        if call.query_string:
-            throttled = call.query.get("throttle") in ("on", "true")
-            if call.query.get("interactive") not in ("false", "0"):
-                server.count_interactive()
-        else:
-            server.count_interactive()
+        call.interactive = call.query.get("interactive") not in ("false", "0")
+        throttled = bool(call.query_string) and call.query.get("throttle") in ("on", "true")
         if endpoint.reads:
             return Work(endpoint, data, None, throttled)
-        return Work(endpoint, data, self._gate(call, data), throttled)
-
-    def _gate(self, call: Call, data: Data) -> int | None:
-        """The version an edit writes into; None where no lock can hold it back."""
-        settings = self._server.settings.server
-        if settings.readonly and not call.admin:
-            raise BadRequest("Server in read-only mode and will only accept GET and HEAD requests")
-        forced = data.node.locked and (call.admin or settings.fullwrite)
-        return None if forced or not data.instance.versioned else data.version
+        return Work(endpoint, data, data.version if instance.versioned else None, throttled)
 
     async def edit(self, work: Work, call: Call) -> Reply:
-        """Run a handler that changes a version, unless that is locked."""
-        version = work.gate
-        assert version is not None
+        """Run a handler that changes a version, unless that is locked. Nothing is held while a slow client sends."""
+        data = work.here
+        assert isinstance(data, Data)
+        if self._demand_open(call, data.node).locked:
+            await record_forced(call, data)
+            return await run_endpoint(work.endpoint, call, data, await whole_body(work.endpoint, call))
+        if work.endpoint.streams:
+            call.gate = partial(self._gate, call, data.node)
+            return await run_endpoint(work.endpoint, call, data, b"")
+        body = await whole_body(work.endpoint, call)
+        with self._gate(call, data.node):
+            return await run_endpoint(work.endpoint, call, data, body)
+
+    @contextmanager
+    def _gate(self, call: Call, node: Node) -> Iterator[None]:
+        """The version is not committed inside; LockedVersion where that came before."""
         gates = self._server.datastore.gates
-        gates.enter(version)
+        gates.enter(node.version)
         try:
             # Asked inside the gate: a commit may have come between.
-            node = self._catalogue.node(version)
-            if node.locked:
-                raise LockedVersion(f"Cannot do {call.method} on endpoint {call.parts[0]!r} of locked node {node.uuid}")
-            return await run_endpoint(work.endpoint, call, work.here)
+            if self._catalogue.node(node.version).locked:
+                raise _locked(call, node)
+            yield
         finally:
-            gates.leave(version)
+            gates.leave(node.version)
+
+    def _demand_open(self, call: Call, node: Node) -> Node:
+        """The node, if it may be changed."""
+        if node.locked and not self._server.may_force(call):
+            raise _locked(call, node)
+        return node
+
+
+def _locked(call: Call, node: Node) -> LockedVersion:
+    return LockedVersion(f"Cannot do {call.method} on endpoint {call.parts[0]!r} of locked node {node.uuid}")
 
 
 def table_of_type(kind: DataType) -> Table:

@@ -8,12 +8,13 @@ from typing import Annotated
 from fastapi import Path
 
 from dvidpy.api.bodies import Commit, Growth, Log, Note, read
+from dvidpy.api.forced import forced_line
 from dvidpy.api.state import Server
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Call, Reply, json_reply
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Endpoint, Room, WholeBody, at_once
-from dvidpy.errors import BadRequest, LockedVersion
+from dvidpy.errors import LockedVersion
 from dvidpy.versioning.records import Node, Repo
 from dvidpy.versioning.repos import Repos
 from dvidpy.versioning.uuids import check_uuid
@@ -33,6 +34,13 @@ class AtVersion:
     server: Server
     repo: Repo
     node: Node
+    forced: str
+    """Where it is locked and changed all the same, what the log of the repo says of that."""
+
+    def record_forced(self) -> None:
+        """Make the record durable, before the change."""
+        if self.forced:
+            self.repos.add_repo_log(self.repo, [self.forced])
 
     @property
     def repos(self) -> Repos:
@@ -46,12 +54,11 @@ Subject = Annotated[AtVersion, Here]
 def prepare_node(server: Server, endpoint: Endpoint, call: Call) -> AtVersion:
     """The version a request is about; refused where it is locked or the server read-only."""
     repo, node = server.datastore.catalogue.find(call.parts[2])
-    settings = server.settings.server
-    if not endpoint.reads and not call.admin and settings.readonly:
-        raise BadRequest("Server in read-only mode and will only accept GET and HEAD requests")
-    if not endpoint.reads and node.locked and not (call.admin or settings.fullwrite) and not _grows(endpoint):
+    server.demand_writable(call)
+    forced = not endpoint.reads and node.locked and not _grows(endpoint)
+    if forced and not server.may_force(call):
         raise LockedVersion(f"Cannot do {call.method} on locked node {node.uuid}")
-    return AtVersion(server, repo, node)
+    return AtVersion(server, repo, node, forced_line(call) if forced else "")
 
 
 def _grows(endpoint: Endpoint) -> bool:
@@ -75,7 +82,9 @@ def get_note(at: Subject, uuid: Uuid) -> Reply:
 )
 def post_note(at: Subject, uuid: Uuid, body: Body) -> Reply:
     """Replaces the note."""
-    at.repos.set_note(at.node, read(body, Note).note)
+    note = read(body, Note).note
+    at.record_forced()
+    at.repos.set_note(at.node, note, forced=bool(at.forced))
     return DONE
 
 
@@ -94,7 +103,9 @@ def get_log(at: Subject, uuid: Uuid) -> Reply:
 )
 def post_log(at: Subject, uuid: Uuid, body: Body) -> Reply:
     """Each line gets its time."""
-    at.repos.add_log(at.node, read(body, Log).log)
+    lines = read(body, Log).log
+    at.record_forced()
+    at.repos.add_log(at.node, lines, forced=bool(at.forced))
     return DONE
 
 

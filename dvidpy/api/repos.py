@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Path
 
 from dvidpy.api.bodies import Log, Merge, Resolve, read
+from dvidpy.api.forced import forced_line
 from dvidpy.api.shown import show_repo
 from dvidpy.api.state import Server
 from dvidpy.datatypes.base import Here, type_named
@@ -43,8 +44,7 @@ Subject = Annotated[AtRepo, Here]
 def prepare_repo(server: Server, endpoint: Endpoint, call: Call) -> AtRepo:
     """The repo a request is about; refused where the server is read-only."""
     repo, node = server.datastore.catalogue.find(call.parts[2])
-    if not endpoint.reads and not call.admin and server.settings.server.readonly:
-        raise BadRequest("Server in read-only mode and will only accept GET and HEAD requests")
+    server.demand_writable(call)
     return AtRepo(server, repo, node)
 
 
@@ -111,11 +111,13 @@ def post_repo_info(at: Subject, uuid: Uuid, body: Body) -> Reply:
 def post_instance(at: Subject, call: Annotated[Call, TheCall], uuid: Uuid, body: Body) -> Reply:
     """It belongs to the whole repo. Settings the type does not know are ignored."""
     server = at.server
-    if at.node.locked and not (call.admin or server.settings.server.fullwrite):
+    if at.node.locked and not server.may_force(call):
         raise LockedVersion(f"New data instance cannot be created on locked node {at.node.uuid}")
     given = read_settings(body)
     kind, name = type_named(given.need("typename")), given.need("dataname")
     root = at.repo.record.root
+    if at.node.locked:
+        server.datastore.repos.add_repo_log(at.repo, [forced_line(call)])
     store = server.settings.store_for(name, root, given.tags() or {}, kind.name)
 
     server.datastore.repos.add_instance(

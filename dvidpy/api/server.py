@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import os
 import platform
-import re
 import resource
 import socket
 import sys
@@ -20,6 +19,7 @@ import structlog
 from fastapi import Path, Query
 
 from dvidpy import __version__
+from dvidpy.api.redaction import redacted
 from dvidpy.api.state import Server
 from dvidpy.datatypes.base import Here, type_named
 from dvidpy.datatypes.exchange import Call, Reply, json_bytes, json_reply, octets, text_reply
@@ -32,8 +32,6 @@ room = Room(tags=["server"])
 
 OK = gives("Done", "text/plain", "")
 User = Annotated[str, Query(alias="u", description="User name.", examples=["jane"])]
-SECRET = re.compile(r"(?im)^(\s*[\w.\"-]*(?:token|password|passwd|secret|key|credential)[\w.\"-]*\s*=\s*).*$")
-"""Lines of a configuration that are never shown whole."""
 
 
 def demand_privileged(call: Call, action: str) -> None:
@@ -172,7 +170,7 @@ def get_note(server: Annotated[Server, Here]) -> Reply:
 def get_config(server: Annotated[Server, Here], call: Annotated[Call, TheCall]) -> Reply:
     """Without its passwords and tokens. Needs the admin token."""
     demand_privileged(call, "GET /api/server/config")
-    return text_reply(SECRET.sub(r'\1"(hidden)"', server.settings.text))
+    return text_reply(redacted(server.settings.text, server.token))
 
 
 @room.get("/api/server/types", summary="Datatypes in use", responses=gives("Name: address", "application/json", {}))

@@ -17,11 +17,14 @@ from dvidpy.api.metrics import Metrics
 from dvidpy.api.pool import WorkerPool
 from dvidpy.config import Settings
 from dvidpy.datatypes.base import Types
-from dvidpy.errors import Busy
+from dvidpy.datatypes.exchange import Call
+from dvidpy.errors import BadRequest, Busy
 from dvidpy.versioning.datastore import Datastore
 
 INTERACTIVE_WINDOW_S = 300
 """Seconds over which interactive requests are counted."""
+USERS = 1000
+"""Users whose latencies are kept: those heard of last. Anybody may make up names."""
 
 
 class Server:
@@ -60,6 +63,15 @@ class Server:
         except ValueError:
             return False
 
+    def demand_writable(self, call: Call) -> None:
+        """BadRequest for a change where the server is read-only; by method, as in the reference."""
+        if self.settings.server.readonly and not call.admin and call.method not in ("GET", "HEAD"):
+            raise BadRequest("Server in read-only mode and will only accept GET and HEAD requests")
+
+    def may_force(self, call: Call) -> bool:
+        """The request may change a locked version."""
+        return call.admin or self.settings.server.fullwrite
+
     def reload_block_list(self) -> None:
         """Read the block list again; the old one stays where the file cannot be read."""
         self.block_list = read_block_list(self.settings.server.block_list_file)
@@ -90,7 +102,9 @@ class Server:
 
     def heard_of(self, user: str, milliseconds: int, at: datetime) -> None:
         """A request of a user to one of the three silent routes took so long."""
-        known = self.latencies.get(user)
+        known = self.latencies.pop(user, None)
+        while len(self.latencies) >= USERS:
+            del self.latencies[next(iter(self.latencies))]
         self.latencies[user] = {
             "User": user,
             "LastPing": at.isoformat(timespec="seconds"),

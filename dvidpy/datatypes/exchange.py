@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, ParamSpec, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -44,8 +45,11 @@ class Call:
         "_headers",
         "_query",
         "_receive",
+        "_until_sent",
         "admin",
+        "gate",
         "id",
+        "interactive",
         "limit",
         "method",
         "parts",
@@ -53,6 +57,7 @@ class Call:
         "pool",
         "privileged",
         "query_string",
+        "received",
         "route",
         "scope",
     )
@@ -75,6 +80,13 @@ class Call:
         """It carries the admin token: locks do not hold it back."""
         self.privileged = False
         """It may create repos and use the admin routes."""
+        self.interactive = False
+        """Somebody waits for it: background work may have to."""
+        self.received = 0
+        """Bytes of the body that came in."""
+        self.gate: Callable[[], AbstractContextManager[None]] = nullcontext
+        """What a `streaming` handler enters to commit: LockedVersion where the version was committed meanwhile."""
+        self._until_sent: ExitStack | None = None
         self._query: dict[str, str] | None = None
         self._headers: dict[bytes, bytes] | None = None
 
@@ -107,6 +119,17 @@ class Call:
         """The body is packed."""
         return self.headers.get(b"content-encoding", b"").strip().lower() == b"gzip"
 
+    @property
+    def until_sent(self) -> ExitStack:
+        """What is entered here is left when the answer is sent, or nobody is there any more to send it to."""
+        self._until_sent = self._until_sent or ExitStack()
+        return self._until_sent
+
+    def close(self) -> None:
+        """The request is over."""
+        if self._until_sent is not None:
+            self._until_sent.close()
+
     async def stream(self) -> AsyncIterator[bytes]:
         """The body as it arrives, unpacked. TooLarge where a packed one has more plain bytes than the limit."""
         source = self._raw_stream()
@@ -122,7 +145,9 @@ class Call:
         if not self.gzipped:
             message = await self._receive()
             if message["type"] == "http.request" and not message.get("more_body"):
-                return self._within(bytes(message.get("body", b"")))
+                body = bytes(message.get("body", b""))
+                self.received = len(body)
+                return self._within(body)
             return await self._gather(message)
         return b"".join([piece async for piece in self.stream()])
 
@@ -131,6 +156,7 @@ class Call:
         while True:
             _demand_connected(message)
             whole += message.get("body", b"")
+            self.received = len(whole)
             self._within(whole)
             if not message.get("more_body"):
                 return bytes(whole)
@@ -141,6 +167,7 @@ class Call:
             message = await self._next()
             _demand_connected(message)
             if message.get("body"):
+                self.received += len(message["body"])
                 yield message["body"]
             if not message.get("more_body"):
                 return

@@ -48,6 +48,12 @@ def reading(handler: Callable[..., Any]) -> Callable[..., Any]:
     return handler
 
 
+def streaming(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a handler that reads its body piece by piece and enters `call.gate()` itself, only to commit."""
+    handler.streams = True  # type: ignore[attr-defined]
+    return handler
+
+
 class Room(APIRouter):
     """Routes that belong together. Paths begin behind the instance name (or with /api for the server's own)."""
 
@@ -106,6 +112,7 @@ class Endpoint:
         "parameters",
         "path",
         "reads",
+        "streams",
         "the_call",
         "whole_body",
         "width",
@@ -119,6 +126,8 @@ class Endpoint:
         """A plain function that runs in the event loop."""
         self.reads = getattr(self.handler, "reads", "GET" in methods or "HEAD" in methods)
         """It changes nothing."""
+        self.streams = getattr(self.handler, "streams", False)
+        """It enters `call.gate` itself."""
         self.here = self.the_call = self.whole_body = ""
         places = {part[1:-1]: at for at, part in enumerate(route.path.split("/")[1:]) if part.startswith("{")}
         self.width = max(places.values(), default=0) + 1

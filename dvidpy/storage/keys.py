@@ -85,7 +85,9 @@ def after(prefix: bytes) -> bytes:
 
 def escape(text: bytes) -> bytes:
     """Free text as part of a row: order-preserving and prefix-free. 00 becomes 00 ff, the end is 00 01."""
-    return text.replace(b"\x00", b"\x00\xff") + b"\x00\x01"
+    if b"\x00" in text:
+        text = text.replace(b"\x00", b"\x00\xff")
+    return text + b"\x00\x01"
 
 
 def unescape(row: bytes) -> bytes:

@@ -75,15 +75,16 @@ class Repos:
             self._save_record(replace(record, log=(*record.log, *map(log_line, lines)), updated=now()))
 
     # ------------------------------------------------------------------ versions
-    def set_note(self, node: Node, note: str) -> None:
-        """Replace the note of a version."""
+    def set_note(self, node: Node, note: str, *, forced: bool = False) -> None:
+        """Replace the note of a version; LockedVersion if it is locked, unless forced."""
         with self._lock:
-            self._save_node(replace(self._node(node), note=note, updated=now()))
+            node = self._node(node) if forced else self._refuse_locked(node)
+            self._save_node(replace(node, note=note, updated=now()))
 
-    def add_log(self, node: Node, lines: Iterable[str]) -> None:
-        """Append to the log of a version."""
+    def add_log(self, node: Node, lines: Iterable[str], *, forced: bool = False) -> None:
+        """Append to the log of a version; LockedVersion if it is locked, unless forced."""
         with self._lock:
-            node = self._node(node)
+            node = self._node(node) if forced else self._refuse_locked(node)
             self._save_node(replace(node, log=(*node.log, *map(log_line, lines)), updated=now()))
 
     def commit(self, node: Node, note: str = "", log: Iterable[str] = ()) -> None:

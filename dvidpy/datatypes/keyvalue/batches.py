@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from dvidpy.datatypes.exchange import JSON, OCTETS, Reply
-from dvidpy.datatypes.keyvalue.keys import typekey
+from dvidpy.datatypes.keyvalue.keys import LONGEST, typekey
 from dvidpy.datatypes.keyvalue.messages import pair_head, parse_keys
 from dvidpy.datatypes.keyvalue.values import KeyValue, Span, demand_within
 from dvidpy.datatypes.settings import read_json
@@ -34,13 +34,20 @@ class Item(NamedTuple):
         """Bytes of that part."""
         return self.span.end + 1 - self.span.start
 
+    @property
+    def is_large(self) -> bool:
+        """It is kept in parts."""
+        return self.found is not None and self.found.manifest is not None
+
     def pieces(self) -> Iterator[bytes]:
         """Those bytes."""
         return iter(()) if self.found is None else self.found.pieces(self.span.start, self.span.end + 1)
 
     def read(self) -> bytes:
         """Those bytes, whole."""
-        return b"".join(self.pieces())
+        if self.found is None or self.is_large:
+            return b"".join(self.pieces())
+        return self.found.read()[self.span.start : self.span.end + 1]
 
 
 Wanted = list[tuple[str, Span | None]]
@@ -94,7 +101,7 @@ def demand_possible(kv: KeyValue, wanted: Wanted, *, json: bool) -> None:
     """BadRequest for what can be no key, for a span outside its value and, with `json`, for one that is no JSON."""
     for key, span in wanted:
         if span is None:
-            if key:
+            if key and not (key.isascii() and len(key) <= LONGEST):
                 typekey(key)
             continue
         item = _item(kv, key, span)
@@ -116,11 +123,16 @@ def as_json(items: Iterable[Item], *, check: bool) -> Iterator[bytes]:
     """One object; values are put into it as they are. With `check` it breaks off at the first that is not JSON."""
     separator = b"{"
     for item in items:
-        yield separator + orjson.dumps(item.key) + b":"
+        name = separator + orjson.dumps(item.key) + b":"
         separator = b","
         if not item.size:
-            yield b"{}"
-        elif check:
+            yield name + b"{}"
+            continue
+        if not (check or item.is_large):
+            yield name + item.read()
+            continue
+        yield name
+        if check:
             value = item.read()
             if not is_json(value):
                 yield b"the value of key %b is not JSON" % orjson.dumps(item.key)

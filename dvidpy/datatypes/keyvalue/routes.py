@@ -11,7 +11,7 @@ from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, json_reply
 from dvidpy.datatypes.keyvalue.values import KeyValue, Span, demand_within, header_span, query_span
 from dvidpy.datatypes.params import gives, takes
-from dvidpy.datatypes.rooms import Room, TheCall, at_once
+from dvidpy.datatypes.rooms import Room, TheCall, at_once, streaming
 from dvidpy.errors import BadRequest, NotFound
 from dvidpy.versioning.store import Found
 
@@ -92,6 +92,7 @@ def head_key(kv: Annotated[KeyValue, Here], key: Key) -> Reply:
     openapi_extra=takes("Any bytes; large ones stream through", "application/octet-stream"),
     responses=gives("Stored", "text/plain", ""),
 )
+@streaming
 async def post_key(kv: Annotated[KeyValue, Here], call: Annotated[Call, TheCall], key: Key) -> Reply:
     """Replaces what the key had in this version."""
     await kv.put(key, call)

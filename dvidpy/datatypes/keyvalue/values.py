@@ -11,9 +11,9 @@ import orjson
 from msgspec import Raw
 
 from dvidpy.datatypes.base import Data
-from dvidpy.datatypes.exchange import Call
+from dvidpy.datatypes.exchange import Call, Gone
 from dvidpy.datatypes.keyvalue.keys import FIRST, PAST, key_of, keys_of, span, typekey
-from dvidpy.errors import BadRequest, NotFound, RangeNotSatisfiable
+from dvidpy.errors import BadRequest, DvidError, NotFound, RangeNotSatisfiable
 from dvidpy.versioning.large import PART
 from dvidpy.versioning.store import Found
 
@@ -84,22 +84,28 @@ class KeyValue(Data):
     async def put(self, key: str, call: Call) -> None:
         """Write the body of a request: a small one at once, a large one in parts as it arrives."""
         place = typekey(key)
-        if not call.gzipped and (call.content_length or 0) <= PART and call.content_length is not None:
-            body = await call.body()
-            change = self.change(self.posted(key, len(body)))
-            self.view.put(change, place, body)
-        else:
-            upload = self.view.upload()
-            try:
-                async for piece in call.stream():
-                    await call.pool.go_on(upload.write, piece)
-                manifest = await call.pool.go_on(upload.finish)
-            except BaseException:
-                upload.abandon()
-                raise
+        if call.gzipped or call.content_length is None or call.content_length > PART:
+            await self._put_large(key, call)
+            return
+        body = await call.body()
+        change = self.change(self.posted(key, len(body)))
+        self.view.put(change, place, body)
+        with call.gate():
+            await self.view.commit_soon(change)
+
+    async def _put_large(self, key: str, call: Call) -> None:
+        upload = self.view.upload()
+        try:
+            async for piece in call.stream():
+                await call.pool.go_on(upload.write, piece)
+            manifest = await call.pool.go_on(upload.finish)
             change = self.change(self.posted(key, manifest.size))
-            self.view.put_manifest(change, place, manifest)
-        await self.view.commit_soon(change)
+            self.view.put_manifest(change, typekey(key), manifest)
+            with call.gate():
+                await self.view.commit_soon(change)
+        except (DvidError, Gone):  # nothing was committed; whatever else goes wrong leaves orphans to `sweep`
+            await call.pool.go_on(upload.abandon)
+            raise
 
     async def delete(self, key: str) -> None:
         """Delete a key; one that is not there leaves a record all the same, as in the reference."""

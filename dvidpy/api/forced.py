@@ -1,0 +1,44 @@
+"""Records of changes to committed versions, which the admin token and full-write mode allow.
+
+What happens to a data instance stands in the mutation log of that instance and version; what happens to a version
+or repo, in the log of the repo. The record is durable before the change is made (docs/decisions/007-forced-writes.md).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import orjson
+from msgspec import Raw
+
+from dvidpy.datatypes.base import Data
+from dvidpy.datatypes.exchange import Call
+
+ACTION = "forced-write"
+"""What the logs call such a record."""
+
+
+def _why(call: Call) -> str:
+    """Why the lock did not hold."""
+    return "admin token" if call.admin else "full-write mode"
+
+
+async def record_forced(call: Call, data: Data) -> None:
+    """Record a change to an instance; durable on return."""
+    said = {
+        "Action": ACTION,
+        "By": _why(call),
+        "User": call.query.get("u", ""),
+        "App": call.query.get("app", ""),
+        "Method": call.method,
+        "Path": call.path,
+        "UUID": data.node.uuid,
+        "Timestamp": datetime.now(UTC).isoformat(sep=" "),
+    }
+    await data.view.commit_soon(data.change(Raw(orjson.dumps(said))))
+
+
+def forced_line(call: Call) -> str:
+    """Line for the log of the repo."""
+    user = call.query.get("u") or "unknown user"
+    return f"{ACTION} by {_why(call)}, {user}: {call.method} {call.path}"
