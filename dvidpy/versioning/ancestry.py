@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
@@ -15,7 +16,7 @@ REMEMBERED = 512
 class Ancestry:
     """A version with all its ancestors. It never changes: parents are settled when a version is made."""
 
-    __slots__ = ("_of", "linear", "members", "version")
+    __slots__ = ("_of", "_ranked", "linear", "members", "version")
 
     def __init__(self, version: int, members: frozenset[int], linear: bool, of: Callable[[int], Ancestry]) -> None:
         self.version = version
@@ -23,10 +24,18 @@ class Ancestry:
         self.linear = linear
         """No merge among them: of several members, the newest is the nearest."""
         self._of = of
+        self._ranked: list[int] = []
 
     def sees_all(self, cells: set[bytes]) -> bool:
         """Whether these are all cells of members that are no deletions."""
         return all(version in self.members and kind != TOMBSTONE for version, kind in map(split_cell, cells))
+
+    def next_member(self, version: int) -> int | None:
+        """The newest member that is older than a version; None where there is none."""
+        if not self._ranked:
+            self._ranked = sorted(self.members)
+        at = bisect_left(self._ranked, version)
+        return self._ranked[at - 1] if at else None
 
     def maximal(self, versions: Iterable[int]) -> list[int]:
         """Of these members, those that none of the others descends from."""

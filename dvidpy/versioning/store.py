@@ -7,7 +7,8 @@ visible until the merge's child stores its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from dvidpy.storage import codecs, keys
 from dvidpy.storage.codecs import Codec
@@ -16,7 +17,7 @@ from dvidpy.storage.kv import KeyValueStore, Reader
 from dvidpy.versioning.ancestry import Ancestries, Ancestry
 from dvidpy.versioning.commits import Change, Committer
 from dvidpy.versioning.large import PART, Manifest, Upload, decode_manifest, read_parts, upload_all
-from dvidpy.versioning.visibility import choose, walk_rows, walk_values
+from dvidpy.versioning.visibility import FEW, choose, walk_rows, walk_values
 
 
 class VersionedStore:
@@ -74,24 +75,37 @@ class View:
             return Found(self, VALUE, own)
         if not self.ancestry.linear:
             return self._find_after_merge(row)
-        for key, stored in reader.scan(row + self._cell, row + PAST):
+        for useless, (key, stored) in enumerate(reader.scan(row + self._cell, row + PAST)):
             version, kind = split_cell(key)
             if version in self._members:
                 return None if kind == TOMBSTONE else Found(self, kind, stored)
+            if useless == FEW:  # cells of other branches: seek past them
+                return self._find_further(row)
+        return None
+
+    def _find_further(self, row: bytes) -> Found | None:
+        for _, kind, stored in walk_values(self.reader, row + self._cell, row + PAST, self.ancestry):
+            return Found(self, kind, stored)
         return None
 
     def _find_after_merge(self, row: bytes) -> Found | None:
-        cells = [split_cell(key) for key in self.reader.versions(row)]
-        chosen = choose(self.ancestry, cells)
-        if chosen is None:
-            return None
-        stored = self.reader.get(row + cell(*chosen))
-        return None if stored is None else Found(self, chosen[1], stored)
+        while True:
+            cells = [split_cell(key) for key in self.reader.versions(row)]
+            chosen = choose(self.ancestry, cells)
+            if chosen is None:
+                return None
+            stored = self.reader.get(row + cell(*chosen))
+            if stored is not None:  # else an edit came between, which put a cell of another kind there
+                return Found(self, chosen[1], stored)
 
     def get(self, typekey: bytes) -> bytes | None:
         """The visible value, whole."""
         found = self.find(typekey)
-        return None if found is None else found.read()
+        if found is None or found.manifest is None:
+            return None if found is None else found.read()
+        with self._still() as view:  # its parts must stay while they are read
+            found = view.find(typekey)
+            return None if found is None else found.read()
 
     def exists(self, typekey: bytes) -> bool:
         """Whether a value is visible; reads no value."""
@@ -102,12 +116,9 @@ class View:
     def keys(self, start: bytes, stop: bytes) -> Iterator[bytes]:
         """Type keys with a visible value, start <= key < stop, in byte order; reads no value."""
         cut = len(self.prefix)
-        snapshot = self.of.store.snapshot()
-        try:
-            for row in walk_rows(snapshot, self.prefix + start, self.prefix + stop, self.ancestry):
+        with self._still() as view:
+            for row in walk_rows(view.reader, self.prefix + start, self.prefix + stop, self.ancestry):
                 yield row[cut:]
-        finally:
-            snapshot.close()
 
     def range(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, Found]]:
         """(type key, visible value), start <= key < stop, all as they were when the walk began."""
@@ -116,18 +127,29 @@ class View:
     def ranges(self, spans: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, Found]]:
         """The same for several spans (start, stop), one after the other, all from one moment."""
         cut = len(self.prefix)
-        snapshot = self.of.store.snapshot()
-        try:
-            view = View(self.of, self.ancestry, snapshot)
+        with self._still() as view:
             for start, stop in spans:
-                for row, kind, stored in view._walk(self.prefix + start, self.prefix + stop, with_values=True):
+                for row, kind, stored in walk_values(
+                    view.reader, self.prefix + start, self.prefix + stop, self.ancestry
+                ):
                     yield row[cut:], Found(view, kind, stored)
-        finally:
-            snapshot.close()
 
     def frozen(self) -> View:
         """The same view of an unchanging snapshot, which lives as long as the view and what it found."""
-        return View(self.of, self.ancestry, self.of.store.snapshot())
+        frozen = self.reader is not self.of.store
+        return self if frozen else View(self.of, self.ancestry, self.of.store.snapshot())
+
+    @contextmanager
+    def _still(self) -> Iterator[View]:
+        """A view that does not change inside: this one, if it is frozen."""
+        if self.reader is not self.of.store:
+            yield self
+            return
+        snapshot = self.of.store.snapshot()
+        try:
+            yield View(self.of, self.ancestry, snapshot)
+        finally:
+            snapshot.close()
 
     # ------------------------------------------------------------------ writing
     def change(self, *, sync: bool = True) -> Change:

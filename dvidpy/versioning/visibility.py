@@ -69,7 +69,7 @@ def _rows_in_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry)
 
 def _walk_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry, *, with_values: bool) -> Iterator[Cell]:
     """Where no merge is among the ancestors: of each row the first cell that belongs to one."""
-    members, own = ancestry.members, cell(ancestry.version)
+    members = ancestry.members
     seek: bytes | None = start
     row, settled, useless = b"", False, 0
     while seek is not None:
@@ -85,8 +85,9 @@ def _walk_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry, *,
                     yield row, kind, stored
                 continue
             useless += 1
-            if useless >= FEW and (settled or version > ancestry.version):
-                seek, useless = row + (PAST if settled else own), 0
+            if useless >= FEW:
+                older = None if settled else ancestry.next_member(version)
+                seek, useless = row + (PAST if older is None else cell(older)), 0
                 break
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from dvidpy.storage.keys import escape
+from dvidpy.storage.keys import after, escape, unescape
 from dvidpy.storage.kv import KeyValueStore
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
@@ -35,7 +35,7 @@ def typekey(name: str) -> bytes:
 
 
 def name_of(key: bytes) -> str:
-    return key[1:-2].decode()
+    return unescape(key[1:]).decode()
 
 
 def put(view: View, name: str, value: bytes) -> None:
@@ -97,6 +97,4 @@ class Chain:
 
 def stored(store: KeyValueStore, prefix: bytes) -> list[bytes]:
     """Keys of a space."""
-    from dvidpy.storage.keys import after
-
     return list(store.scan_keys(prefix, after(prefix)))

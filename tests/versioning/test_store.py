@@ -1,0 +1,408 @@
+"""Which of the stored values a version sees."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from versioning.edits import FIRST, LAST, Chain, contents, delete, name_of, names, put, typekey
+
+from dvidpy.storage.codecs import NONE, Codec
+from dvidpy.storage.keys import LARGE, TOMBSTONE, VALUE, cell, instance_prefix, split_cell
+from dvidpy.storage.kv import KeyValueStore, Reader
+from dvidpy.storage.memory import MemoryStore
+from dvidpy.versioning.ancestry import Ancestries
+from dvidpy.versioning.commits import Committer
+from dvidpy.versioning.datastore import Datastore
+from dvidpy.versioning.large import PART
+from dvidpy.versioning.records import Node
+from dvidpy.versioning.store import VersionedStore, View
+from dvidpy.versioning.visibility import CHUNK, FEW, FIRST_CHUNK
+
+both_engines = pytest.mark.parametrize("engine", ["leveldb", "memory"], indirect=True)
+BIG = bytes(range(256)) * (PART // 256) + b"more"
+
+
+@pytest.fixture
+def chain(datastore: Datastore) -> Chain:
+    return Chain(datastore)
+
+
+def _agree(view: View, expected: dict[str, bytes], *absent: str) -> None:
+    """All ways of reading tell the same."""
+    assert contents(view) == expected
+    assert names(view) == sorted(expected)
+    for name in (*expected, *absent):
+        assert view.get(typekey(name)) == expected.get(name)
+        assert view.exists(typekey(name)) == (name in expected)
+
+
+# ---------------------------------------------------------------------- one line of versions
+@both_engines
+def test_a_child_sees_what_its_parents_left(chain: Chain) -> None:
+    put(chain.view(), "a", b"1")
+    put(chain.view(), "b", b"1")
+    root = chain.commit()
+    put(chain.view(), "a", b"2")
+    delete(chain.view(), "b")
+    put(chain.view(), "c", b"")
+    middle = chain.commit()
+    put(chain.view(), "b", b"3")
+    _agree(chain.view(root), {"a": b"1", "b": b"1"}, "c")
+    _agree(chain.view(middle), {"a": b"2", "c": b""}, "b")
+    _agree(chain.view(), {"a": b"2", "b": b"3", "c": b""}, "d")
+
+
+@both_engines
+def test_kinds_replace_one_another_within_a_version(chain: Chain) -> None:
+    view = chain.view()
+    for value in (b"small", BIG, None, BIG, b"", BIG + b"1", None, b"last"):
+        if value is None:
+            delete(view, "a")
+        else:
+            put(view, "a", value)
+        _agree(view, {} if value is None else {"a": value}, "a")
+
+
+def test_keys_of_any_text_are_apart(chain: Chain) -> None:
+    odd = ["a", "a\x00", "a\x00b", "a\x00\x01", "\x00", "\x01", "ab", "ü", "a\x7f", "\U0010ffff"]
+    for name in odd:
+        put(chain.view(), name, name.encode())
+    assert contents(chain.view()) == {name: name.encode() for name in odd}
+    assert names(chain.view()) == sorted(odd)
+    delete(chain.view(), "a")
+    _agree(chain.view(), {name: name.encode() for name in odd[1:]}, "a")
+
+
+def test_instances_are_apart(datastore: Datastore) -> None:
+    one, other = Chain(datastore), Chain(datastore)
+    put(one.view(), "a", b"one")
+    put(other.view(), "a", b"other")
+    _agree(one.view(), {"a": b"one"})
+    _agree(other.view(), {"a": b"other"})
+
+
+# ---------------------------------------------------------------------- branches
+@both_engines
+def test_branches_do_not_see_one_another(chain: Chain) -> None:
+    put(chain.view(), "a", b"root")
+    put(chain.view(), "gone", b"root")
+    root = chain.commit()
+    side = chain.branch(root, "side")
+    put(chain.view(), "a", b"main")
+    put(chain.view(side), "b", b"side")
+    delete(chain.view(side), "gone")
+    _agree(chain.view(root), {"a": b"root", "gone": b"root"})
+    _agree(chain.view(), {"a": b"main", "gone": b"root"}, "b")
+    _agree(chain.view(side), {"a": b"root", "b": b"side"}, "gone")
+
+
+@both_engines
+def test_rank_among_ancestors_counts_and_not_the_number_of_a_version(chain: Chain) -> None:
+    """A branch made late from an old version stays old, though its numbers are the largest."""
+    put(chain.view(), "a", b"oldest")
+    oldest = chain.commit()
+    for turn in range(3 * FEW):
+        put(chain.view(), "a", b"%d" % turn)
+        put(chain.view(), f"new-{turn:02d}", b"")
+        chain.commit()
+    late = chain.branch(oldest, "late")
+    _agree(chain.view(late), {"a": b"oldest"}, "new-00")
+    put(chain.view(late), "b", b"late")
+    _agree(chain.view(late), {"a": b"oldest", "b": b"late"})
+    assert chain.view().get(typekey("a")) == b"%d" % (3 * FEW - 1)
+    assert not chain.view().exists(typekey("b"))
+
+
+# ---------------------------------------------------------------------- merges
+class Merge:
+    """Two branches, and an open version below both."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        view = chain.view()
+        for name in ("kept", "one", "both", "same", "gone", "lost"):
+            put(view, name, b"root")
+        root = chain.commit()
+        self.left, self.right = chain.node, chain.branch(root, "right")
+        self._edit(self.left, {"one": b"left", "both": b"left", "same": b"same", "gone": None, "lost": None})
+        self._edit(self.right, {"both": b"right", "same": b"same", "lost": b"right", "new": b"right"})
+        for node in (self.left, self.right):
+            chain.datastore.repos.commit(node)
+        self.node: Node = chain.datastore.repos.merge([self.left, self.right])
+
+    def _edit(self, node: Node, values: dict[str, bytes | None]) -> None:
+        for name, value in values.items():
+            if value is None:
+                delete(self.chain.view(node), name)
+            else:
+                put(self.chain.view(node), name, value)
+
+
+MERGED = {"kept": b"root", "one": b"left", "lost": b"right", "new": b"right"}
+"""`both` and `same` were written by both parents: conflicts. `lost` was deleted by one and written by the other."""
+
+
+@both_engines
+def test_a_merge_sees_what_its_parents_do_not_disagree_on(chain: Chain) -> None:
+    merge = Merge(chain)
+    _agree(chain.view(merge.node), MERGED, "both", "same", "gone")
+
+
+@both_engines
+def test_a_write_below_a_merge_settles_a_conflict(chain: Chain) -> None:
+    merge = Merge(chain)
+    put(chain.view(merge.node), "both", b"settled")
+    delete(chain.view(merge.node), "kept")
+    put(chain.view(merge.node), "same", BIG)
+    expected = {name: value for name, value in MERGED.items() if name != "kept"}
+    _agree(chain.view(merge.node), expected | {"both": b"settled", "same": BIG}, "kept")
+    chain.datastore.repos.commit(merge.node)
+    child = chain.datastore.repos.branch(merge.node, "below")
+    _agree(chain.view(child), expected | {"both": b"settled", "same": BIG}, "kept", "gone")
+    _agree(chain.view(merge.left), {"kept": b"root", "one": b"left", "both": b"left", "same": b"same"}, "new")
+
+
+def test_a_read_below_a_merge_while_the_value_changes_its_kind(chain: Chain) -> None:
+    """Small and large in turn: a reader sees one or the other, never nothing."""
+    merge = Merge(chain)
+    chain.datastore.repos.commit(merge.node)
+    child = chain.datastore.repos.branch(merge.node, "below")
+    _demand_always_there(chain.view(child))
+
+
+def test_a_read_while_the_value_changes_its_kind(chain: Chain) -> None:
+    _demand_always_there(chain.view())
+
+
+def _demand_always_there(view: View) -> None:
+    big = bytes(PART + 1)
+    put(view, "turning", b"small")
+    over = threading.Event()
+
+    def turn() -> None:
+        for number in range(60):
+            put(view, "turning", big if number % 2 else b"small")
+        over.set()
+
+    writer = threading.Thread(target=turn)
+    writer.start()
+    seen: set[int] = set()
+    while not over.is_set():
+        seen.add(len(view.get(typekey("turning")) or b""))
+        seen.update(len(found.read()) for _, found in view.range(typekey("turning"), LAST))
+        seen.add(5 if "turning" in names(view) else 0)
+    writer.join()
+    assert seen <= {5, PART + 1}
+
+
+# ---------------------------------------------------------------------- moments
+@both_engines
+def test_a_range_shows_one_moment(chain: Chain) -> None:
+    view = chain.view()
+    for number in range(3 * FIRST_CHUNK):
+        put(view, f"{number:03d}", b"old")
+    walk, keys_walk = view.range(FIRST, LAST), view.keys(FIRST, LAST)
+    first, first_key = next(walk), next(keys_walk)
+    for number in range(3 * FIRST_CHUNK):
+        if number % 3:
+            delete(view, f"{number:03d}")
+        else:
+            put(view, f"{number:03d}", b"new")
+    put(view, "~", b"new")
+    assert {name_of(key): found.read() for key, found in (first, *walk)} == {
+        f"{number:03d}": b"old" for number in range(3 * FIRST_CHUNK)
+    }
+    assert len([first_key, *keys_walk]) == 3 * FIRST_CHUNK
+    assert len(names(view)) == FIRST_CHUNK + 1
+
+
+@both_engines
+def test_a_frozen_view_does_not_change_however_it_is_read(chain: Chain) -> None:
+    view = chain.view()
+    put(view, "a", BIG)
+    put(view, "b", b"old")
+    frozen = view.frozen()
+    put(view, "a", b"new")
+    delete(view, "b")
+    put(view, "c", b"new")
+    _agree(frozen, {"a": BIG, "b": b"old"}, "c")
+    assert frozen.frozen() is frozen
+    _agree(view, {"a": b"new", "c": b"new"}, "b")
+
+
+@both_engines
+def test_walks_that_are_left_do_not_hold_the_store(chain: Chain) -> None:
+    for number in range(100):
+        put(chain.view(), f"{number:03d}", b"v")
+    walks: list[Iterator[Any]] = [chain.view().range(FIRST, LAST), chain.view().keys(FIRST, LAST)]
+    for walk in walks:
+        next(walk)
+    chain.datastore.main.store.compact(b"", b"\xff")
+    assert len(contents(chain.view())) == 100
+
+
+# ---------------------------------------------------------------------- the cost of depth
+class CountingReader:
+    """Counts what is stepped over, where a walk begins, and the bytes of the values that were read."""
+
+    def __init__(self, inner: Any, counts: dict[str, int]) -> None:
+        self._inner, self.counts = inner, counts
+        self.get_many, self.close = inner.get_many, inner.close
+
+    def get(self, key: bytes) -> bytes | None:
+        value: bytes | None = self._inner.get(key)
+        self.counts["gets"] += 1
+        self.counts["bytes"] += len(value or b"")
+        return value
+
+    def versions(self, row: bytes) -> list[bytes]:
+        return list(self.scan_keys(row, row + b"\xff" * 6))
+
+    def scan(self, start: bytes, stop: bytes, limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
+        self.counts["seeks"] += 1
+        for key, value in self._inner.scan(start, stop, limit):
+            self.counts["steps"] += 1
+            self.counts["bytes"] += len(value)
+            yield key, value
+
+    def scan_keys(self, start: bytes, stop: bytes, limit: int | None = None) -> Iterator[bytes]:
+        self.counts["seeks"] += 1
+        for key in self._inner.scan_keys(start, stop, limit):
+            self.counts["steps"] += 1
+            yield key
+
+
+class CountingStore(CountingReader):
+    atomic_batch, multi_process, description = True, False, "counting"
+
+    def __init__(self, inner: KeyValueStore) -> None:
+        super().__init__(inner, {"gets": 0, "seeks": 0, "steps": 0, "bytes": 0})
+        self.batch, self.delete_range, self.size = inner.batch, inner.delete_range, inner.size
+        self.compact = inner.compact
+
+    def snapshot(self) -> Any:
+        return CountingReader(self._inner.snapshot(), self.counts)
+
+    def reset(self) -> dict[str, int]:
+        """The counts so far; from here they begin again."""
+        counts = self.counts.copy()
+        self.counts.update(dict.fromkeys(self.counts, 0))
+        return counts
+
+
+DEPTH, ROWS, SIZE = 1000, 20, 1000
+Parents = dict[int, tuple[int, ...]]
+LINE: Parents = {version: (version - 1,) if version > 1 else () for version in range(1, DEPTH + 1)}
+FAN: Parents = {version: (1,) if version > 1 else () for version in range(1, DEPTH + 1)}
+
+
+def _values(parents: Parents, cells: Iterable[tuple[int, int]]) -> tuple[CountingStore, VersionedStore]:
+    """ROWS rows, each with these cells."""
+    store = CountingStore(MemoryStore())
+    committer: Committer = None  # type: ignore[assignment]  # nothing is written through it
+    values = VersionedStore(store, 7, Codec(NONE), Ancestries(parents.__getitem__), committer)
+    cells = list(cells)
+    for number in range(ROWS):
+        row = instance_prefix(7) + typekey(f"{number:02d}")
+        stored = values.codec.wrap(bytes(SIZE))
+        store.batch((row + cell(version, kind), b"" if kind == TOMBSTONE else stored) for version, kind in cells)
+    return store, values
+
+
+@pytest.mark.parametrize("version", [1, 2, DEPTH // 2, DEPTH - 1, DEPTH])
+def test_a_range_over_a_thousand_versions_of_a_key_does_not_read_them_all(version: int) -> None:
+    store, values = _values(LINE, [(number, VALUE) for number in range(1, DEPTH + 1)])
+    view = values.at(version)
+    assert sum(1 for _ in view.range(FIRST, LAST)) == ROWS
+    cost = store.reset()
+    assert cost["steps"] <= ROWS * (2 * FEW + 2)
+    assert cost["seeks"] <= ROWS * 2 + 2
+    assert cost["bytes"] <= ROWS * (2 * FEW + 2) * (SIZE + 10)
+
+
+@pytest.mark.parametrize("version", [1, 2, DEPTH // 2, DEPTH])
+def test_keys_over_a_thousand_versions_step_over_few_and_read_no_value(version: int) -> None:
+    store, values = _values(LINE, [(number, VALUE) for number in range(1, DEPTH + 1)])
+    assert len(list(values.at(version).keys(FIRST, LAST))) == ROWS
+    cost = store.reset()
+    assert cost["steps"] <= FIRST_CHUNK + ROWS * (2 * FEW + 2) + FIRST_CHUNK
+    assert cost["bytes"] == 0
+
+
+@pytest.mark.parametrize("version", [1, 2, DEPTH // 2, DEPTH])
+def test_one_value_among_a_thousand_versions_costs_a_get_or_a_seek(version: int) -> None:
+    store, values = _values(LINE, [(number, VALUE) for number in range(1, DEPTH + 1) if number % 10 == 1])
+    assert values.at(version).get(typekey("07")) is not None
+    cost = store.reset()
+    assert cost["gets"] + cost["seeks"] + cost["steps"] <= 3
+    assert cost["bytes"] <= SIZE + 10
+    assert values.at(version).exists(typekey("07"))
+    assert store.reset()["bytes"] == 0
+
+
+@pytest.mark.parametrize("version", [2, DEPTH // 2, DEPTH])
+def test_values_of_a_thousand_sisters_are_not_walked(version: int) -> None:
+    """999 branches of one root have written a key; one that has not sees the root's."""
+    store, values = _values(FAN, [(number, VALUE) for number in FAN if number != version])
+    found = values.at(version).find(typekey("07"))
+    assert found is not None
+    cost = store.reset()
+    assert cost["steps"] <= 3 * FEW
+    assert sum(1 for _ in values.at(version).range(FIRST, LAST)) == ROWS
+    assert store.reset()["steps"] <= ROWS * (3 * FEW + 3)
+
+
+def test_a_missing_value_costs_one_look() -> None:
+    store, values = _values(LINE, [(1, VALUE)])
+    assert values.at(DEPTH).get(typekey("none")) is None
+    cost = store.reset()
+    assert (cost["gets"], cost["seeks"], cost["steps"]) == (1, 1, 0)
+
+
+def test_a_thousand_deletions_are_not_walked() -> None:
+    store, values = _values(LINE, [(number, TOMBSTONE) for number in range(1, DEPTH + 1)])
+    assert contents(values.at(DEPTH)) == {}
+    assert names(values.at(DEPTH)) == []
+    assert store.reset()["steps"] <= 2 * ROWS * (2 * FEW + 2) + 2 * FIRST_CHUNK
+
+
+def test_many_plain_keys_are_taken_in_chunks() -> None:
+    """One version, many rows: the common case of a list of keys."""
+    store = CountingStore(MemoryStore())
+    committer: Committer = None  # type: ignore[assignment]  # nothing is written through it
+    values = VersionedStore(store, 7, Codec(), Ancestries(LINE.__getitem__), committer)
+    rows = [typekey(f"{number:05d}") for number in range(10 * CHUNK)]
+    store.batch((instance_prefix(7) + row + cell(3), b"\x00v") for row in rows)
+    assert list(values.at(9).keys(FIRST, LAST)) == rows
+    cost = store.reset()
+    assert cost["seeks"] <= 20
+    assert cost["steps"] <= len(rows) + 20
+
+
+# ---------------------------------------------------------------------- parts and rows
+def test_rows_are_everything_that_was_ever_stored(chain: Chain) -> None:
+    put(chain.view(), "a", b"1")
+    root = chain.commit()
+    delete(chain.view(), "a")
+    put(chain.view(), "b", BIG)
+    rows = dict(chain.datastore.values(chain.instance).rows())
+    assert rows == {
+        typekey("a"): [(chain.node.version, TOMBSTONE), (root.version, VALUE)],
+        typekey("b"): [(chain.node.version, LARGE)],
+    }
+
+
+def test_a_reader_is_a_snapshot_or_the_store(chain: Chain) -> None:
+    reader: Reader = chain.view().reader
+    assert reader is chain.datastore.main.store
+    put(chain.view(), "a", b"1")
+    with closing(chain.datastore.main.store.snapshot()) as snapshot:
+        values = chain.datastore.values(chain.instance)
+        view = View(values, chain.view().ancestry, snapshot)
+        put(chain.view(), "a", b"2")
+        _agree(view, {"a": b"1"})
+    assert split_cell(b"row" + cell(3, LARGE)) == (3, LARGE)
