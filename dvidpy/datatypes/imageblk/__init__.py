@@ -1,7 +1,38 @@
-"""Grayscale and other voxels in blocks."""
+"""imageblk: grayscale and other voxels in blocks, versioned. One type for each kind of voxels.
+
+`*_routes` HTTP to values, `volumes` boxes and pictures out of blocks, `intake` volumes coming in, `block_streams`
+whole blocks, `blocks` packing, `instance` properties and extents, `settings` at creation, `keys` places in the store.
+"""
 
 from __future__ import annotations
 
-from dvidpy.datatypes.base import DataType
+from importlib.resources import files
 
-DATATYPES: tuple[DataType, ...] = ()
+from dvidpy.datatypes.base import DataType
+from dvidpy.datatypes.imageblk.block_routes import room as block_room
+from dvidpy.datatypes.imageblk.instance import KIND_OF, ImageBlk
+from dvidpy.datatypes.imageblk.property_routes import room as property_room
+from dvidpy.datatypes.imageblk.settings import codec_of, settings_of
+from dvidpy.datatypes.imageblk.voxel_routes import room as voxel_room
+from dvidpy.datatypes.voxels.kinds import Kind
+
+VERSIONS = {"uint8": "0.2", "rgba8": "0.2"}
+"""As the reference numbers them; the others are 0.1."""
+HELP = files(__package__).joinpath("help.md").read_text(encoding="utf-8")
+
+
+def _type_of(name: str, kind: Kind) -> DataType:
+    return DataType(
+        name=name,
+        url=f"github.com/janelia-flyem/dvid/datatype/imageblk/{kind.name}.go",
+        version=VERSIONS.get(kind.name, "0.1"),
+        rooms=(property_room, voxel_room, block_room),
+        subject=ImageBlk,
+        help=HELP,
+        settings=settings_of(kind),
+        codec=codec_of(kind),
+        head=False,
+    )
+
+
+DATATYPES = tuple(_type_of(name, kind) for name, kind in KIND_OF.items())

@@ -1,1 +1,6 @@
-"""Library without routes: slicing by box, the block grid, pictures; used by every type that keeps voxels."""
+"""Library without routes, for every type that keeps voxels: the block grid, slices, pictures, extents, masks.
+
+`kinds` what a voxel is, `grid` blocks as keys, `cutting` volume to blocks and back, `planes` 2d slices, `pictures`
+their formats, `resample` isotropic pixels, `oblique` planes of any direction, `extents` where voxels are,
+`masks` regions of interest, `streams` many blocks in one answer.
+"""

@@ -1,0 +1,110 @@
+"""Routes of whole blocks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query
+
+from dvidpy.datatypes.base import Here
+from dvidpy.datatypes.exchange import DONE, OCTETS, Reply
+from dvidpy.datatypes.imageblk.block_streams import (
+    AS_JPEG,
+    box_pieces,
+    demand_form,
+    is_kept_as_jpeg,
+    list_pieces,
+    parse_indices,
+    span_pieces,
+    store_span,
+)
+from dvidpy.datatypes.imageblk.blocks import demand_answerable, demand_on_grid
+from dvidpy.datatypes.imageblk.instance import ImageBlk, describe
+from dvidpy.datatypes.params import Throttle, gives, takes
+from dvidpy.datatypes.rooms import Parse, Room, WholeBody
+from dvidpy.datatypes.voxels.planes import parse_box
+from dvidpy.datatypes.voxels.streams import answer, gather
+from dvidpy.errors import BadRequest
+from dvidpy.geometry import Box, Zyx, parse_integer, parse_point, to_wire
+
+room = Room()
+
+FirstBlock = Annotated[Zyx, Path(description="Block, x_y_z.", examples=["10_20_30"]), Parse(parse_point)]
+Span = Annotated[int, Path(description="Number of blocks along x.", examples=["8"]), Parse(parse_integer)]
+Compression = Annotated[
+    str, Query(description="`uncompressed` for voxels; `jpeg` where blocks are kept so; without it as they are stored.")
+]
+STREAM = gives(
+    "Of each block int32 x, y, z and number of bytes, then the bytes; LZ4 is its uint32 size and one raw block",
+    "application/octet-stream",
+)
+
+
+@room.get(
+    "/blocks/{block}/{span}",
+    summary="Blocks in a row",
+    responses=gives("Voxels of one block after the other", "application/octet-stream"),
+)
+def get_blocks(image: Annotated[ImageBlk, Here], block: FirstBlock, span: Span) -> Reply:
+    """Along x. Blocks that were never written are full of the background value."""
+    blocks = demand_on_grid(block, span)
+    if not span:
+        return Reply(b"", OCTETS)
+    demand_answerable(image, span * Box((0, 0, 0), image.block).volume, span)
+    return answer(gather(span_pieces(image, blocks)), span * image.block_bytes)
+
+
+@room.post(
+    "/blocks/{block}/{span}",
+    summary="Write blocks in a row",
+    openapi_extra=takes("Voxels of one block after the other", "application/octet-stream"),
+    responses=gives("All stored", "text/plain", ""),
+)
+def post_blocks(
+    image: Annotated[ImageBlk, Here],
+    body: Annotated[bytes, WholeBody],
+    block: FirstBlock,
+    span: Span,
+    mutate: Annotated[
+        str, Query(description="`true` says that the blocks may exist already; nothing depends on it.")
+    ] = "",
+) -> Reply:
+    """All or nothing. The extents do not change; bytes behind the last block are ignored."""
+    store_span(image, block, span, body)
+    return DONE
+
+
+@room.get("/subvolblocks/{size}/{offset}", summary="Blocks of a box", responses=STREAM)
+def get_subvolblocks(
+    image: Annotated[ImageBlk, Here],
+    size: Annotated[str, Path(description="Voxels, multiples of the block size.", examples=["64_64_64"])],
+    offset: Annotated[str, Path(description="First voxel, x_y_z, where a block begins.", examples=["0_0_0"])],
+    compression: Compression = "",
+    throttle: Throttle = "",
+) -> Reply:
+    """Only blocks that were written."""
+    box = parse_box(size, offset)
+    form = demand_form(compression)
+    if not box.is_aligned(image.block):
+        raise BadRequest(f"the box {describe(box)} is not made of whole blocks of {to_wire(image.block)} voxels")
+    if form == AS_JPEG and not is_kept_as_jpeg(image):
+        raise BadRequest(f"{image.instance.name!r} does not keep its blocks as JPEG")
+    blocks = box.blocks(image.block)
+    demand_answerable(image, box.volume, blocks.volume)
+    return answer(gather(box_pieces(image, blocks, form)))
+
+
+@room.get("/specificblocks", summary="Some blocks", responses=STREAM)
+def get_specificblocks(
+    image: Annotated[ImageBlk, Here],
+    blocks: Annotated[str, Query(description="x,y,z of each block.", examples=["0,0,0,1,0,0"])] = "",
+    compression: Compression = "",
+    prefetch: Annotated[str, Query(description="`on` or `true`: nothing is sent.")] = "",
+) -> Reply:
+    """Only blocks that were written, in the order asked."""
+    form = demand_form(compression)
+    indices = parse_indices(blocks)
+    if prefetch in ("on", "true") or (form == AS_JPEG and not is_kept_as_jpeg(image)):
+        return Reply(b"", OCTETS)
+    demand_answerable(image, len(indices) * Box((0, 0, 0), image.block).volume, len(indices))
+    return answer(gather(list_pieces(image, indices, form)))

@@ -1,0 +1,88 @@
+"""Answers made of whole blocks, and blocks taken in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from dvidpy.datatypes.imageblk.blocks import blank, demand_on_grid, pack, payload, put_blocks, unpack, walk
+from dvidpy.datatypes.imageblk.instance import ImageBlk
+from dvidpy.datatypes.imageblk.keys import block_key
+from dvidpy.datatypes.voxels.streams import block_head
+from dvidpy.errors import BadRequest
+from dvidpy.geometry import Box, Zyx, parse_integer
+from dvidpy.storage.codecs import JPEG
+from dvidpy.versioning.store import Found
+
+STORED, UNCOMPRESSED, AS_JPEG = "", "uncompressed", "jpeg"
+FORMS = (STORED, UNCOMPRESSED, AS_JPEG)
+
+
+def demand_form(form: str) -> str:
+    """One of the forms blocks are sent in; BadRequest for others."""
+    if form not in FORMS:
+        raise BadRequest(f"{form[:40]!r} is no compression of blocks; there are uncompressed, jpeg and as stored")
+    return form
+
+
+def is_kept_as_jpeg(data: ImageBlk) -> bool:
+    """Whether the instance keeps its blocks as pictures."""
+    return data.instance.codec.packing == JPEG
+
+
+def span_pieces(data: ImageBlk, blocks: Box) -> Iterator[bytes]:
+    """Voxels of blocks in a row, one block after the other; those never written are background."""
+    z, y, first = blocks.start
+    found = walk(data, blocks)
+    pending = next(found, None)
+    empty = blank(data).tobytes()
+    for x in range(first, first + blocks.size[2]):
+        if pending is not None and pending[0] == (z, y, x):
+            yield unpack(data, pending[1]).tobytes()
+            pending = next(found, None)
+        else:
+            yield empty
+
+
+def box_pieces(data: ImageBlk, blocks: Box, form: str) -> Iterator[bytes | memoryview]:
+    """The blocks of a box that were written, each behind its head."""
+    return _with_heads(data, walk(data, blocks), form)
+
+
+def list_pieces(data: ImageBlk, indices: Iterable[Zyx], form: str) -> Iterator[bytes | memoryview]:
+    """Some blocks in the order asked, without those that were never written, each behind its head."""
+    frozen = data.view.frozen()
+    found = ((index, frozen.find(block_key(index))) for index in indices)
+    return _with_heads(data, ((index, value) for index, value in found if value is not None), form)
+
+
+def _with_heads(data: ImageBlk, found: Iterable[tuple[Zyx, Found]], form: str) -> Iterator[bytes | memoryview]:
+    for index, value in found:
+        body = memoryview(unpack(data, value).tobytes()) if form == UNCOMPRESSED else payload(value)
+        yield block_head(index, len(body))
+        yield body
+
+
+def parse_indices(text: str) -> list[Zyx]:
+    """x,y,z,x,y,z… -> (z, y, x) of each block; BadRequest where they are no points."""
+    if not text:
+        return []
+    numbers = list(map(parse_integer, text.split(",")))
+    if len(numbers) % 3:
+        raise BadRequest("blocks must be given as three numbers each, x,y,z,x,y,z…")
+    return [(z, y, x) for x, y, z in zip(*[iter(numbers)] * 3, strict=True)]
+
+
+def store_span(data: ImageBlk, start: Zyx, span: int, body: bytes) -> None:
+    """Write blocks in a row, all or nothing; extents stay as they are. BadRequest where the body is too short."""
+    demand_on_grid(start, span)
+    size = data.block_bytes
+    if span < 1 or len(body) < span * size:
+        raise BadRequest(f"the body has {len(body)} bytes; {span} blocks have {span * size}")
+    change = data.change(sync=False)
+    z, y, first = start
+    whole = np.frombuffer(body, data.kind.dtype, count=span * size // data.kind.itemsize)
+    volume = whole.reshape(span, *data.block)
+    put_blocks(data, change, (((z, y, first + number), pack(data, block)) for number, block in enumerate(volume)))
+    data.view.commit(change)

@@ -1,0 +1,82 @@
+"""Blocks of an instance: packed into the store and out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from dvidpy.datatypes.imageblk.instance import ImageBlk
+from dvidpy.datatypes.imageblk.keys import BLOCK, block_key
+from dvidpy.datatypes.voxels.grid import index_of, is_index, row_spans
+from dvidpy.datatypes.voxels.kinds import Voxels
+from dvidpy.datatypes.voxels.pictures import block_from_jpeg, block_to_jpeg
+from dvidpy.errors import BadRequest, StoreError
+from dvidpy.geometry import Box, Zyx
+from dvidpy.storage.codecs import JPEG, payload_of
+from dvidpy.versioning.commits import Change
+from dvidpy.versioning.store import Found
+
+MOST_BLOCKS = 1 << 22
+"""Blocks that one request may ask for, present or not."""
+Stored = tuple[Zyx, bytes]
+"""Index of a block and its packed voxels."""
+
+
+def demand_answerable(data: ImageBlk, voxels: int, blocks: int) -> None:
+    """BadRequest where an answer has more bytes than the server allows, or takes too many blocks."""
+    size = voxels * data.kind.itemsize
+    limit = data.call.limit if data.call is not None else size
+    if size > limit:
+        raise BadRequest(f"this asks for {size} bytes; the server gives at most {limit}")
+    if blocks > MOST_BLOCKS:
+        raise BadRequest(f"this asks for {blocks} blocks; the server looks at {MOST_BLOCKS} at most")
+
+
+# ---------------------------------------------------------------------- reading
+def walk(data: ImageBlk, blocks: Box) -> Iterator[tuple[Zyx, Found]]:
+    """(index, value) of the blocks in a box that were written, in the order z, y, x, all from one moment."""
+    return ((index_of(key), found) for key, found in data.view.ranges(row_spans(BLOCK, blocks)))
+
+
+def unpack(data: ImageBlk, found: Found) -> Voxels:
+    """(z, y, x) voxels of a stored block, read-only; StoreError where it does not have their number."""
+    plain = found.read()
+    if data.instance.codec.packing == JPEG:
+        plain = block_from_jpeg(plain)
+    if len(plain) != data.block_bytes:
+        raise StoreError(f"a stored block has {len(plain)} bytes, not {data.block_bytes}")
+    return np.frombuffer(plain, data.kind.dtype).reshape(data.block)
+
+
+def payload(found: Found) -> memoryview:
+    """A block as it is packed in the store: of LZ4 the size and one raw block."""
+    return payload_of(found.stored)[1]
+
+
+def blank(data: ImageBlk) -> Voxels:
+    """A block full of background."""
+    return np.full(data.block_bytes, data.background, np.uint8).view(data.kind.dtype).reshape(data.block)
+
+
+# ---------------------------------------------------------------------- writing
+def pack(data: ImageBlk, block: Voxels) -> bytes:
+    """C-contiguous (z, y, x) voxels -> what is stored."""
+    codec = data.instance.codec
+    if codec.packing == JPEG:
+        return codec.wrap(block_to_jpeg(block))
+    return codec.encode(block.reshape(-1).view(np.uint8).data)
+
+
+def put_blocks(data: ImageBlk, change: Change, blocks: Iterable[Stored]) -> None:
+    """Add packed blocks to an edit."""
+    for index, stored in blocks:
+        data.view.put_stored(change, block_key(index), stored)
+
+
+def demand_on_grid(start: Zyx, span: int) -> Box:
+    """`span` blocks along x; BadRequest where their numbers leave the 32 bits."""
+    box = Box(start, (1, 1, span))
+    if span < 0 or not is_index((start[0], start[1], start[2] + max(span, 1) - 1)):
+        raise BadRequest(f"{span} blocks along x from block {[*reversed(start)]}: no such blocks")
+    return box

@@ -1,0 +1,104 @@
+"""Boxes of voxels out of an instance's blocks, and pictures of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from dvidpy.datatypes.imageblk.blocks import blank, demand_answerable, unpack, walk
+from dvidpy.datatypes.imageblk.instance import ImageBlk
+from dvidpy.datatypes.imageblk.keys import block_key
+from dvidpy.datatypes.voxels import oblique
+from dvidpy.datatypes.voxels.cutting import paste
+from dvidpy.datatypes.voxels.kinds import UINT8, Voxels
+from dvidpy.datatypes.voxels.masks import Mask, find_mask
+from dvidpy.datatypes.voxels.streams import AT_ONCE
+from dvidpy.errors import BadRequest
+from dvidpy.geometry import Box, Zyx, parse_integer
+
+
+class Masking(NamedTuple):
+    """A region of interest, and what becomes of voxels outside it."""
+
+    mask: Mask
+    attenuation: int
+    """They are divided by 2 to this power; 0: they become background."""
+
+
+def read_masking(data: ImageBlk, roi: str, attenuation: str) -> Masking | None:
+    """What the options roi and attenuation say; BadRequest where they make no sense."""
+    if not roi:
+        return None
+    power = parse_integer(attenuation) if attenuation else 0
+    if attenuation and not 1 <= power <= 7:
+        raise BadRequest("Attenuation should be from 1 to 7 (divides by 2^n)")
+    return Masking(find_mask(data, roi), power)
+
+
+def layers(data: ImageBlk, box: Box, masking: Masking | None = None) -> Iterator[Voxels]:
+    """The voxels of a box in layers (z, y, x) of whole blocks, one below the other; 0 where none were written."""
+    block = data.block
+    blocks = box.blocks(block)
+    found = _placed(data, blocks, masking)
+    pending = next(found, None)
+    for first, last in _layer_bounds(data, box, blocks):
+        layer = box.layer(first * block[0], last * block[0])
+        out = np.zeros(layer.size, data.kind.dtype)
+        while pending is not None and pending[0][0] < last:
+            index, voxels = pending
+            at = (index[0] * block[0], index[1] * block[1], index[2] * block[2])
+            paste(out, layer.start, voxels, at)
+            pending = next(found, None)
+        yield out
+
+
+def _layer_bounds(data: ImageBlk, box: Box, blocks: Box) -> Iterator[tuple[int, int]]:
+    """First and last z of the blocks of each layer: as many as fill an answer's piece."""
+    bytes_each = data.block[0] * box.size[1] * box.size[2] * data.kind.itemsize
+    step = max(1, AT_ONCE // bytes_each)
+    first, end = blocks.start[0], blocks.stop[0]
+    return ((z, min(z + step, end)) for z in range(first, end, step))
+
+
+def _placed(data: ImageBlk, blocks: Box, masking: Masking | None) -> Iterator[tuple[Zyx, Voxels]]:
+    """(index, voxels) of the blocks that were written, as a mask leaves them."""
+    if masking is None:
+        yield from ((index, unpack(data, found)) for index, found in walk(data, blocks))
+        return
+    inside = masking.mask.inside(blocks, data.block)
+    z, y, x = blocks.start
+    for index, found in walk(data, blocks):
+        voxels = unpack(data, found)
+        yield index, voxels if inside[index[0] - z, index[1] - y, index[2] - x] else _dimmed(data, voxels, masking)
+
+
+def _dimmed(data: ImageBlk, voxels: Voxels, masking: Masking) -> Voxels:
+    """A block outside the mask. Only 8-bit voxels are dimmed or show the background."""
+    if data.kind is not UINT8:
+        return np.zeros_like(voxels)
+    return voxels >> np.uint8(masking.attenuation) if masking.attenuation else blank(data)
+
+
+def read_box(data: ImageBlk, box: Box, masking: Masking | None = None) -> Voxels:
+    """(z, y, x) voxels of a box."""
+    demand_answerable(data, box.volume, box.blocks(data.block).volume)
+    found = list(layers(data, box, masking))
+    return found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def read_oblique(data: ImageBlk, corners: tuple[str, str, str], resolution: str) -> Voxels:
+    """(height, width) voxels of a plane of any direction; BadRequest where its corners make no sense."""
+    top_left, top_right, bottom_left = map(oblique.parse_corner, corners)
+    step = oblique.parse_resolution(resolution)
+    plane = oblique.make_oblique(top_left, top_right, bottom_left, step, data.voxel_size)
+    demand_answerable(data, plane.width * plane.height, 0)
+    frozen = data.view.frozen()
+    background = blank(data)
+
+    def read(index: Zyx) -> Voxels:
+        found = frozen.find(block_key(index))
+        return background if found is None else unpack(data, found)
+
+    return oblique.sample(plane, data.kind, data.block, read)
