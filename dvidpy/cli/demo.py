@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from glob import glob
 from http.client import HTTPConnection
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 SHAPE_ZYX = (128, 256, 256)
 """The made-up volume."""
 VOXEL_NM = 8
-SLAB = 64
-"""Slices that are sent at once: the height of a block…"""
-SENT_AT_ONCE = 1 << 29
-"""…or fewer, of so many bytes."""
+BLOCK = 64
+"""Voxels along the side of a block, and slices that are sent at once."""
 PATIENCE_S = 30.0
 """How long the server may take to start."""
 EDITED = "edited"
-"""Branch that is made last: a repo that has it is complete."""
+"""Branch with a change."""
+LOADED = "the demo is loaded"
+"""Last line of the log of a repo that is complete."""
 HOST = "127.0.0.1"
 
 
@@ -121,7 +122,7 @@ def _repo(client: Client, images: str) -> dict[str, str]:
     for root, repo in client.json("GET", "/api/repos/info").items():
         nodes = repo["DAG"]["Nodes"]
         edited = [uuid for uuid, node in nodes.items() if node["Branch"] == EDITED]
-        if repo["Alias"] == alias and edited:
+        if repo["Alias"] == alias and edited and repo["Log"][-1:] and repo["Log"][-1].endswith(LOADED):
             return {"root": root, "edited": edited[0]}
     return _load(client, alias, images)
 
@@ -130,36 +131,48 @@ def _load(client: Client, alias: str, images: str) -> dict[str, str]:
     slabs = _stack(images) if images else _sample()
     first = next(slabs)
     root = client.json("POST", "/api/repos", {"alias": alias, "description": "made by dvidpy demo"})["root"]
-    size = ",".join([str(VOXEL_NM)] * 3)
-    gray = {"typename": "uint8blk", "dataname": "grayscale", "BlockSize": f"{SLAB},{SLAB},{SLAB}", "VoxelSize": size}
-    client.ask("POST", f"/api/repo/{root}/instance", gray | {"VoxelUnits": "nanometers,nanometers,nanometers"})
-    client.ask("POST", f"/api/repo/{root}/instance", {"typename": "keyvalue", "dataname": "notes"})
-    _post(client, root, first, (0, 0, 0))
-    z = len(first)
-    for slab in slabs:
-        _post(client, root, slab, (0, 0, z))
-        z += len(slab)
-    client.ask(
-        "POST", f"/api/node/{root}/notes/key/about", {"voxels": "uint8", "nm": VOXEL_NM, "from": images or alias}
-    )
+    _make_instances(client, root)
+    depth = 0
+    for slab in chain([first], slabs):
+        _post(client, root, slab, depth)
+        depth += len(slab)
+    last_xyz = [first.shape[2] - 1, first.shape[1] - 1, depth - 1]
+    client.ask("POST", f"/api/node/{root}/grayscale/extents", {"MinPoint": [0, 0, 0], "MaxPoint": last_xyz})
+    client.ask("POST", f"/api/node/{root}/notes/key/about", {"nm": VOXEL_NM, "from": images or "dvidpy.cli.neuropil"})
     client.ask("POST", f"/api/node/{root}/commit", {"note": "first volume"})
-    edited = client.json("POST", f"/api/node/{root}/branch", {"branch": EDITED, "note": "a cube is blanked"})["child"]
-    side = [min(SLAB, extent) // 2 for extent in first.shape]
-    _post(client, edited, first[: side[0], : side[1], : side[2]] // 4, (0, 0, 0))
+    edited = client.json("POST", f"/api/node/{root}/branch", {"branch": EDITED, "note": "a block is dimmed"})["child"]
+    _post(client, edited, first[:BLOCK, :BLOCK, :BLOCK] // 4, 0)
+    client.ask("POST", f"/api/repo/{root}/log", {"log": [LOADED]})
     return {"root": root, "edited": edited}
 
 
-def _post(client: Client, uuid: str, voxels: Voxels, offset_xyz: tuple[int, int, int]) -> None:
-    size = "_".join(map(str, voxels.shape[::-1]))
-    offset = "_".join(map(str, offset_xyz))
-    client.ask("POST", f"/api/node/{uuid}/grayscale/raw/0_1_2/{size}/{offset}", voxels.tobytes())
+def _make_instances(client: Client, root: str) -> None:
+    """One for the voxels, one for notes."""
+    gray = {
+        "typename": "uint8blk",
+        "dataname": "grayscale",
+        "BlockSize": ",".join([str(BLOCK)] * 3),
+        "VoxelSize": ",".join([str(VOXEL_NM)] * 3),
+        "VoxelUnits": "nanometers,nanometers,nanometers",
+    }
+    client.ask("POST", f"/api/repo/{root}/instance", gray)
+    client.ask("POST", f"/api/repo/{root}/instance", {"typename": "keyvalue", "dataname": "notes"})
+
+
+def _post(client: Client, uuid: str, voxels: Voxels, z: int) -> None:
+    """Write slices from z on, filled up to whole blocks: extents say where the image ends."""
+    import numpy as np
+
+    whole = np.pad(voxels, [(0, -side % BLOCK) for side in voxels.shape])
+    size = "_".join(map(str, whole.shape[::-1]))
+    client.ask("POST", f"/api/node/{uuid}/grayscale/raw/0_1_2/{size}/0_0_{z}", whole.tobytes())
 
 
 def _sample() -> Iterator[Voxels]:
     from dvidpy.cli.neuropil import neuropil
 
     volume = neuropil(SHAPE_ZYX)
-    yield from (volume[z : z + SLAB] for z in range(0, len(volume), SLAB))
+    yield from (volume[z : z + BLOCK] for z in range(0, len(volume), BLOCK))
 
 
 def _stack(images: str) -> Iterator[Voxels]:
@@ -170,9 +183,8 @@ def _stack(images: str) -> Iterator[Voxels]:
     if not names:
         raise DemoError(f"no file matches {images!r}")
     size = _picture(names[0]).shape
-    height = max(1, min(SLAB, SENT_AT_ONCE // (size[0] * size[1])))
-    for start in range(0, len(names), height):
-        slices = [_picture(name) for name in names[start : start + height]]
+    for start in range(0, len(names), BLOCK):
+        slices = [_picture(name) for name in names[start : start + BLOCK]]
         for name, found in zip(names[start:], slices, strict=False):
             if found.shape != size:
                 raise DemoError(f"{name} is not as large as the slices before it")

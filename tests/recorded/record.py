@@ -21,6 +21,8 @@ def record(url: str, path: Path) -> None:
         player = Player(url, scenario, session)
         for exchange in scenario["exchanges"]:
             exchange["answer"] = player.answer(exchange)
+            if exchange["answer"]["status"] >= 500:
+                raise SystemExit(f"{path}: {exchange['ask']} is a fault of the server, and not kept")
     write(path, scenario)
 
 
