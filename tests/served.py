@@ -55,9 +55,9 @@ class Served:
     def commit(self, uuid: str) -> None:
         assert self.http.post(f"/api/node/{uuid}/commit", json={"note": "done"}).status_code == 200
 
-    def child(self, uuid: str, action: str = "newversion", **settings: str) -> str:
+    def child(self, parent: str, action: str = "newversion", **settings: str) -> str:
         """Uuid of a new child."""
-        answer = self.http.post(f"/api/node/{uuid}/{action}", json=settings)
+        answer = self.http.post(f"/api/node/{parent}/{action}", json=settings)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["child"])
 
