@@ -17,7 +17,7 @@ STRICT := $(if $(CI),-p tests.strict)
 # Scenarios of tests/recorded for `make record`, such as recorded/keyvalue/keys.json; all without one.
 FILES ?=
 
-.PHONY: install demo test test-long test-kernels record check bench coverage clean
+.PHONY: install demo test test-long test-kernels record docs check bench coverage clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.warm
@@ -45,6 +45,9 @@ test-kernels: install
 
 record: install
 	cd tests && ../$(BIN)/python -m recorded.record $(FILES)
+
+docs: install
+	cd tests && ../$(BIN)/python -m house.api_page
 
 check: install
 	$(BIN)/ruff format --check .
