@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,12 +72,24 @@ class Datastore:
             stack.queue.start()
 
     def _stack(self, name: str, store: KeyValueStore) -> Stack:
-        metadata.prepare(store)
-        log = MutationLog(store, JsonLines(self._log_folder(name)), self.ids)
-        committer = Committer(store, log)
-        queue = WorkQueue(store, committer)
+        with ExitStack() as undo:
+            undo.callback(store.close)
+            metadata.prepare(store)
+            log = MutationLog(store, self._lines(name), self.ids)
+            undo.callback(log.close)
+            committer = Committer(store, log)
+            undo.callback(committer.close)
+            queue = WorkQueue(store, committer)
+            undo.pop_all()
         Upkeep(store, committer, queue)
         return Stack(name, store, log, committer, queue, Blobs(store))
+
+    def _lines(self, name: str) -> JsonLines:
+        folder = self._log_folder(name)
+        try:
+            return JsonLines(folder)
+        except OSError as error:
+            raise StoreError(f"cannot open the log of mutations in {folder}: {error}") from error
 
     def _log_folder(self, name: str) -> Path:
         """Folder of the JSON lines: of the filelog store that [mutations] names, else beside the store."""
@@ -121,11 +134,10 @@ class Datastore:
 
     def close(self) -> None:
         """Finish what is being written, then let go of files and locks."""
-        for stack in self.stacks.values():
-            stack.queue.close()
-            stack.committer.close()
-            stack.log.close()
-            stack.store.close()
-        self.stacks.clear()
-        if self._scratch is not None:
-            self._scratch.cleanup()
+        with ExitStack() as all_of_it:  # a medium that fails must not keep the others open
+            if self._scratch is not None:
+                all_of_it.callback(self._scratch.cleanup)
+            for stack in self.stacks.values():
+                for part in (stack.store, stack.log, stack.committer, stack.queue):
+                    all_of_it.callback(part.close)
+            self.stacks.clear()

@@ -83,7 +83,10 @@ def prepare(store: KeyValueStore) -> None:
             raise StoreError(f"{store.description} holds data of another program")
         store.batch([(FORMAT_KEY, encode({"format": FORMAT, "store": uuid.uuid4().hex}))], sync=True)
         return
-    number = msgspec.json.decode(found, type=dict[str, Any]).get("format")
+    try:
+        number = msgspec.json.decode(found, type=dict[str, Any]).get("format")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise StoreError(f"{store.description} holds data of another program") from None
     if number != FORMAT:
         raise StoreError(f"{store.description} has format {number}, this program knows format {FORMAT}")
 

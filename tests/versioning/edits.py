@@ -25,6 +25,7 @@ def new_instance(datastore: Datastore, repo: Repo, name: str = "notes", **record
         "root_version": repo.root.version,
         "store": "main",
     } | record
+    given.setdefault("store", datastore.main.name)
     return datastore.repos.add_instance(
         repo, name, lambda number, data: Instance(name=name, number=number, uuid=data, **given)
     )
