@@ -173,7 +173,8 @@ class Repos:
         """A uuid nobody has: the chosen one, if it may be."""
         if uuid is None:
             return new_uuid()
-        if not uuid or len(uuid) > 200 or any(c in "/:~^" or c.isspace() or not c.isprintable() for c in uuid):
+        # It is also part of the name of a file.
+        if any(c in "/:~^" or c.isspace() or not c.isprintable() for c in uuid) or not 0 < len(uuid.encode()) <= 200:
             raise BadRequest(f"{uuid!r} cannot be the name of a version")
         if self.catalogue.knows(uuid):
             raise BadRequest(f"there is already a version {uuid}")
