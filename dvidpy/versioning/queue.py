@@ -127,6 +127,8 @@ class WorkQueue:
         try:
             self.workers[task.kind](task, change)
             self._committer.commit(change)
+        except Busy:
+            time.sleep(PAUSE_S)
         except Exception:
             self.failed += 1
             structlog.get_logger().exception("background work failed", task=task.kind, instance=task.instance)
