@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, count
 
 from dvidpy.errors import BadRequest
 from dvidpy.versioning.commits import Change
@@ -43,7 +44,8 @@ def _delete_conflicts(
     for at, typekey in _lost(values, parents):
         parent = parents[at]
         if parent.version not in losers:
-            losers[parent.version] = datastore.repos.branch(parent, f"conflict-{parent.uuid}", NOTE)
+            name = _free_name(datastore, parent, f"conflict-{parent.uuid}")
+            losers[parent.version] = datastore.repos.branch(parent, name, NOTE)
         view = values.at(losers[parent.version].version)
         change = waiting.setdefault(at, view.change())
         view.delete(change, typekey)
@@ -51,6 +53,12 @@ def _delete_conflicts(
             view.commit(waiting.pop(at))
     for change in waiting.values():
         values.committer.commit(change)
+
+
+def _free_name(datastore: Datastore, parent: Node, name: str) -> str:
+    """The name, or name-2, name-3… where an earlier merge, or one that broke off, has taken it."""
+    taken = {node.branch for node in datastore.catalogue.place(parent.uuid).repo.nodes.values()}
+    return next(free for free in chain((name,), (f"{name}-{n}" for n in count(2))) if free not in taken)
 
 
 def _lost(values: VersionedStore, parents: Sequence[Node]) -> Iterator[tuple[int, bytes]]:
