@@ -31,10 +31,16 @@ def takes(description: str, media_type: str, example: Any = None) -> dict[str, A
 
 
 def gives(description: str, media_type: str, example: Any = None, status: int = 200) -> dict[int | str, dict[str, Any]]:
-    """Documentation of an answer; an empty text as example stands for an empty one."""
+    """Documentation of an answer; an empty text as example stands for an empty one. See `gives_any`."""
     if example == "":
         return {status: {"description": description}}
     content: dict[str, Any] = {"schema": {"type": "string", "format": "binary"} if example is None else {}}
     if example is not None:
         content["example"] = example
     return {status: {"description": description, "content": {media_type: content}}}
+
+
+def gives_any(description: str, *media_types: str) -> dict[int | str, dict[str, Any]]:
+    """Documentation of an answer in one of several forms."""
+    form = {"schema": {"type": "string", "format": "binary"}}
+    return {200: {"description": description, "content": dict.fromkeys(media_types, form)}}

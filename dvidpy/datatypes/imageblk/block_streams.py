@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from dvidpy.datatypes.imageblk.blocks import blank, demand_on_grid, pack, payload, put_blocks, unpack, walk
+from dvidpy.datatypes.imageblk.blocks import blank, demand_on_grid, pack, payload, plain, put_blocks, walk
 from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.keys import block_key
 from dvidpy.datatypes.voxels.streams import block_head
@@ -39,7 +39,7 @@ def span_pieces(data: ImageBlk, blocks: Box) -> Iterator[bytes]:
     empty = blank(data).tobytes()
     for x in range(first, first + blocks.size[2]):
         if pending is not None and pending[0] == (z, y, x):
-            yield unpack(data, pending[1]).tobytes()
+            yield plain(data, pending[1])
             pending = next(found, None)
         else:
             yield empty
@@ -59,7 +59,7 @@ def list_pieces(data: ImageBlk, indices: Iterable[Zyx], form: str) -> Iterator[b
 
 def _with_heads(data: ImageBlk, found: Iterable[tuple[Zyx, Found]], form: str) -> Iterator[bytes | memoryview]:
     for index, value in found:
-        body = memoryview(unpack(data, value).tobytes()) if form == UNCOMPRESSED else payload(value)
+        body = plain(data, value) if form == UNCOMPRESSED else payload(value)
         yield block_head(index, len(body))
         yield body
 

@@ -11,6 +11,7 @@ from dvidpy.datatypes.imageblk.keys import BLOCK, block_key
 from dvidpy.datatypes.voxels.grid import index_of, is_index, row_spans
 from dvidpy.datatypes.voxels.kinds import Voxels
 from dvidpy.datatypes.voxels.pictures import block_from_jpeg, block_to_jpeg
+from dvidpy.datatypes.voxels.streams import view_of
 from dvidpy.errors import BadRequest, StoreError
 from dvidpy.geometry import Box, Zyx
 from dvidpy.storage.codecs import JPEG, payload_of
@@ -39,14 +40,19 @@ def walk(data: ImageBlk, blocks: Box) -> Iterator[tuple[Zyx, Found]]:
     return ((index_of(key), found) for key, found in data.view.ranges(row_spans(BLOCK, blocks)))
 
 
-def unpack(data: ImageBlk, found: Found) -> Voxels:
-    """(z, y, x) voxels of a stored block, read-only; StoreError where it does not have their number."""
-    plain = found.read()
+def plain(data: ImageBlk, found: Found) -> bytes:
+    """The voxels of a stored block, x fastest; StoreError where it does not have their number."""
+    voxels = found.read()
     if data.instance.codec.packing == JPEG:
-        plain = block_from_jpeg(plain)
-    if len(plain) != data.block_bytes:
-        raise StoreError(f"a stored block has {len(plain)} bytes, not {data.block_bytes}")
-    return np.frombuffer(plain, data.kind.dtype).reshape(data.block)
+        voxels = block_from_jpeg(voxels)
+    if len(voxels) != data.block_bytes:
+        raise StoreError(f"a stored block has {len(voxels)} bytes, not {data.block_bytes}")
+    return voxels
+
+
+def unpack(data: ImageBlk, found: Found) -> Voxels:
+    """(z, y, x) voxels of a stored block, read-only."""
+    return np.frombuffer(plain(data, found), data.kind.dtype).reshape(data.block)
 
 
 def payload(found: Found) -> memoryview:
@@ -65,7 +71,7 @@ def pack(data: ImageBlk, block: Voxels) -> bytes:
     codec = data.instance.codec
     if codec.packing == JPEG:
         return codec.wrap(block_to_jpeg(block))
-    return codec.encode(block.reshape(-1).view(np.uint8).data)
+    return codec.encode(view_of(block))
 
 
 def put_blocks(data: ImageBlk, change: Change, blocks: Iterable[Stored]) -> None:

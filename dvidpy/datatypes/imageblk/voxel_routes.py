@@ -12,12 +12,12 @@ from dvidpy.datatypes.imageblk.blocks import demand_answerable
 from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.intake import demand_storable, store_volume
 from dvidpy.datatypes.imageblk.volumes import layers, read_box, read_masking, read_oblique
-from dvidpy.datatypes.params import Throttle, gives, takes
+from dvidpy.datatypes.params import Throttle, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Room, TheCall
 from dvidpy.datatypes.voxels.pictures import Format, parse_format, picture
 from dvidpy.datatypes.voxels.planes import Plane, parse_box, parse_shape, parse_slice_size
 from dvidpy.datatypes.voxels.resample import source_size, stretch
-from dvidpy.datatypes.voxels.streams import answer
+from dvidpy.datatypes.voxels.streams import answer, view_of
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import parse_point
 
@@ -36,7 +36,9 @@ Attenuation = Annotated[
 Corner = Annotated[str, Path(description="x_y_z in nanometers.", examples=["0_0_0"])]
 Resolution = Annotated[str, Path(description="Nanometers per pixel.", examples=["8"])]
 VOXELS = gives("Voxels, x fastest, little-endian; of a slice a picture", "application/octet-stream")
-PICTURE = gives("The picture", "image/png")
+PICTURE = gives_any(
+    "The picture, or its bytes", "image/png", "image/jpeg", "image/tiff", "image/bmp", "application/octet-stream"
+)
 
 
 @room.get("/raw/{dims}/{size}/{offset}", summary="Voxels of a volume or slice", responses=VOXELS)
@@ -111,7 +113,7 @@ def _show(
         as_jpeg.demand_fits(width, height * depth)
         return picture(image.kind, read_box(image, box, masking).reshape(depth * height, width), as_jpeg)
     demand_answerable(image, box.volume, box.blocks(image.block).volume)
-    return answer((layer.tobytes() for layer in layers(image, box, masking)), box.volume * image.kind.itemsize)
+    return answer(map(view_of, layers(image, box, masking)), box.volume * image.kind.itemsize)
 
 
 def _show_slice(

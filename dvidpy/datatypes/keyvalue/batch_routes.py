@@ -13,7 +13,7 @@ from dvidpy.datatypes.keyvalue.keys import typekey
 from dvidpy.datatypes.keyvalue.messages import parse_keyvalues
 from dvidpy.datatypes.keyvalue.routes import First, Last
 from dvidpy.datatypes.keyvalue.values import KeyValue
-from dvidpy.datatypes.params import Flag, gives, takes
+from dvidpy.datatypes.params import Flag, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Room, WholeBody
 from dvidpy.errors import BadRequest
 
@@ -23,7 +23,9 @@ Json = Annotated[bool, Query(description="`true`: one JSON object; values are pu
 Tar = Annotated[bool, Query(description="`true`: a tar file with one member a key."), Flag]
 JsonTar = Annotated[bool, Query(description="The same as tar."), Flag]
 Check = Annotated[bool, Query(description="`true`, together with json: values must be JSON."), Flag]
-VALUES = gives("KeyValues message, JSON object or tar file", "application/octet-stream")
+VALUES = gives_any(
+    "KeyValues message, JSON object or tar file", "application/octet-stream", "application/json", "application/tar"
+)
 
 
 @room.get("/keyrangevalues/{first}/{last}", summary="Values of a range of keys", responses=VALUES)
