@@ -23,9 +23,8 @@ def new_instance(datastore: Datastore, repo: Repo, name: str = "notes", **record
         "type": "keyvalue",
         "repo": repo.record.root,
         "root_version": repo.root.version,
-        "store": "main",
+        "store": datastore.main.name,
     } | record
-    given.setdefault("store", datastore.main.name)
     return datastore.repos.add_instance(
         repo, name, lambda number, data: Instance(name=name, number=number, uuid=data, **given)
     )
