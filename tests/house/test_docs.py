@@ -1,0 +1,125 @@
+"""The documentation says what is there, and its examples run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+from house.api_page import page
+from house.tree import REPOSITORY, tracked
+from servers import ServerProcess
+
+from dvidpy.cli import app
+from dvidpy.config import (
+    BackendSettings,
+    MutationSettings,
+    Section,
+    ServerSettings,
+    StoreSettings,
+    load_settings,
+)
+from dvidpy.storage.keys import SPACES
+
+DOCS = REPOSITORY / "docs"
+CONFIGURATION = (DOCS / "configuration.md").read_text(encoding="utf-8")
+PAGES = [path for path in tracked() if path.suffix == ".md" and "dvidpy" not in path.parts[-4:-1]]
+EXAMPLE = re.compile(r"<!-- runs -->\n```(sh|python)\n(.*?)```", re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)(#[^)]*)?\)")
+
+
+# ---------------------------------------------------------------------- settings and commands
+def settings() -> Iterator[tuple[str, str]]:
+    """(section, name as the reference writes it, in lower case)."""
+    sections: dict[str, type[Section]] = {
+        "[server]": ServerSettings,
+        "[store.NAME]": StoreSettings,
+        "[backend.KEY]": BackendSettings,
+        "[mutations]": MutationSettings,
+    }
+    for section, model in sections.items():
+        yield from ((section, field.alias or name) for name, field in model.model_fields.items())
+
+
+@pytest.mark.parametrize(("section", "name"), settings_list := list(settings()))
+def test_every_setting_has_its_paragraph(section: str, name: str) -> None:
+    paragraphs = CONFIGURATION.partition(f"## {section}\n")[2].partition("\n## ")[0].lower().split("\n\n")
+    assert any(re.match(rf"\**{re.escape(name)}\*\*", paragraph.strip()) for paragraph in paragraphs)
+
+
+def test_no_setting_is_described_that_is_not_there() -> None:
+    described = re.findall(r"^\*\*(\w+)\*\*", CONFIGURATION, re.MULTILINE)
+    assert {name.lower() for name in described} == {name for _, name in settings_list}
+
+
+def test_every_command_and_option_is_described() -> None:
+    program = typer.main.get_command(app)
+    for name, command in getattr(program, "commands", {}).items():
+        line = next((line for line in CONFIGURATION.splitlines() if line.startswith(f"| `dvidpy {name}")), "")
+        assert line, name
+        options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
+        assert [option for option in options if option not in line] == []
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.toml")), ids=lambda path: path.stem)
+def test_every_configuration_loads_whole(path: Path) -> None:
+    assert load_settings(path).ignored == ()
+
+
+def test_targets_of_make_are_those_the_readme_names() -> None:
+    targets = set(re.search(r"^\.PHONY: (.*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)[1].split())  # type: ignore[index]
+    named = set(re.findall(r"make ([\w-]+)", (REPOSITORY / "README.md").read_text()))
+    assert named <= targets
+    assert targets - named <= {"test-kernels", "clean"}
+
+
+# ---------------------------------------------------------------------- internals
+def test_every_space_of_the_store_is_described() -> None:
+    text = (DOCS / "internals" / "data-format.md").read_text(encoding="utf-8")
+    for prefix, name in SPACES.items():
+        assert f"| {name.upper()} | `{prefix.hex()}`" in text
+
+
+def test_the_api_page_is_current() -> None:
+    assert (DOCS / "api.md").read_text(encoding="utf-8") == page(), "run `make docs`"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_links_lead_somewhere(path: Path) -> None:
+    targets = [found[1] for found in LINK.finditer(path.read_text(encoding="utf-8"))]
+    assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "decisions").glob("*.md")), ids=lambda path: path.stem)
+def test_decisions_have_their_three_parts(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert re.match(r"# \d{3}:? ", text)
+    assert all(re.search(rf"^(\*\*|## ){part}", text, re.MULTILINE) for part in ("Context", "Decision", "Consequence"))
+    assert 10 <= len(text.splitlines()) <= 32
+
+
+# ---------------------------------------------------------------------- examples
+def examples() -> Iterator[tuple[str, str, str]]:
+    """(page, language, text)."""
+    for path in PAGES:
+        for found in EXAMPLE.finditer(path.read_text(encoding="utf-8")):
+            yield str(path.relative_to(REPOSITORY)), found[1], found[2]
+
+
+@pytest.mark.parametrize(("path", "language", "text"), list(examples()))
+def test_examples_run(path: str, language: str, text: str, server_process: ServerProcess, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", text] if language == "python" else ["bash", "-euo", "pipefail", "-c", text]
+    environment = os.environ | {"server": server_process.url}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, f"{path}: {done.stdout}{done.stderr}"
+
+
+def test_there_are_examples_to_run() -> None:
+    assert len(list(examples())) >= 4
