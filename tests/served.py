@@ -10,9 +10,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -93,35 +93,36 @@ class Served:
 Serve = Callable[..., Served]
 
 
+@contextmanager
+def running(settings: Settings) -> Iterator[Served]:
+    """A server that is checked and ended afterwards."""
+    app = build_app(settings)
+    stream = io.BytesIO()
+    log = app._log = RequestLog(stream)
+    server, thread, port = _listen(app)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as http:
+        yield Served(app._server, http, port, stream, log)
+    report = check_datastore(app._server.datastore)
+    server.should_exit = True
+    thread.join(20)
+    assert report.faults == []
+    assert not thread.is_alive()
+
+
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Starts servers on memory stores; each is checked and ended after the test."""
-    running: list[tuple[Served, uvicorn.Server, threading.Thread]] = []
+    """Starts servers on memory stores."""
 
-    def start(text: str = "", source: Path | None = None, **server: Any) -> Served:
+    def start(text: str = "", **server: Any) -> Served:
         settings = Settings(
             server=ServerSettings(**{"admin_token": TOKEN, "workers": 2, **server}),
             stores={"main": StoreSettings(engine="memory")},
             text=text,
-            source=str(source or ""),
         )
-        app = build_app(settings)
-        stream = io.BytesIO()
-        log = app._log = RequestLog(stream)
-        uvicorn_server, thread, port = _listen(app)
-        http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
-        served = Served(app._server, http, port, stream, log)
-        running.append((served, uvicorn_server, thread))
-        return served
+        return started.enter_context(running(settings))
 
-    yield start
-    for served, uvicorn_server, thread in running:
-        served.http.close()
-        report = check_datastore(served.server.datastore)
-        uvicorn_server.should_exit = True
-        thread.join(20)
-        assert report.faults == []
-        assert not thread.is_alive()
+    with ExitStack() as started:
+        yield start
 
 
 @pytest.fixture

@@ -295,14 +295,15 @@ def test_the_rules_of_children(served: Served) -> None:
     side = served.child(root, "branch", branch="side")
     served.child(root)
     before = shape(served, root)
-    for action, body in [
+    wrong: list[tuple[str, dict[str, Any]]] = [
         ("newversion", {}),
         ("branch", {"branch": "side"}),
         ("branch", {"branch": "master"}),
         ("branch", {"branch": ""}),
         ("branch", {}),
         ("branch", {"branch": 5}),
-    ]:
+    ]
+    for action, body in wrong:
         assert served.http.post(f"/api/node/{root}/{action}", json=body).status_code == 400, body
     assert shape(served, root) == before
     served.commit(side)
