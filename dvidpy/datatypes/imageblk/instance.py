@@ -9,7 +9,7 @@ from typing import Any
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.imageblk.keys import EXTENTS
 from dvidpy.datatypes.imageblk.settings import read_voxel_size
-from dvidpy.datatypes.voxels.extents import Extents, decode
+from dvidpy.datatypes.voxels.extents import Extents, decode, united
 from dvidpy.datatypes.voxels.kinds import KINDS, Kind
 from dvidpy.geometry import Box, Zyx, from_wire, to_wire
 from dvidpy.versioning.commits import Change
@@ -53,12 +53,20 @@ class ImageBlk(Data):
 
     # ------------------------------------------------------------------ extents
     def extents(self) -> Extents:
-        """Of this version; before it or an ancestor has any, those given at creation."""
-        stored = self.view.get(EXTENTS)
-        if stored is not None:
-            return decode(stored)
+        """Of this version; before it or an ancestor has any, those given at creation. A merge has its parents'."""
+        values, parents = self.datastore.values(self.instance), self.datastore.catalogue.parents
+        found: list[Extents] = []
+        waiting, seen = [self.version], {self.version}
+        while waiting:
+            version = waiting.pop()
+            stored = values.at(version).get(EXTENTS)
+            if stored is not None:
+                found.append(decode(stored))
+            elif not values.at(version).ancestry.linear:
+                waiting += [parent for parent in parents(version) if parent not in seen]
+                seen.update(waiting)
         settings = self.instance.settings
-        return Extents(settings.get("MinPoint"), settings.get("MaxPoint"))
+        return united(found) if found else Extents(settings.get("MinPoint"), settings.get("MaxPoint"))
 
     def set_extents(self, extents: Extents) -> None:
         """Replace the extents of this version."""

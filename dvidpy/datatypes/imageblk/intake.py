@@ -48,8 +48,8 @@ async def store_volume(data: ImageBlk, box: Box, call: Call, mask: Mask | None) 
     try:
         number = 0
         async for pieces in _layers_of(data, box, call, size):
-            work = call.pool.go_on(_pack_layer, data, layers[number], pieces, mask)
-            pending.append(asyncio.ensure_future(work))
+            run = call.pool.go_on if number else call.pool.run  # only at its beginning a request is refused
+            pending.append(asyncio.ensure_future(run(_pack_layer, data, layers[number], pieces, mask)))
             number += 1
             if len(pending) > AHEAD:
                 put_blocks(data, change, await pending.popleft())

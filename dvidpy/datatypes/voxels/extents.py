@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -20,13 +21,7 @@ class Extents(Struct, frozen=True):
 
     def grown(self, box: Box) -> Extents:
         """Wide enough for a box too."""
-        low, high = to_wire(box.start), [end - 1 for end in to_wire(box.stop)]
-        if self.MinPoint is None or self.MaxPoint is None:
-            return Extents(low, high)
-        return Extents(
-            [min(pair) for pair in zip(self.MinPoint, low, strict=True)],
-            [max(pair) for pair in zip(self.MaxPoint, high, strict=True)],
-        )
+        return united([self, Extents(to_wire(box.start), [end - 1 for end in to_wire(box.stop)])])
 
     def shown(self) -> dict[str, Any]:
         """As `info` shows them."""
@@ -40,6 +35,20 @@ class Extents(Struct, frozen=True):
     def encode(self) -> bytes:
         """As stored."""
         return msgspec.json.encode(self)
+
+
+def united(extents: Iterable[Extents]) -> Extents:
+    """Wide enough for all of them."""
+    lows, highs = [], []
+    for one in extents:
+        if one.MinPoint is not None and one.MaxPoint is not None:
+            lows.append(one.MinPoint)
+            highs.append(one.MaxPoint)
+    if not lows:
+        return Extents()
+    return Extents(
+        [min(along) for along in zip(*lows, strict=True)], [max(along) for along in zip(*highs, strict=True)]
+    )
 
 
 decode = msgspec.json.Decoder(Extents).decode

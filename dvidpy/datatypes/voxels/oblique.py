@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ CELLS = 1 << 22
 ReadBlock = Callable[[Zyx], Voxels]
 """Index of a block -> its voxels, background where it was never written."""
 Points = NDArray[np.float64]
-"""(n, 3) places z, y, x in voxels."""
+"""(3, n) places z, y, x in voxels; (3,) one of them."""
 
 
 class Oblique(NamedTuple):
@@ -38,7 +38,7 @@ class Oblique(NamedTuple):
     def points(self, first: int, last: int) -> Points:
         """Places of the pixels first <= i < last, counted row by row."""
         y, x = np.divmod(np.arange(first, last), self.width)
-        return np.asarray(self.start + y[:, None] * self.down + x[:, None] * self.across)
+        return np.asarray(self.start[:, None] + y * self.down[:, None] + x * self.across[:, None])
 
 
 def parse_corner(text: str) -> list[float]:
@@ -91,56 +91,55 @@ def sample(plane: Oblique, kind: Kind, block: Zyx, read: ReadBlock) -> Voxels:
 def _sample_points(points: Points, kind: Kind, block: Zyx, read: ReadBlock) -> Voxels:
     """Voxels at some places; halved until their blocks fit the budget."""
     floor = np.floor(points)
-    low, high = floor.astype(np.int64), np.ceil(points).astype(np.int64)
-    corners = np.stack([np.where(bits, high, low) for bits in _corner_bits()])  # (8, n, 3)
-    indices, inside = np.divmod(corners, np.array(block))
-    lowest = indices.min(axis=(0, 1))
-    grid = indices.max(axis=(0, 1)) - lowest + 1
-    half = len(points) // 2
-    if half and math.prod(grid.tolist()) > CELLS:
+    ends = np.stack([floor, np.ceil(points)], axis=1).astype(np.int64)  # (3, 2, n)
+    indices, inside = np.divmod(ends, np.array(block)[:, None, None])
+    lowest = indices.min(axis=(1, 2))
+    grid = indices.max(axis=(1, 2)) - lowest + 1
+    few = points.shape[1] == 1
+    if not few and math.prod(grid.tolist()) > CELLS:
         return _halves(points, kind, block, read)
-    flat = np.ravel_multi_index(tuple(np.moveaxis(indices - lowest, -1, 0)), tuple(grid))
+    cells = _of_corners(indices - lowest[:, None, None], grid)
     seen = np.zeros(math.prod(grid.tolist()), bool)
-    seen[flat] = True
+    seen[cells] = True
     touched = np.flatnonzero(seen)
-    if half and len(touched) * math.prod(block) * kind.itemsize > BUDGET:
+    if not few and len(touched) * math.prod(block) * kind.itemsize > BUDGET:
         return _halves(points, kind, block, read)
     places = np.stack(np.unravel_index(touched, tuple(grid)), axis=-1) + lowest
-    slots = (np.cumsum(seen) - 1)[flat]
-    values = _gather(kind, [read((z, y, x)) for z, y, x in places.tolist()], slots, inside)
-    return _mix(kind, values, points - floor)
+    slots = (np.cumsum(seen) - 1)[cells]
+    blocks = [read((z, y, x)) for z, y, x in places.tolist()]
+    return _mix(kind, _gather(kind, blocks, slots, _of_corners(inside, np.array(block))), points - floor)
 
 
 def _halves(points: Points, kind: Kind, block: Zyx, read: ReadBlock) -> Voxels:
-    half = len(points) // 2
-    return np.concatenate([_sample_points(part, kind, block, read) for part in (points[:half], points[half:])])
+    half = points.shape[1] // 2
+    return np.concatenate([_sample_points(part, kind, block, read) for part in (points[:, :half], points[:, half:])])
 
 
-def _corner_bits() -> Iterator[NDArray[np.bool_]]:
-    """The eight corners of a cell: which of z, y, x is the higher one; x changes first."""
-    return (np.array([number & 4, number & 2, number & 1], bool) for number in range(8))
+def _of_corners(ends: NDArray[np.int64], shape: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places (3, 2, n) of the lower and higher end along z, y, x -> (8, n) flat places of all corners, x fastest."""
+    z, y, x = ends
+    flat = (z[:, None, None] * shape[1] + y[None, :, None]) * shape[2] + x[None, None, :]
+    return np.asarray(flat.reshape(8, -1))
 
 
-def _gather(kind: Kind, blocks: list[Voxels], slots: NDArray[Any], inside: NDArray[Any]) -> Voxels:
-    """Values of voxels `inside` (…, 3) the blocks that `slots` number; channels as a last axis."""
-    depth, height, width = blocks[0].shape
-    place = (inside[..., 0] * height + inside[..., 1]) * width + inside[..., 2]
+def _gather(kind: Kind, blocks: list[Voxels], slots: NDArray[np.int64], places: NDArray[np.int64]) -> Voxels:
+    """Values of the voxels at flat places in the blocks that `slots` number; channels as a last axis."""
     stack = np.concatenate([block.reshape(-1) for block in blocks])
     if not kind.interleaved:
-        return np.asarray(stack[slots * (depth * height * width) + place])
+        return np.asarray(stack[slots * blocks[0].size + places])
     # The reference takes the number of a voxel for that of its first byte here, and its pictures are kept.
-    first = slots * (depth * height * width * kind.itemsize) + place
+    first = slots * (blocks[0].size * kind.itemsize) + places
     return np.asarray(stack.view(np.uint8)[first[..., None] + np.arange(kind.itemsize)])
 
 
 def _mix(kind: Kind, corners: Voxels, share: Points) -> Voxels:
-    """Voxels from the values of eight corners (8, n[, channels]) and the place (n, 3) between them."""
+    """Voxels from the values of eight corners (8, n[, channels]) and the place (3, n) between them."""
     shape = (-1,) + (1,) * (corners.ndim - 2)
-    z, y, x = (share[:, axis].reshape(shape) for axis in range(3))
+    z, y, x = (along.reshape(shape) for along in share)
     mixed = corners.astype(np.float64)
     for part in (x, y, z):
         mixed = mixed[0::2] * (1.0 - part) + mixed[1::2] * part
-    exact = (share == 0).all(axis=1)
+    exact = (share == 0).all(axis=0)
     found = kind.voxels(mixed[0])
     found[exact] = kind.voxels(corners[0][exact])
     return found

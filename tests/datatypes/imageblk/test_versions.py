@@ -119,6 +119,24 @@ def test_versions_and_branches_answer_as_plain_arrays_do(volumes: Any, taken: li
     model.check()
 
 
+def test_a_merge_has_the_voxels_and_extents_of_its_parents(volumes: Any) -> None:
+    volumes.new()
+    volumes.commit(volumes.root)
+    parents = [volumes.child(volumes.root, branch) for branch in ("", "side")]
+    for number, uuid in enumerate(parents):
+        volumes.post(f"/api/node/{uuid}/g", (64 * number, 0, 0), np.full((32, 32, 32), 1 + number, np.uint8))
+        volumes.commit(uuid)
+    body = {"mergeType": "conflict-free", "parents": parents, "note": ""}
+    merged = volumes.client.post(f"/api/repo/{volumes.root}/merge", json=body).json()["child"]
+    volumes.commit(merged)
+    for uuid in (merged, volumes.child(merged, "later")):
+        path = f"/api/node/{uuid}/g"
+        assert volumes.get(path, (0, 0, 0), (96, 1, 1))[0, 0, ::32].tolist() == [1, 0, 2]
+        assert volumes.info(path)["Extents"] == {"MinPoint": [0, 0, 0], "MaxPoint": [95, 31, 31]}
+    volumes.post(path, (0, 0, 32), np.zeros((32, 32, 32), np.uint8))
+    assert volumes.info(path)["Extents"] == {"MinPoint": [0, 0, 0], "MaxPoint": [95, 31, 63]}
+
+
 def test_unversioned_instances_have_one_state(volumes: Any) -> None:
     path = volumes.new(versioned="false")
     volumes.post(path, (0, 0, 0), np.full((32, 32, 32), 1, np.uint8))

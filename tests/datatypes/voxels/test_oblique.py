@@ -59,7 +59,7 @@ def test_every_pixel_is_the_mix_of_its_neighbours(
         found = sample(plane, kind, BLOCK, reader(volume))
     finally:
         oblique.BUDGET = budget
-    expected = [trilinear(volume, place) for place in plane.points(0, plane.width * plane.height)]
+    expected = [trilinear(volume, place) for place in plane.points(0, plane.width * plane.height).T]
     assert np.allclose(found.ravel().astype(float), expected, atol=0.501 if name != "float32" else 1e-3)
 
 
@@ -74,7 +74,7 @@ def test_a_plane_that_crosses_very_many_blocks_is_looked_at_in_halves(monkeypatc
     monkeypatch.setattr(oblique, "CELLS", 4)
     volume = np.random.default_rng(3).integers(0, 255, SIDES).astype(np.uint8)
     plane = make_oblique([0, 0, 0], [17, 14, 11], [3, 9, 2], 1, [1, 1, 1])
-    expected = [round(trilinear(volume, p) + 1e-9) for p in plane.points(0, plane.width * plane.height)]
+    expected = [round(trilinear(volume, p) + 1e-9) for p in plane.points(0, plane.width * plane.height).T]
     found = sample(plane, KIND["uint8"], BLOCK, reader(volume)).ravel()
     assert np.abs(found.astype(int) - expected).max() <= 1
 
