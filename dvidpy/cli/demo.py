@@ -52,7 +52,7 @@ def demo(
     """Serve a sample volume, loading it first where the folder does not have it yet; until Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        server = _start(data, port)
+        server = start_server(data, port)
         try:
             uuids = _repo(Client(port), images)
             typer.echo(_guide(port, data, **uuids))
@@ -68,7 +68,7 @@ def demo(
         raise typer.Exit(1) from None
 
 
-def _start(data: Path, port: int) -> subprocess.Popen[bytes]:
+def start_server(data: Path, port: int) -> subprocess.Popen[bytes]:
     """A server in a process of its own, when it answers. Its log lies in the data folder."""
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:

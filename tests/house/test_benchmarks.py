@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from house.tree import REPOSITORY
+from servers import ServerProcess
+
+
+def bench(*options: str) -> str:
+    command = [sys.executable, "-m", "benchmarks", "--seconds", "0.01", *options]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def test_every_operation_works_on_a_server_of_its_own(tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+    table = bench("--out", str(out)).splitlines()
+    names = [row["name"] for row in json.loads(out.read_text())["operations"]]
+    assert len(names) >= 10
+    assert [line[: len(name)] for line, name in zip(table[1:], names, strict=False)] == names
+
+
+def test_two_servers_are_compared(server_process: ServerProcess) -> None:
+    table = bench("--ops", "server*", server_process.url, server_process.url).splitlines()
+    assert table[0].split()[-3:] == ["a", "/", "b"]
+    assert float(table[1].split()[-1]) > 0
