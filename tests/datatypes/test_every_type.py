@@ -1,0 +1,88 @@
+"""What instances of every type answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import Raw
+from served import Served
+
+from dvidpy.datatypes.base import TYPES, type_named
+from dvidpy.datatypes.registry import BUILT_IN, load_types
+from dvidpy.errors import BadRequest
+
+ALL = sorted(load_types())
+
+
+@pytest.mark.parametrize("typename", ALL)
+def test_info_help_and_tags(served: Served, typename: str) -> None:
+    root = served.repo()
+    data = served.instance(root, "data", typename, Tags="kind=test")
+    base = served.http.get(f"{data}/info").json()["Base"]
+    assert (base["TypeName"], base["Name"], base["RepoUUID"]) == (typename, "data", root)
+    assert base["Tags"] == {"kind": "test"}
+    assert served.http.get(f"{data}/help").text == load_types()[typename].help
+    assert served.http.post(f"{data}/tags", json={"a": "1"}).status_code == 200
+    assert served.http.get(f"{data}/tags").json() == {"Tags": {"kind": "test", "a": "1"}}
+    assert served.http.post(f"{data}/tags?replace=true", json={}).status_code == 200
+    assert served.http.get(f"{data}/tags").json() == {"Tags": {}}
+    assert served.http.get(f"{served.instance(root, 'bare', typename)}/tags").json() == {"Tags": None}
+    wrong: list[Any] = [{"a": 5}, {"a": None, "b": "x"}, [], "x", 5]
+    for tags in wrong:
+        assert served.http.post(f"{data}/tags", json=tags).status_code == 400, tags
+    assert served.http.get(f"{data}/tags").json() == {"Tags": {}}
+
+
+@pytest.mark.parametrize("typename", ALL)
+def test_wrong_methods_and_keywords_are_400(served: Served, typename: str) -> None:
+    data = served.instance(served.repo(), "data", typename)
+    for method, path in [("PUT", "info"), ("PATCH", "tags"), ("DELETE", "info"), ("GET", "sync"), ("GET", "nothing")]:
+        assert served.http.request(method, f"{data}/{path}").status_code == 400, (method, path)
+    for path in ("mutations-range", "mutations-range/x", "mutations-range//", "blobstore", "blobstore/"):
+        assert served.http.get(f"{data}/{path}").status_code == 400, path
+
+
+def test_a_type_that_follows_none_refuses_sync(served: Served) -> None:
+    kv = served.instance(served.repo())
+    bodies: list[Any] = [{"sync": "kv"}, {"sync": ""}, {"sync": 5}, {}, [], "kv"]
+    for body in bodies:
+        for query in ("", "?replace=true"):
+            assert served.http.post(f"{kv}/sync{query}", json=body).status_code == 400, body
+    assert served.http.get(f"{kv}/info").json()["Base"]["Syncs"] == []
+
+
+def test_mutations_of_one_user(served: Served) -> None:
+    root = served.repo()
+    kv = served.instance(root)
+    repo = served.server.datastore.catalogue.repos[root]
+    data = load_types()["keyvalue"].subject(served.server.datastore, repo, repo.root, repo.instances["kv"], None)
+    for user in ("jane", "joe"):
+        data.view.commit(data.change(Raw(b'{"Action":"test","User":"%b"}' % user.encode())))
+    served.http.post(f"{kv}/key/a", content=b"1")
+    shown = served.http.get(f"{kv}/mutations?userid=jane").json()
+    assert [entry["User"] for entry in shown] == ["jane"]
+    assert len(served.http.get(f"{kv}/mutations").json()) == 3
+    assert len(served.http.get(f"{kv}/mutations-range/{root}/{root}?userid=joe&rangefmt=uuids").json()) == 1
+
+
+def test_blobs(served: Served) -> None:
+    root = served.repo()
+    kv = served.instance(root)
+    first = served.http.post(f"{kv}/blobstore", content=b"blob").json()
+    assert served.http.post(f"{kv}/blobstore", content=b"blob").json() == first
+    served.commit(root)
+    late = served.http.post(f"{kv}/blobstore", content=b"late")
+    assert late.status_code == 200
+    assert served.http.get(f"{kv}/blobstore/{late.json()['reference']}/ignored").content == b"late"
+    assert served.http.get(f"{kv}/blobstore/" + "A" * 22 + "==").status_code == 404
+    assert served.http.get(f"{kv}/blobstore/short").status_code == 400
+
+
+def test_types_enter_by_one_door() -> None:
+    assert list(load_types()) == ALL
+    assert load_types() is TYPES
+    assert all(name == kind.name for name, kind in load_types().items())
+    assert {door.partition(":")[0].rpartition(".")[2] for door in BUILT_IN} <= {"keyvalue", "imageblk"}
+    with pytest.raises(BadRequest):
+        type_named("nothing")
