@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 from house.tree import REPOSITORY, sources, tracked
@@ -44,7 +45,19 @@ def test_nothing_is_left_for_later() -> None:
     assert [(name, found[0]) for name, text in texts() for found in [UNFINISHED.search(text)] if found] == []
 
 
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
 def test_pins_are_names_and_versions() -> None:
     pins = (REPOSITORY / "constraints.txt").read_text().splitlines()
     assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", pin)] == []
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *project["optional-dependencies"]["test"],
+        *project["optional-dependencies"]["dev"],
+    ]
+    pinned = {_normal(pin.partition("==")[0]) for pin in pins}
+    assert {_normal(re.split(r"[\[><=]", name)[0]) for name in wanted} <= pinned
     assert [pin.partition("==")[0].lower() for pin in pins] == sorted(pin.partition("==")[0].lower() for pin in pins)
