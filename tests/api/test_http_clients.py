@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gzip
 import re
+import secrets
 import socket
 import struct
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
-from served import Serve, Served
+from served import TOKEN, Serve, Served, running
 
 from dvidpy.api import replies
+from dvidpy.config import ServerSettings, Settings, StoreSettings
 from dvidpy.datatypes import exchange
 
 LARGE = 40_000_000
@@ -295,3 +298,28 @@ def test_a_hundred_idle_connections_hold_nobody_up(served: Served, kv: str) -> N
         reset(line)
     served.wait_until(lambda: idle(served))
     assert served.http.get(f"{kv}/keys").json() == ["b"]
+
+
+def test_answers_from_disk_that_nobody_waits_for_let_go_of_their_snapshots(tmp_path: Path) -> None:
+    stores = {"main": StoreSettings(engine="leveldb", path=str(tmp_path / "store"))}
+    value = secrets.token_bytes(900_000)
+    with running(Settings(server=ServerSettings(workers=2, admin_token=TOKEN), stores=stores)) as served:
+        kv = served.instance(served.repo())
+        for number in range(30):
+            served.http.post(f"{kv}/key/k{number:02}", content=value)
+        served.http.post(f"{kv}/key/large", content=value * 20)
+        asked = b'["' + b'","'.join([b"k01", b"large"] * 20) + b'"]'
+        requests = [
+            b"GET %b/keyrangevalues/a/z HTTP/1.1\r\n\r\n" % kv.encode(),
+            b"GET %b/key/large HTTP/1.1\r\n\r\n" % kv.encode(),
+            b"GET %b/keyvalues?tar=true HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (kv.encode(), len(asked), asked),
+        ]
+        for number in range(15):
+            line = connect(served)
+            line.sendall(requests[number % 3])
+            assert line.recv(1 << 12).startswith(b"HTTP/1.1 200")
+            reset(line)
+        served.wait_until(lambda: idle(served))
+        whole = served.http.get(f"{kv}/key/large")
+        assert whole.content == value * 20
+    assert served.server.datastore.stacks == {}  # closed, with nothing in its way
