@@ -9,7 +9,7 @@ import msgspec
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Data, Here, type_named
-from dvidpy.datatypes.exchange import DONE, Reply, json_bytes, json_reply, octets, text_reply
+from dvidpy.datatypes.exchange import DONE, JSON, Reply, json_reply, octets, pieces_reply, text_reply
 from dvidpy.datatypes.params import Replace, Throttle, gives, takes
 from dvidpy.datatypes.rooms import Room, WholeBody, reading
 from dvidpy.datatypes.settings import read_json
@@ -100,7 +100,7 @@ def post_sync(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], re
 )
 def get_mutations(data: Annotated[Data, Here], userid: UserId = "", throttle: Throttle = "") -> Reply:
     """Every edit leaves a record in its version."""
-    return json_bytes(_as_list(_messages(data, [data.version_uuid], userid)))
+    return pieces_reply(_as_list(_messages(data, [data.version_uuid], userid)), JSON)
 
 
 @room.get(
@@ -118,7 +118,7 @@ def get_mutations_range(
     """Records of all versions from one to the other, both included."""
     catalogue = data.datastore.catalogue
     nodes = catalogue.sequence(catalogue.find(first).node, catalogue.find(last).node)
-    return json_bytes(_as_list(_messages(data, [node.uuid for node in reversed(nodes)], userid)))
+    return pieces_reply(_as_list(_messages(data, [node.uuid for node in reversed(nodes)], userid)), JSON)
 
 
 class _ByUser(msgspec.Struct):

@@ -278,6 +278,21 @@ def json_bytes(body: Body) -> Reply:
     return Reply(body, JSON)
 
 
+def pieces_reply(pieces: Iterator[bytes], media_type: bytes) -> Reply:
+    """Pieces made on the way: one alone goes out whole, with its length; more, as the client takes them."""
+    first = next(pieces, b"")
+    second = next(pieces, None)
+    if second is None:
+        return Reply(first, media_type)
+    return Reply(_chain(first, second, pieces), media_type)
+
+
+def _chain(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield second
+    yield from rest
+
+
 def json_reply(value: Any) -> Reply:
     """A value as JSON."""
     return Reply(orjson.dumps(value), JSON)

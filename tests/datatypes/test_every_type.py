@@ -66,6 +66,16 @@ def test_mutations_of_one_user(served: Served) -> None:
     assert len(served.http.get(f"{kv}/mutations-range/{root}/{root}?userid=joe&rangefmt=uuids").json()) == 1
 
 
+def test_short_lists_of_mutations_come_whole_and_long_ones_in_pieces(served: Served) -> None:
+    kv = served.instance(served.repo())
+    for count in (0, 1, 1500):
+        for number in range(count):
+            served.http.post(f"{kv}/key/{number}", content=b"1")
+        answer = served.http.get(f"{kv}/mutations")
+        assert len(answer.json()) == (count if count < 2 else count + 1)
+        assert ("content-length" in answer.headers) == (count < 2)
+
+
 def test_blobs(served: Served) -> None:
     root = served.repo()
     kv = served.instance(root)

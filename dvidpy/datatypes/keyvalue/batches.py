@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
-from dvidpy.datatypes.exchange import JSON, OCTETS, Reply
+from dvidpy.datatypes.exchange import JSON, OCTETS, Reply, pieces_reply
 from dvidpy.datatypes.keyvalue.keys import LONGEST, typekey
 from dvidpy.datatypes.keyvalue.messages import pair_head, parse_keys
 from dvidpy.datatypes.keyvalue.values import KeyValue, Span, demand_within
@@ -183,12 +183,7 @@ def choose_form(*, json: bool, tar: bool, check: bool) -> Form:
 
 def answer(form: Form, items: Iterable[Item]) -> Reply:
     """Small answers whole, with their length; others in pieces of about a megabyte."""
-    pieces = gather(form.write(items))
-    first = next(pieces, b"")
-    second = next(pieces, None)
-    if second is None:
-        return Reply(first, form.media_type)
-    return Reply(_chain(first, second, pieces), form.media_type)
+    return pieces_reply(gather(form.write(items)), form.media_type)
 
 
 def gather(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -203,9 +198,3 @@ def gather(pieces: Iterable[bytes]) -> Iterator[bytes]:
             waiting, size = [], 0
     if waiting:
         yield b"".join(waiting)
-
-
-def _chain(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield second
-    yield from rest
