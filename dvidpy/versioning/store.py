@@ -179,6 +179,11 @@ class View:
         """A large value to be written piece by piece."""
         return Upload(self.of.store, self.of.instance, self.codec)
 
+    def forget(self, change: Change) -> None:
+        """Take back the parts of an edit's large values, where it was refused and not committed."""
+        large = (decode_manifest(stored) for _, kind, stored in change.cells if kind == LARGE)
+        self.of.store.batch((), [key for manifest in large for key in manifest.keys(self.of.instance)])
+
     def commit(self, change: Change) -> None:
         """Make an edit durable and visible; returns when it is. For worker threads."""
         self.of.committer.commit(change)

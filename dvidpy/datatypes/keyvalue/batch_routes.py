@@ -15,7 +15,7 @@ from dvidpy.datatypes.keyvalue.routes import First, Last
 from dvidpy.datatypes.keyvalue.values import KeyValue
 from dvidpy.datatypes.params import Flag, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Room, WholeBody
-from dvidpy.errors import BadRequest
+from dvidpy.errors import BadRequest, Busy
 
 room = Room()
 
@@ -91,5 +91,9 @@ def post_keyvalues(kv: Annotated[KeyValue, Here], body: Annotated[bytes, WholeBo
     change = kv.change(*(kv.posted(key, len(value)) for key, value in pairs))
     for place, (_, value) in zip(places, pairs, strict=True):
         kv.view.put(change, place, value)
-    kv.view.commit(change)
+    try:
+        kv.view.commit(change)
+    except Busy:
+        kv.view.forget(change)
+        raise
     return DONE

@@ -17,6 +17,7 @@ from served import Served
 from dvidpy.datatypes.keyvalue.batches import as_json, as_protobuf, as_tar, gather, look_up, whole
 from dvidpy.datatypes.keyvalue.messages import encode_keyvalues, parse_keyvalues
 from dvidpy.datatypes.keyvalue.values import KeyValue
+from dvidpy.versioning import commits
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=30)
 PAIRS = st.dictionaries(KEYS | st.just("é" * 80) | st.just("x" * 101), st.binary(max_size=700), max_size=5)
@@ -87,6 +88,22 @@ def test_one_bad_key_and_nothing_is_stored(served: Served, kv: str, bad: str) ->
     assert served.http.get(f"{kv}/mutations").json() == []
     stack = served.server.datastore.main
     assert list(stack.store.scan_keys(b"\x20", b"\x21")) == []  # no part of the large value either
+
+
+def test_where_too_many_edits_wait_nothing_is_stored(served: Served, kv: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commits, "WAITING", 0)
+    large = bytes(2_500_000)
+    refused = [
+        served.http.post(f"{kv}/keyvalues", content=encode_keyvalues([("a", b"1"), ("b", large), ("c", large)])),
+        served.http.post(f"{kv}/key/a", content=b"1"),
+        served.http.post(f"{kv}/key/b", content=large),
+        served.http.delete(f"{kv}/key/a"),
+    ]
+    assert [(answer.status_code, answer.headers["retry-after"]) for answer in refused] == [(503, "1")] * 4
+    monkeypatch.undo()
+    assert served.http.get(f"{kv}/keys").json() == []
+    assert list(served.server.datastore.main.store.scan_keys(b"\x20", b"\x21")) == []
+    assert served.server.datastore.gates.writing() == 0
 
 
 def test_bodies_that_make_no_sense(served: Served, kv: str) -> None:
