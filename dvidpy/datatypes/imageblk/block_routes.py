@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated
 
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, Reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply
 from dvidpy.datatypes.imageblk.block_streams import (
     AS_JPEG,
     box_pieces,
     demand_form,
+    demand_span,
     is_kept_as_jpeg,
     list_pieces,
+    pack_span,
     parse_indices,
     span_pieces,
-    store_span,
 )
-from dvidpy.datatypes.imageblk.blocks import demand_answerable, demand_on_grid
+from dvidpy.datatypes.imageblk.blocks import demand_answerable, demand_on_grid, is_quick
 from dvidpy.datatypes.imageblk.instance import ImageBlk, describe
 from dvidpy.datatypes.params import Throttle, gives, takes
-from dvidpy.datatypes.rooms import Parse, Room, WholeBody
+from dvidpy.datatypes.rooms import Parse, Room, TheCall, WholeBody, at_once
 from dvidpy.datatypes.voxels.planes import parse_box
-from dvidpy.datatypes.voxels.streams import answer, gather
+from dvidpy.datatypes.voxels.streams import Piece, answer, gather
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, parse_integer, parse_point, to_wire
 
@@ -45,13 +47,16 @@ STREAM = gives(
     summary="Blocks in a row",
     responses=gives("Voxels of one block after the other", "application/octet-stream"),
 )
-def get_blocks(image: Annotated[ImageBlk, Here], block: FirstBlock, span: Span) -> Reply:
+@at_once
+def get_blocks(
+    image: Annotated[ImageBlk, Here], call: Annotated[Call, TheCall], block: FirstBlock, span: Span
+) -> Reply | Awaitable[Reply]:
     """Along x. Blocks that were never written are full of the background value."""
     blocks = demand_on_grid(block, span)
     if not span:
         return Reply(b"", OCTETS)
     demand_answerable(image, span * Box((0, 0, 0), image.block).volume, span)
-    return answer(gather(span_pieces(image, blocks)), span * image.block_bytes)
+    return _stream(image, call, span, lambda: span_pieces(image, blocks), span * image.block_bytes)
 
 
 @room.post(
@@ -60,8 +65,9 @@ def get_blocks(image: Annotated[ImageBlk, Here], block: FirstBlock, span: Span) 
     openapi_extra=takes("Voxels of one block after the other", "application/octet-stream"),
     responses=gives("All stored", "text/plain", ""),
 )
-def post_blocks(
+async def post_blocks(
     image: Annotated[ImageBlk, Here],
+    call: Annotated[Call, TheCall],
     body: Annotated[bytes, WholeBody],
     block: FirstBlock,
     span: Span,
@@ -70,18 +76,23 @@ def post_blocks(
     ] = "",
 ) -> Reply:
     """All or nothing. The extents do not change; bytes behind the last block are ignored."""
-    store_span(image, block, span, body)
+    demand_span(image, block, span, body)
+    quick = is_quick(image, span)
+    change = pack_span(image, block, span, body) if quick else await call.pool.run(pack_span, image, block, span, body)
+    await image.view.commit_soon(change)
     return DONE
 
 
 @room.get("/subvolblocks/{size}/{offset}", summary="Blocks of a box", responses=STREAM)
+@at_once
 def get_subvolblocks(
     image: Annotated[ImageBlk, Here],
+    call: Annotated[Call, TheCall],
     size: Annotated[str, Path(description="Voxels, multiples of the block size.", examples=["64_64_64"])],
     offset: Annotated[str, Path(description="First voxel, x_y_z, where a block begins.", examples=["0_0_0"])],
     compression: Compression = "",
     throttle: Throttle = "",
-) -> Reply:
+) -> Reply | Awaitable[Reply]:
     """Only blocks that were written."""
     box = parse_box(size, offset)
     form = demand_form(compression)
@@ -91,20 +102,31 @@ def get_subvolblocks(
         raise BadRequest(f"{image.instance.name!r} does not keep its blocks as JPEG")
     blocks = box.blocks(image.block)
     demand_answerable(image, box.volume, blocks.volume)
-    return answer(gather(box_pieces(image, blocks, form)))
+    return _stream(image, call, blocks.volume, lambda: box_pieces(image, blocks, form))
 
 
 @room.get("/specificblocks", summary="Some blocks", responses=STREAM)
+@at_once
 def get_specificblocks(
     image: Annotated[ImageBlk, Here],
+    call: Annotated[Call, TheCall],
     blocks: Annotated[str, Query(description="x,y,z of each block.", examples=["0,0,0,1,0,0"])] = "",
     compression: Compression = "",
     prefetch: Annotated[str, Query(description="`on` or `true`: nothing is sent.")] = "",
-) -> Reply:
+) -> Reply | Awaitable[Reply]:
     """Only blocks that were written, in the order asked."""
     form = demand_form(compression)
     indices = parse_indices(blocks)
     if prefetch in ("on", "true") or (form == AS_JPEG and not is_kept_as_jpeg(image)):
         return Reply(b"", OCTETS)
     demand_answerable(image, len(indices) * Box((0, 0, 0), image.block).volume, len(indices))
-    return answer(gather(list_pieces(image, indices, form)))
+    return _stream(image, call, len(indices), lambda: list_pieces(image, indices, form))
+
+
+def _stream(
+    image: ImageBlk, call: Call, blocks: int, pieces: Callable[[], Iterator[Piece]], length: int | None = None
+) -> Reply | Awaitable[Reply]:
+    """A few blocks at once, more from a worker thread."""
+    if is_quick(image, blocks):
+        return answer(gather(pieces()), length)
+    return call.pool.run(lambda: answer(gather(pieces()), length))

@@ -13,6 +13,7 @@ from dvidpy.datatypes.voxels.streams import block_head
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, parse_integer
 from dvidpy.storage.codecs import JPEG
+from dvidpy.versioning.commits import Change
 from dvidpy.versioning.store import Found
 
 STORED, UNCOMPRESSED, AS_JPEG = "", "uncompressed", "jpeg"
@@ -74,15 +75,18 @@ def parse_indices(text: str) -> list[Zyx]:
     return [(z, y, x) for x, y, z in zip(*[iter(numbers)] * 3, strict=True)]
 
 
-def store_span(data: ImageBlk, start: Zyx, span: int, body: bytes) -> None:
-    """Write blocks in a row, all or nothing; extents stay as they are. BadRequest where the body is too short."""
+def demand_span(data: ImageBlk, start: Zyx, span: int, body: bytes) -> None:
+    """BadRequest where there are no such blocks or the body is too short for them."""
     demand_on_grid(start, span)
-    size = data.block_bytes
-    if span < 1 or len(body) < span * size:
-        raise BadRequest(f"the body has {len(body)} bytes; {span} blocks have {span * size}")
+    if span < 1 or len(body) < span * data.block_bytes:
+        raise BadRequest(f"the body has {len(body)} bytes; {span} blocks have {span * data.block_bytes}")
+
+
+def pack_span(data: ImageBlk, start: Zyx, span: int, body: bytes) -> Change:
+    """An edit that writes blocks in a row; extents stay as they are."""
     change = data.change(sync=False)
     z, y, first = start
-    whole = np.frombuffer(body, data.kind.dtype, count=span * size // data.kind.itemsize)
+    whole = np.frombuffer(body, data.kind.dtype, count=span * data.block_bytes // data.kind.itemsize)
     volume = whole.reshape(span, *data.block)
     put_blocks(data, change, (((z, y, first + number), pack(data, block)) for number, block in enumerate(volume)))
-    data.view.commit(change)
+    return change

@@ -14,12 +14,14 @@ from dvidpy.datatypes.voxels.pictures import block_from_jpeg, block_to_jpeg
 from dvidpy.datatypes.voxels.streams import view_of
 from dvidpy.errors import BadRequest, StoreError
 from dvidpy.geometry import Box, Zyx
-from dvidpy.storage.codecs import JPEG, payload_of
+from dvidpy.storage.codecs import JPEG, LZ4, NONE, payload_of
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.store import Found
 
 MOST_BLOCKS = 1 << 22
 """Blocks that one request may ask for, present or not."""
+QUICK = 1 << 19
+"""Bytes of blocks that are unpacked or packed in the event loop; more go to a worker thread."""
 Stored = tuple[Zyx, bytes]
 """Index of a block and its packed voxels."""
 
@@ -32,6 +34,11 @@ def demand_answerable(data: ImageBlk, voxels: int, blocks: int) -> None:
         raise BadRequest(f"this asks for {size} bytes; the server gives at most {limit}")
     if blocks > MOST_BLOCKS:
         raise BadRequest(f"this asks for {blocks} blocks; the server looks at {MOST_BLOCKS} at most")
+
+
+def is_quick(data: ImageBlk, blocks: int) -> bool:
+    """Whether so many blocks are read or written sooner than handed to another thread."""
+    return blocks * data.block_bytes <= QUICK and data.instance.codec.packing in (NONE, LZ4)
 
 
 # ---------------------------------------------------------------------- reading

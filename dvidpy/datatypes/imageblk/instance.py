@@ -77,10 +77,6 @@ class ImageBlk(Data):
 
     def commit_grown(self, change: Change, box: Box) -> None:
         """Commit an edit together with extents that hold a box too."""
-        current = self.extents()
-        if current.grown(box) == current:
-            self.view.commit(change)
-            return
         with self._lock():
             self.view.put(change, EXTENTS, self.extents().grown(box).encode())
             self.view.commit(change)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 
 from dvidpy.datatypes.exchange import Call
-from dvidpy.datatypes.imageblk.blocks import Stored, demand_answerable, pack, put_blocks
+from dvidpy.datatypes.imageblk.blocks import Stored, demand_answerable, is_quick, pack, put_blocks
 from dvidpy.datatypes.imageblk.instance import ImageBlk, describe
 from dvidpy.datatypes.voxels.cutting import cut
 from dvidpy.datatypes.voxels.masks import Mask
@@ -44,12 +44,16 @@ async def store_volume(data: ImageBlk, box: Box, call: Call, mask: Mask | None) 
     change = data.change(sync=False)
     layers = [box.layer(z, z + data.block[0]) for z in range(box.start[0], box.stop[0], data.block[0])]
     size = layers[0].volume * data.kind.itemsize
+    quick = is_quick(data, box.blocks(data.block).volume)
     pending: deque[asyncio.Future[list[Stored]]] = deque()
     try:
         number = 0
         async for pieces in _layers_of(data, box, call, size):
-            run = call.pool.go_on if number else call.pool.run  # only at its beginning a request is refused
-            pending.append(asyncio.ensure_future(run(_pack_layer, data, layers[number], pieces, mask)))
+            if quick:
+                put_blocks(data, change, _pack_layer(data, layers[number], pieces, mask))
+            else:
+                run = call.pool.go_on if number else call.pool.run  # only at its beginning a request is refused
+                pending.append(asyncio.ensure_future(run(_pack_layer, data, layers[number], pieces, mask)))
             number += 1
             if len(pending) > AHEAD:
                 put_blocks(data, change, await pending.popleft())
@@ -57,7 +61,10 @@ async def store_volume(data: ImageBlk, box: Box, call: Call, mask: Mask | None) 
             put_blocks(data, change, await pending.popleft())
     finally:
         await asyncio.gather(*pending, return_exceptions=True)
-    await call.pool.go_on(data.commit_grown, change, box)
+    if data.extents().holds(box):
+        await data.view.commit_soon(change)
+    else:
+        await call.pool.go_on(data.commit_grown, change, box)
 
 
 async def _layers_of(data: ImageBlk, box: Box, call: Call, size: int) -> AsyncIterator[list[bytes]]:

@@ -12,7 +12,7 @@ from dvidpy.datatypes.exchange import DONE, Reply, json_reply
 from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.keys import block_key
 from dvidpy.datatypes.params import gives, takes
-from dvidpy.datatypes.rooms import Parse, Room, WholeBody
+from dvidpy.datatypes.rooms import Parse, Room, WholeBody, at_once
 from dvidpy.datatypes.settings import read_json
 from dvidpy.datatypes.voxels.extents import read_extents
 from dvidpy.errors import BadRequest
@@ -34,6 +34,7 @@ Coordinate = Annotated[int | None, Query(description="Of the block.", examples=[
         {"Axes": [{"Label": "X", "Resolution": 8, "Units": "nanometers", "Size": 250, "Offset": 0}], "Properties": {}},
     ),
 )
+@at_once
 def get_metadata(image: Annotated[ImageBlk, Here]) -> Reply:
     """Label, resolution, units, size and offset of each axis; sizes are 0 before any voxels were posted."""
     return Reply(orjson.dumps(image.metadata()), ND_DATA)
@@ -68,6 +69,7 @@ def post_resolution(image: Annotated[ImageBlk, Here], body: Annotated[bytes, Who
     summary="Key of a block in the store",
     responses=gives("In hexadecimal digits", "application/json", {"Key": "10000000010180000003"}),
 )
+@at_once
 def get_rawkey(
     image: Annotated[ImageBlk, Here], x: Coordinate = None, y: Coordinate = None, z: Coordinate = None
 ) -> Reply:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Awaitable
+from typing import Annotated, NamedTuple
 
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Call, Reply
-from dvidpy.datatypes.imageblk.blocks import demand_answerable
+from dvidpy.datatypes.imageblk.blocks import demand_answerable, is_quick
 from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.intake import demand_storable, store_volume
 from dvidpy.datatypes.imageblk.volumes import layers, read_box, read_masking, read_oblique
 from dvidpy.datatypes.params import Throttle, gives, gives_any, takes
-from dvidpy.datatypes.rooms import Room, TheCall
-from dvidpy.datatypes.voxels.pictures import Format, parse_format, picture
+from dvidpy.datatypes.rooms import Room, TheCall, at_once
+from dvidpy.datatypes.voxels.pictures import parse_format, picture
 from dvidpy.datatypes.voxels.planes import Plane, parse_box, parse_shape, parse_slice_size
 from dvidpy.datatypes.voxels.resample import source_size, stretch
 from dvidpy.datatypes.voxels.streams import answer, view_of
 from dvidpy.errors import BadRequest
-from dvidpy.geometry import parse_point
+from dvidpy.geometry import Box, parse_point
 
 room = Room()
 
@@ -42,22 +43,26 @@ PICTURE = gives_any(
 
 
 @room.get("/raw/{dims}/{size}/{offset}", summary="Voxels of a volume or slice", responses=VOXELS)
+@at_once
 def get_raw(
     image: Annotated[ImageBlk, Here],
+    call: Annotated[Call, TheCall],
     dims: Dims,
     size: Size,
     offset: Offset,
     roi: Roi = "",
     attenuation: Attenuation = "",
     throttle: Throttle = "",
-) -> Reply:
+) -> Reply | Awaitable[Reply]:
     """Any offset, also outside the extents; voxels that were never written are 0. A slice is a PNG."""
-    return _show(image, dims, size, offset, "", roi, attenuation, isotropic=False)
+    return _answer(image, call, Asked(dims, size, offset, "", roi, attenuation, isotropic=False))
 
 
 @room.get("/raw/{dims}/{size}/{offset}/{format}", summary="The same in a format", responses=PICTURE)
+@at_once
 def get_raw_as(
     image: Annotated[ImageBlk, Here],
+    call: Annotated[Call, TheCall],
     dims: Dims,
     size: Size,
     offset: Offset,
@@ -65,28 +70,32 @@ def get_raw_as(
     roi: Roi = "",
     attenuation: Attenuation = "",
     throttle: Throttle = "",
-) -> Reply:
+) -> Reply | Awaitable[Reply]:
     """A volume as jpg or jpeg is one picture, its z slices below each other; other formats of volumes are ignored."""
-    return _show(image, dims, size, offset, format, roi, attenuation, isotropic=False)
+    return _answer(image, call, Asked(dims, size, offset, format, roi, attenuation, isotropic=False))
 
 
 @room.get("/isotropic/{dims}/{size}/{offset}", summary="Slice with square pixels", responses=VOXELS)
+@at_once
 def get_isotropic(
     image: Annotated[ImageBlk, Here],
+    call: Annotated[Call, TheCall],
     dims: Dims,
     size: Size,
     offset: Offset,
     roi: Roi = "",
     attenuation: Attenuation = "",
     throttle: Throttle = "",
-) -> Reply:
+) -> Reply | Awaitable[Reply]:
     """The finer of the two resolutions counts; the size is that of the picture. A volume comes as with raw."""
-    return _show(image, dims, size, offset, "", roi, attenuation, isotropic=True)
+    return _answer(image, call, Asked(dims, size, offset, "", roi, attenuation, isotropic=True))
 
 
 @room.get("/isotropic/{dims}/{size}/{offset}/{format}", summary="The same in a format", responses=PICTURE)
+@at_once
 def get_isotropic_as(
     image: Annotated[ImageBlk, Here],
+    call: Annotated[Call, TheCall],
     dims: Dims,
     size: Size,
     offset: Offset,
@@ -94,40 +103,63 @@ def get_isotropic_as(
     roi: Roi = "",
     attenuation: Attenuation = "",
     throttle: Throttle = "",
-) -> Reply:
+) -> Reply | Awaitable[Reply]:
     """Formats as with raw."""
-    return _show(image, dims, size, offset, format, roi, attenuation, isotropic=True)
+    return _answer(image, call, Asked(dims, size, offset, format, roi, attenuation, isotropic=True))
 
 
-def _show(
-    image: ImageBlk, dims: str, size: str, offset: str, form: str, roi: str, attenuation: str, *, isotropic: bool
-) -> Reply:
-    plane = parse_shape(dims)
+class Asked(NamedTuple):
+    """What a reading request asks for, as it says it."""
+
+    dims: str
+    size: str
+    offset: str
+    form: str
+    roi: str
+    attenuation: str
+    isotropic: bool
+
+
+def _answer(image: ImageBlk, call: Call, asked: Asked) -> Reply | Awaitable[Reply]:
+    """Small volumes at once, all else from a worker thread."""
+    plane = parse_shape(asked.dims)
     if plane is not None:
-        return _show_slice(image, plane, size, offset, parse_format(form), roi, attenuation, isotropic=isotropic)
-    box = parse_box(size, offset)
-    masking = read_masking(image, roi, attenuation)
-    if form in ("jpg", "jpeg"):
-        depth, height, width = box.size
-        as_jpeg = parse_format(form)
-        as_jpeg.demand_fits(width, height * depth)
-        return picture(image.kind, read_box(image, box, masking).reshape(depth * height, width), as_jpeg)
-    demand_answerable(image, box.volume, box.blocks(image.block).volume)
+        return call.pool.run(_show_slice, image, plane, asked)
+    box = parse_box(asked.size, asked.offset)
+    if asked.form in ("jpg", "jpeg"):
+        return call.pool.run(_show_stack, image, box, asked)
+    blocks = box.blocks(image.block).volume
+    demand_answerable(image, box.volume, blocks)
+    if is_quick(image, blocks) and not asked.roi:
+        return _show_volume(image, box, asked)
+    return call.pool.run(_show_volume, image, box, asked)
+
+
+def _show_volume(image: ImageBlk, box: Box, asked: Asked) -> Reply:
+    masking = read_masking(image, asked.roi, asked.attenuation)
     return answer(map(view_of, layers(image, box, masking)), box.volume * image.kind.itemsize)
 
 
-def _show_slice(
-    image: ImageBlk, plane: Plane, size: str, offset: str, form: Format, roi: str, attenuation: str, *, isotropic: bool
-) -> Reply:
-    width, height = parse_slice_size(size)
+def _show_stack(image: ImageBlk, box: Box, asked: Asked) -> Reply:
+    """A volume as one picture, its z slices below each other."""
+    depth, height, width = box.size
+    form = parse_format(asked.form)
+    form.demand_fits(width, height * depth)
+    found = read_box(image, box, read_masking(image, asked.roi, asked.attenuation))
+    return picture(image.kind, found.reshape(depth * height, width), form)
+
+
+def _show_slice(image: ImageBlk, plane: Plane, asked: Asked) -> Reply:
+    form = parse_format(asked.form)
+    width, height = parse_slice_size(asked.size)
     form.demand_fits(width, height)
     demand_answerable(image, width * height, 0)
     source = (width, height)
-    if isotropic:
-        z, y, x = reversed(image.voxel_size)
-        source = source_size(width, height, (z, y, x)[plane.across], (z, y, x)[plane.down])
-    box = plane.box(*source, parse_point(offset))
-    found = plane.picture(read_box(image, box, read_masking(image, roi, attenuation)))
+    if asked.isotropic:
+        resolution = image.voxel_size[::-1]
+        source = source_size(width, height, resolution[plane.across], resolution[plane.down])
+    box = plane.box(*source, parse_point(asked.offset))
+    found = plane.picture(read_box(image, box, read_masking(image, asked.roi, asked.attenuation)))
     return picture(image.kind, stretch(image.kind, found, width, height), form)
 
 

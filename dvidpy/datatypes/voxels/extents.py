@@ -23,6 +23,10 @@ class Extents(Struct, frozen=True):
         """Wide enough for a box too."""
         return united([self, Extents(to_wire(box.start), [end - 1 for end in to_wire(box.stop)])])
 
+    def holds(self, box: Box) -> bool:
+        """Wide enough for a box already."""
+        return self.grown(box) == self
+
     def shown(self) -> dict[str, Any]:
         """As `info` shows them."""
         return {"MinPoint": self.MinPoint, "MaxPoint": self.MaxPoint}

@@ -11,7 +11,7 @@ from dvidpy.datatypes.exchange import OCTETS, Reply
 from dvidpy.datatypes.voxels.kinds import Voxels
 from dvidpy.geometry import Zyx
 
-AT_ONCE = 4 << 20
+AT_ONCE = 1 << 20
 """Bytes from which an answer goes out in pieces of about this size."""
 _HEAD = struct.Struct("<4i")
 Piece = bytes | memoryview

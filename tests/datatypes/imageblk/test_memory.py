@@ -18,21 +18,19 @@ def new_instance(url: str, session: requests.Session) -> str:
 
 def test_large_answers_stream(server_process: ServerProcess, session: requests.Session) -> None:
     path = new_instance(server_process.url, session)
-    before, size = server_process.peak_bytes(), 0
-    with session.get(f"{path}/raw/0_1_2/1024_1024_512/-7_-7_-7", stream=True, timeout=60) as answer:
+    asked = f"{path}/raw/0_1_2/1024_1024_512/-7_-7_-7"
+    with server_process.watched() as seen, session.get(asked, stream=True, timeout=60) as answer:
         assert answer.headers["content-length"] == str(512 * MIB)
-        for piece in answer.iter_content(MIB):
-            size += len(piece)
-    assert size == 512 * MIB
-    assert server_process.peak_bytes() - before < 256 * MIB
+        assert sum(map(len, answer.iter_content(MIB))) == 512 * MIB
+    assert max(seen) - seen[0] < 256 * MIB
 
 
 def test_a_large_volume_takes_a_few_times_its_size(server_process: ServerProcess, session: requests.Session) -> None:
     path = new_instance(server_process.url, session)
     voxels = np.random.default_rng(1).integers(0, 256, 96 * MIB, np.uint8).tobytes()
-    before = server_process.peak_bytes()
-    assert session.post(f"{path}/raw/0_1_2/512_512_384/0_0_0", data=voxels, timeout=60).ok
-    assert server_process.peak_bytes() - before < 6 * len(voxels)
+    with server_process.watched() as seen:
+        assert session.post(f"{path}/raw/0_1_2/512_512_384/0_0_0", data=voxels, timeout=60).ok
+    assert max(seen) - seen[0] < 6 * len(voxels)
     assert session.get(f"{path}/raw/0_1_2/512_512_384/0_0_0", timeout=60).content == voxels
 
 
