@@ -6,7 +6,10 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import requests
@@ -67,17 +70,35 @@ class ServerProcess:
             self.kill()
             raise
 
-    def resident_bytes(self) -> int:
-        """Memory it has in use now."""
-        return self._status("VmRSS")
+    def memory_bytes(self) -> int:
+        """Memory of its own; pages of files that are mapped into it are the system's, and do not count."""
+        return self._status("RssAnon")
 
     def peak_bytes(self) -> int:
-        """The most it ever had in use."""
+        """The most it ever had in use, mapped files included."""
         return self._status("VmHWM")
 
     def _status(self, name: str) -> int:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+    @contextmanager
+    def watched(self) -> Iterator[list[int]]:
+        """Looks at its memory every few milliseconds; what was seen, in bytes."""
+        seen = [self.memory_bytes()]
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(0.005):
+                seen.append(self.memory_bytes())
+
+        watcher = threading.Thread(target=look)
+        watcher.start()
+        try:
+            yield seen
+        finally:
+            over.set()
+            watcher.join()
 
     def _launch(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"

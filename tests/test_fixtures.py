@@ -21,7 +21,9 @@ def test_client_speaks_to_a_whole_server(client: TestClient, repo: str) -> None:
 
 def test_server_process_answers_and_ends(server_process: ServerProcess, session: requests.Session) -> None:
     assert session.get(f"{server_process.url}/api/server/info", timeout=10).status_code == 200
-    assert server_process.resident_bytes() <= server_process.peak_bytes()
+    with server_process.watched() as seen:
+        assert session.get(f"{server_process.url}/healthz", timeout=10).text == "ok\n"
+    assert min(seen) > 1 << 20
     server_process.kill()
     assert not server_process.running
     server_process.start()
