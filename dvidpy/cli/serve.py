@@ -33,12 +33,12 @@ def serve(
 ) -> None:
     """Serve the stores that CONFIG names."""
     from dvidpy.cli.settings import settings_from
-    from dvidpy.errors import StoreError
+    from dvidpy.errors import DvidError, StoreError
 
     try:
         settings = settings_from(config, data, host, port, readonly=readonly, fullwrite=fullwrite, cors=cors)
         run(settings, verbose=verbose)
-    except StoreError as error:
+    except (StoreError, DvidError) as error:
         typer.echo(f"dvidpy: {error}", err=True)
         raise typer.Exit(1) from None
 

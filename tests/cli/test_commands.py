@@ -83,6 +83,7 @@ def test_check_refuses_a_store_in_use(data: Path) -> None:
         ('[store.a]\nengine = "leveldb"\npath = "x"\n[backend.default]\nstore = "b"\n', "names the store 'b'"),
         ('[store.a]\nengine = "florp"\n', "unknown store engine 'florp'"),
         ('[server]\nhttpAddress = "nowhere"\n[store.a]\nengine = "memory"\n', "is not host:port"),
+        ('[server]\nblockListFile = "absent"\n[store.a]\nengine = "memory"\n', "unable to load the block list"),
         ('[server]\nmaxWaiting = 0\n[store.a]\nengine = "memory"\n', "maxwaiting"),
     ],
 )
