@@ -119,16 +119,20 @@ def _ask(served: Served, method: str, path: bytes, headers: list[tuple[bytes, by
 
 def _status(line: socket.socket) -> int:
     answer = b""
-    while b"\r\n\r\n" not in answer or answer.startswith(b"HTTP/1.1 100"):
-        answer = answer.partition(b"\r\n\r\n")[2] if answer.startswith(b"HTTP/1.1 100") else answer
+    while True:
+        head, ended, rest = answer.partition(b"\r\n\r\n")
+        if ended and not head.startswith(b"HTTP/1.1 100"):
+            return int(head.split(b" ", 2)[1])
+        if ended:
+            answer = rest
+            continue
         try:
             piece = line.recv(1 << 16)
         except ConnectionResetError:
-            piece = b""
+            return 0
         if not piece:
             return 0
         answer += piece
-    return int(answer.split(b" ", 2)[1])
 
 
 Try = tuple[list[bytes], list[tuple[bytes, bytes]], list[tuple[bytes, bytes]], bytes]
@@ -140,7 +144,7 @@ def _try(target: Served, route: Route, tried: Try) -> None:
     place = _place(target, route[1], parts)
     asked = b"&".join(b"%b=%b" % tuple(quote_from_bytes(text).encode() for text in pair) for pair in query)
     status = _ask(target, route[0], place + (b"?" + asked if asked else b""), headers, body)
-    assert status < 500 or status == 503, target.log.getvalue()[-2000:]
+    assert 0 < status < 500 or status == 503, target.log.getvalue()[-2000:]
 
 
 @EVERY_ROUTE
