@@ -28,7 +28,7 @@ from dvidpy.storage.keys import SPACES
 
 DOCS = REPOSITORY / "docs"
 CONFIGURATION = (DOCS / "configuration.md").read_text(encoding="utf-8")
-PAGES = [path for path in tracked() if path.suffix == ".md" and "dvidpy" not in path.parts[-4:-1]]
+PAGES = [path for path in tracked() if path.suffix == ".md" and path.relative_to(REPOSITORY).parts[0] != "dvidpy"]
 EXAMPLE = re.compile(r"<!-- runs -->\n```(sh|python)\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(#[^)]*)?\)")
 
