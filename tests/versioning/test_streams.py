@@ -169,6 +169,29 @@ def test_a_commit_waits_for_no_slow_client_and_nothing_is_written_afterwards(
     _demand_no_orphans(server_process)
 
 
+def test_a_commit_waits_for_no_slow_volume(
+    server_process: ServerProcess, session: requests.Session, notes: str
+) -> None:
+    """A volume that ends after the commit is refused, and leaves nothing."""
+    node = notes.removesuffix("/notes")
+    repo = node.replace("/node/", "/repo/")
+    settings = {"typename": "uint8blk", "dataname": "gray"}
+    session.post(f"{repo}/instance", json=settings, timeout=10).raise_for_status()
+    committed = threading.Event()
+
+    def slowly() -> Iterator[bytes]:
+        yield bytes([7]) * 64**3
+        session.post(f"{node}/commit", json={"note": "x"}, timeout=60).raise_for_status()
+        committed.set()
+        yield bytes([7]) * 64**3
+
+    answer = requests.post(f"{node}/gray/raw/0_1_2/64_64_128/0_0_0", data=slowly(), timeout=60)
+    assert committed.is_set()
+    assert (answer.status_code, "locked" in answer.text) == (400, True)
+    assert session.get(f"{node}/gray/info", timeout=10).json()["Extents"]["MinPoint"] is None
+    assert not any(session.get(f"{node}/gray/raw/0_1_2/64_64_128/0_0_0", timeout=10).content)
+
+
 def test_edits_and_uploads_while_a_version_is_committed(
     server_process: ServerProcess, session: requests.Session, notes: str
 ) -> None:

@@ -61,10 +61,11 @@ async def store_volume(data: ImageBlk, box: Box, call: Call, mask: Mask | None) 
             put_blocks(data, change, await pending.popleft())
     finally:
         await asyncio.gather(*pending, return_exceptions=True)
-    if data.extents().holds(box):
-        await data.view.commit_soon(change)
-    else:
-        await call.pool.go_on(data.commit_grown, change, box)
+    with call.gate():
+        if data.extents().holds(box):
+            await data.view.commit_soon(change)
+        else:
+            await call.pool.go_on(data.commit_grown, change, box)
 
 
 async def _layers_of(data: ImageBlk, box: Box, call: Call, size: int) -> AsyncIterator[list[bytes]]:

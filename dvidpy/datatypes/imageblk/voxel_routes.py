@@ -14,7 +14,7 @@ from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.intake import demand_storable, store_volume
 from dvidpy.datatypes.imageblk.volumes import layers, read_box, read_masking, read_oblique
 from dvidpy.datatypes.params import Throttle, gives, gives_any, takes
-from dvidpy.datatypes.rooms import Room, TheCall, at_once
+from dvidpy.datatypes.rooms import Room, TheCall, at_once, streaming
 from dvidpy.datatypes.voxels.pictures import parse_format, picture
 from dvidpy.datatypes.voxels.planes import Plane, parse_box, parse_shape, parse_slice_size
 from dvidpy.datatypes.voxels.resample import source_size, stretch
@@ -169,6 +169,7 @@ def _show_slice(image: ImageBlk, plane: Plane, asked: Asked) -> Reply:
     openapi_extra=takes("Voxels, x fastest, little-endian", "application/octet-stream"),
     responses=gives("All stored", "text/plain", ""),
 )
+@streaming
 async def post_raw(
     image: Annotated[ImageBlk, Here],
     call: Annotated[Call, TheCall],
