@@ -47,7 +47,8 @@ def demo(data: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
             if line.startswith("Ctrl-C"):
                 break
         yield f"http://127.0.0.1:{port}", process
-        process.kill()
+        process.terminate()  # not killed: it has a server to end
+        process.wait(30)
 
 
 def test_what_it_loads_is_sound_and_there_once(data: Path) -> None:
