@@ -74,10 +74,6 @@ class ServerProcess:
         """Memory of its own; pages of files that are mapped into it are the system's, and do not count."""
         return self._status("RssAnon")
 
-    def peak_bytes(self) -> int:
-        """The most it ever had in use, mapped files included."""
-        return self._status("VmHWM")
-
     def _status(self, name: str) -> int:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))

@@ -13,6 +13,10 @@ import requests
 from dvidpy.datatypes.keyvalue.messages import encode_keyvalues
 
 LARGE = 3 << 20
+CUBE = 64
+"""Voxels on a side of what is posted to the image: eight blocks, all of them or none."""
+CUBES = 4
+"""Places along x."""
 Values = dict[str, bytes | None]
 TIMEOUT_S = 60
 
@@ -24,6 +28,8 @@ class Version:
     uuid: str
     values: Values = field(default_factory=dict)
     """Acknowledged, the parents' included; None for a deleted key."""
+    cubes: dict[int, int] = field(default_factory=dict)
+    """Place along x -> gray value of all its voxels."""
     logged: list[str] = field(default_factory=list)
     """Keys of the acknowledged edits of this version, in order."""
     locked: bool = False
@@ -36,6 +42,8 @@ class Doubt:
     version: Version
     values: Values = field(default_factory=dict)
     """What it writes."""
+    cube: tuple[int, int] | None = None
+    """Place and gray value."""
     growth: bool = False
     """It makes a repo or a version, or commits one."""
 
@@ -69,8 +77,8 @@ class History:
             self._new_repo()
             return
         version = self.chance.choice(self.open)
-        steps = (self._put, self._put_large, self._delete, self._batch, self._grow, self._new_repo)
-        step = self.chance.choices(steps, (40, 6, 10, 12, 3, 1))[0]
+        steps = (self._put, self._put_large, self._delete, self._batch, self._put_cube, self._grow, self._new_repo)
+        step = self.chance.choices(steps, (40, 6, 10, 12, 12, 3, 1))[0]
         step() if step == self._new_repo else step(version)  # type: ignore[call-arg]
 
     def _put(self, version: Version) -> None:
@@ -101,6 +109,12 @@ class History:
         self._ask("POST", f"node/{version.uuid}/notes/keyvalues", encode_keyvalues(list(values.items())))  # type: ignore[arg-type]
         self._keep(version, values)
 
+    def _put_cube(self, version: Version) -> None:
+        place, gray = self.chance.randrange(CUBES), self.chance.randrange(1, 256)
+        self.doubt = Doubt(version, cube=(place, gray))
+        self._ask("POST", _cube_path(version, place), bytes([gray]) * CUBE**3)
+        version.cubes[place] = gray
+
     def _grow(self, version: Version) -> None:
         """Commit, and go on in one or two children."""
         self.doubt = Doubt(version, growth=True)
@@ -110,12 +124,13 @@ class History:
         self.open.remove(version)
         for route, body in (("newversion", {}), ("branch", {"branch": f"branch-{next(self._names)}"})):
             child = self._ask("POST", f"node/{version.uuid}/{route}", orjson.dumps(body))
-            self._enter(Version(child["child"], dict(version.values)))
+            self._enter(Version(child["child"], dict(version.values), dict(version.cubes)))
 
     def _new_repo(self) -> None:
         self.doubt = Doubt(Version(""), growth=True)
         root = self._ask("POST", "repos", b"{}")["root"]
         self._ask("POST", f"repo/{root}/instance", b'{"typename": "keyvalue", "dataname": "notes"}')
+        self._ask("POST", f"repo/{root}/instance", b'{"typename": "uint8blk", "dataname": "grays"}')
         self._enter(Version(root))
 
     def _enter(self, version: Version) -> None:
@@ -139,11 +154,13 @@ class History:
         """Everything acknowledged is there, the edit in doubt wholly or not at all; then it is settled."""
         self.session = requests.Session()
         doubt, self.doubt = self.doubt, None
-        if doubt is not None and not doubt.growth:
+        if doubt is not None and doubt.cube is not None:
+            self._settle_cube(doubt.version, *doubt.cube)
+        elif doubt is not None and not doubt.growth:
             self._settle(doubt)
         elif doubt is not None and doubt.version.uuid:
             self._settle_growth(doubt.version)
-        for version in self.versions[-4:]:
+        for version in self.versions[-3:]:
             self.prove_version(version)
 
     def prove_all(self) -> None:
@@ -157,6 +174,10 @@ class History:
         assert now == (doubt.values if done else before)
         if done:
             self._keep(doubt.version, doubt.values)
+
+    def _settle_cube(self, version: Version, place: int, gray: int) -> None:
+        if self._grays(version, place) == {gray}:
+            version.cubes[place] = gray
 
     def _settle_growth(self, version: Version) -> None:
         """A commit that was not answered may have happened; children it may have got are left alone."""
@@ -173,6 +194,14 @@ class History:
         assert {name: self._value(version, name) for name in keys} == expected
         assert self._log(version) == version.logged
         assert self._ask("GET", f"node/{version.uuid}/status")["Locked"] == version.locked
+        for place in range(CUBES):
+            assert self._grays(version, place) == {version.cubes.get(place, 0)}
+
+    def _grays(self, version: Version, place: int) -> set[int]:
+        """Gray values of a cube: one, if it was posted wholly or not at all."""
+        answer = self.session.get(f"{self.url}/api/{_cube_path(version, place)}", timeout=TIMEOUT_S)
+        assert len(answer.content) == CUBE**3
+        return set(answer.content)
 
     def _value(self, version: Version, name: str) -> bytes | None:
         answer = self.session.get(f"{self.url}/api/node/{version.uuid}/notes/key/{name}", timeout=TIMEOUT_S)
@@ -181,3 +210,7 @@ class History:
     def _log(self, version: Version) -> list[str]:
         """Keys of the edits in the log of a version."""
         return [said["Key"] for said in self._ask("GET", f"node/{version.uuid}/notes/mutations")]
+
+
+def _cube_path(version: Version, place: int) -> str:
+    return f"node/{version.uuid}/grays/raw/0_1_2/{CUBE}_{CUBE}_{CUBE}/{place * CUBE}_0_0"

@@ -20,15 +20,18 @@ from dvidpy.datatypes.registry import load_types
 from dvidpy.versioning.check import sweep_orphans
 from dvidpy.versioning.datastore import Datastore
 
-SEED = 20240229
+SEEDS = (20240229, 19880229)
 LONGEST_S = 0.4
 """Between the start of the writing and the kill."""
 EVERY = 10
 """Rounds between two runs of `dvidpy check` as a program."""
 
 
-def test_nothing_is_lost_and_nothing_is_half_there(tmp_path: Path) -> None:
-    _crash_again_and_again(tmp_path, SEED, rounds=50)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_is_lost_and_nothing_is_half_there(tmp_path: Path, seed: int) -> None:
+    """Fifty rounds in all, in two halves that run beside each other."""
+    _crash_again_and_again(tmp_path, seed, rounds=25)
 
 
 @pytest.mark.long
