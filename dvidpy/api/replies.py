@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any
 
-from dvidpy.datatypes.exchange import STALLED_S, TEXT, Gone, Headers, Pool, Receive, Reply
+from dvidpy.datatypes.exchange import STALLED_S, TEXT, Gone, Headers, Piece, Pool, Receive, Reply
 from dvidpy.errors import DvidError
 
 Send = Callable[[Any], Awaitable[None]]
@@ -43,7 +43,7 @@ async def send_reply(reply: Reply, send: Send, receive: Receive, extra: Headers,
             await pool.go_on(body.close)  # lets go of snapshots now, on a thread where its pieces were made
 
 
-async def _send_stream(body: Iterator[bytes], send: Send, receive: Receive, pool: Pool) -> int:
+async def _send_stream(body: Iterator[Piece], send: Send, receive: Receive, pool: Pool) -> int:
     """Pull each piece on a worker thread, as the client takes it; no thread waits for a slow client."""
     sent = 0
     hung_up = asyncio.ensure_future(_hung_up(receive))

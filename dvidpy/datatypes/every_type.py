@@ -11,7 +11,7 @@ from fastapi import Path, Query
 from dvidpy.datatypes.base import Data, Here, type_named
 from dvidpy.datatypes.exchange import DONE, JSON, Reply, json_reply, octets, pieces_reply, text_reply
 from dvidpy.datatypes.params import Replace, Throttle, gives, takes
-from dvidpy.datatypes.rooms import Room, WholeBody, reading
+from dvidpy.datatypes.rooms import Room, WholeBody, at_once, reading
 from dvidpy.datatypes.settings import read_json
 from dvidpy.errors import BadRequest, NotFound
 from dvidpy.versioning.records import Instance
@@ -26,6 +26,7 @@ UserId = Annotated[str, Query(description="Only mutations of this user.")]
     summary="Properties of the instance",
     responses=gives("Base and Extended properties", "application/json", {"Base": {"TypeName": "keyvalue"}}),
 )
+@at_once
 def get_info(data: Annotated[Data, Here]) -> Reply:
     """Type, name, settings, tags and syncs of the instance, and its type's own properties."""
     return json_reply(data.info())
@@ -40,6 +41,7 @@ def get_help(data: Annotated[Data, Here]) -> Reply:
 @room.get(
     "/tags", summary="Tags of the instance", responses=gives("Tags", "application/json", {"Tags": {"kind": "meshes"}})
 )
+@at_once
 def get_tags(data: Annotated[Data, Here]) -> Reply:
     """Null where no tags were ever set."""
     return json_reply({"Tags": data.instance.tags})

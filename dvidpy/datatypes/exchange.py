@@ -244,7 +244,11 @@ class _Gunzip:
         return bool(self._member.eof)
 
 
-Body = bytes | Iterator[bytes]
+Piece = bytes | memoryview
+"""Bytes, or a view of those of an array."""
+PIECE = 1 << 20
+"""Bytes of a piece of a long answer."""
+Body = bytes | Iterator[Piece]
 
 
 class Reply:
@@ -278,16 +282,30 @@ def json_bytes(body: Body) -> Reply:
     return Reply(body, JSON)
 
 
-def pieces_reply(pieces: Iterator[bytes], media_type: bytes) -> Reply:
+def gather(pieces: Iterable[Piece]) -> Iterator[bytes]:
+    """The same bytes in pieces of at least PIECE bytes, but for the last."""
+    waiting: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= PIECE:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+def pieces_reply(pieces: Iterator[Piece], media_type: bytes, length: int | None = None) -> Reply:
     """Pieces made on the way: one alone goes out whole, with its length; more, as the client takes them."""
     first = next(pieces, b"")
     second = next(pieces, None)
     if second is None:
-        return Reply(first, media_type)
-    return Reply(_chain(first, second, pieces), media_type)
+        return Reply(bytes(first), media_type)
+    return Reply(_chain(first, second, pieces), media_type, length=length)
 
 
-def _chain(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+def _chain(first: Piece, second: Piece, rest: Iterator[Piece]) -> Iterator[Piece]:
     yield first
     yield second
     yield from rest

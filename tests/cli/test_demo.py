@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import requests
 from PIL import Image
-from servers import free_port
+from servers import TRIES, free_port
 from typer.testing import CliRunner
 
 from dvidpy.cli import app
@@ -39,16 +39,23 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def demo(data: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Address of a demo that goes on serving."""
-    port = free_port()
-    command = [sys.executable, "-m", "dvidpy", "demo", "--data", str(data), "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    port, process = serving(data)
+    yield f"http://127.0.0.1:{port}", process
+    process.terminate()  # not killed: it has a server to end
+    process.communicate(timeout=30)
+
+
+def serving(data: Path) -> tuple[int, subprocess.Popen[str]]:
+    """Somebody else may take the free port first; then another one is tried."""
+    for _ in range(TRIES):
+        port = free_port()
+        command = [sys.executable, "-m", "dvidpy", "demo", "--data", str(data), "--port", str(port)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("Ctrl-C"):
-                break
-        yield f"http://127.0.0.1:{port}", process
-        process.terminate()  # not killed: it has a server to end
-        process.wait(30)
+        if any(line.startswith("Ctrl-C") for line in process.stdout):
+            return port, process
+        process.communicate(timeout=30)
+    raise RuntimeError("the demo does not start")
 
 
 def test_what_it_loads_is_sound_and_there_once(data: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Piece, Reply, gather, pieces_reply
 from dvidpy.datatypes.imageblk.block_streams import (
     AS_JPEG,
     box_pieces,
@@ -25,7 +25,6 @@ from dvidpy.datatypes.imageblk.instance import ImageBlk, describe
 from dvidpy.datatypes.params import Throttle, gives, takes
 from dvidpy.datatypes.rooms import Parse, Room, TheCall, WholeBody, at_once
 from dvidpy.datatypes.voxels.planes import parse_box
-from dvidpy.datatypes.voxels.streams import Piece, answer, gather
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, parse_integer, parse_point, to_wire
 
@@ -128,5 +127,5 @@ def _stream(
 ) -> Reply | Awaitable[Reply]:
     """A few blocks at once, more from a worker thread."""
     if is_quick(image, blocks):
-        return answer(gather(pieces()), length)
-    return call.pool.run(lambda: answer(gather(pieces()), length))
+        return pieces_reply(gather(pieces()), OCTETS, length)
+    return call.pool.run(lambda: pieces_reply(gather(pieces()), OCTETS, length))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvidpy.datatypes.exchange import PIECE
 from dvidpy.datatypes.imageblk.blocks import blank, demand_answerable, unpack, walk
 from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.keys import block_key
@@ -14,7 +15,6 @@ from dvidpy.datatypes.voxels import oblique
 from dvidpy.datatypes.voxels.cutting import paste
 from dvidpy.datatypes.voxels.kinds import UINT8, Voxels
 from dvidpy.datatypes.voxels.masks import Mask, find_mask
-from dvidpy.datatypes.voxels.streams import AT_ONCE
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, parse_integer
 
@@ -57,7 +57,7 @@ def layers(data: ImageBlk, box: Box, masking: Masking | None = None) -> Iterator
 def _layer_bounds(data: ImageBlk, box: Box, blocks: Box) -> Iterator[tuple[int, int]]:
     """First and last z of the blocks of each layer: as many as fill an answer's piece."""
     bytes_each = data.block[0] * box.size[1] * box.size[2] * data.kind.itemsize
-    step = max(1, AT_ONCE // bytes_each)
+    step = max(1, PIECE // bytes_each)
     first, end = blocks.start[0], blocks.stop[0]
     return ((z, min(z + step, end)) for z in range(first, end, step))
 

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, Call, Reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, pieces_reply
 from dvidpy.datatypes.imageblk.blocks import demand_answerable, is_quick
 from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.intake import demand_storable, store_volume
@@ -18,7 +18,7 @@ from dvidpy.datatypes.rooms import Room, TheCall, at_once, streaming
 from dvidpy.datatypes.voxels.pictures import parse_format, picture
 from dvidpy.datatypes.voxels.planes import Plane, parse_box, parse_shape, parse_slice_size
 from dvidpy.datatypes.voxels.resample import source_size, stretch
-from dvidpy.datatypes.voxels.streams import answer, view_of
+from dvidpy.datatypes.voxels.streams import view_of
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, parse_point
 
@@ -137,7 +137,7 @@ def _answer(image: ImageBlk, call: Call, asked: Asked) -> Reply | Awaitable[Repl
 
 def _show_volume(image: ImageBlk, box: Box, asked: Asked) -> Reply:
     masking = read_masking(image, asked.roi, asked.attenuation)
-    return answer(map(view_of, layers(image, box, masking)), box.volume * image.kind.itemsize)
+    return pieces_reply(map(view_of, layers(image, box, masking)), OCTETS, box.volume * image.kind.itemsize)
 
 
 def _show_stack(image: ImageBlk, box: Box, asked: Asked) -> Reply:

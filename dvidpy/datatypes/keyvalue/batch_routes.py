@@ -41,6 +41,7 @@ def get_keyrangevalues(
     """A KeyValues message where no other form is asked for. Keys with an empty value are left out."""
     form = choose_form(json=json, tar=tar or jsontar, check=False)
     if check and form.json:
+        kv = kv.frozen()  # what is checked is what is sent
         _demand_json(kv, first, last)
     items = (item for item in (whole(key, found) for key, found in kv.items(first, last)) if item.size)
     return answer(form, items)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
-from dvidpy.datatypes.exchange import JSON, OCTETS, Reply, pieces_reply
+from dvidpy.datatypes.exchange import JSON, OCTETS, Reply, gather, pieces_reply
 from dvidpy.datatypes.keyvalue.keys import LONGEST, typekey
 from dvidpy.datatypes.keyvalue.messages import pair_head, parse_keys
 from dvidpy.datatypes.keyvalue.values import KeyValue, Span, demand_within
@@ -17,8 +17,6 @@ from dvidpy.errors import BadRequest
 from dvidpy.versioning.store import Found
 
 TAR = b"application/tar"
-AT_ONCE = 1 << 20
-"""Answers up to this many bytes are sent whole, with their length."""
 _TAR_BLOCK = 512
 
 
@@ -184,17 +182,3 @@ def choose_form(*, json: bool, tar: bool, check: bool) -> Form:
 def answer(form: Form, items: Iterable[Item]) -> Reply:
     """Small answers whole, with their length; others in pieces of about a megabyte."""
     return pieces_reply(gather(form.write(items)), form.media_type)
-
-
-def gather(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of at least AT_ONCE, but for the last."""
-    waiting: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if size >= AT_ONCE:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield b"".join(waiting)

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from served import Served
 
-from dvidpy.datatypes.keyvalue.batches import as_json, as_protobuf, as_tar, gather, look_up, whole
+from dvidpy.datatypes.exchange import gather
+from dvidpy.datatypes.keyvalue.batches import as_json, as_protobuf, as_tar, look_up, whole
 from dvidpy.datatypes.keyvalue.messages import encode_keyvalues, parse_keyvalues
 from dvidpy.datatypes.keyvalue.values import KeyValue
 from dvidpy.versioning import commits
