@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 
 from dvidpy.storage import codecs, keys
 from dvidpy.storage.codecs import Codec
@@ -69,13 +70,14 @@ class View:
     def find(self, typekey: bytes) -> Found | None:
         """The visible value, not yet unpacked; None where there is none."""
         row = self.prefix + typekey
-        reader = self.reader
-        own = reader.get(row + self._cell)  # a value of this very version needs no iterator
-        if own is not None:
-            return Found(self, VALUE, own)
+        own = self.reader.get(row + self._cell)  # a value of this very version needs no iterator
+        return Found(self, VALUE, own) if own is not None else self._find_inherited(row)
+
+    def _find_inherited(self, row: bytes) -> Found | None:
+        """A value that this version did not store itself, or not as a small one."""
         if not self.ancestry.linear:
             return self._find_after_merge(row)
-        for useless, (key, stored) in enumerate(reader.scan(row + self._cell, row + PAST)):
+        for useless, (key, stored) in enumerate(self.reader.scan(row + self._cell, row + PAST)):
             version, kind = split_cell(key)
             if version in self._members:
                 return None if kind == TOMBSTONE else Found(self, kind, stored)
@@ -107,6 +109,19 @@ class View:
             found = view.find(typekey)
             return None if found is None else found.read()
 
+    def read_many(self, typekeys: Iterable[bytes]) -> list[bytes | Found | None]:
+        """Visible values in that order: small ones whole, large ones to be read, None where there is none."""
+        rows = [self.prefix + typekey for typekey in typekeys]
+        own = self.reader.get_many([row + self._cell for row in rows])
+        return [
+            codecs.decode(stored) if stored is not None else self._read_small(self._find_inherited(row))
+            for row, stored in zip(rows, own, strict=True)
+        ]
+
+    @staticmethod
+    def _read_small(found: Found | None) -> bytes | Found | None:
+        return found if found is None or found.manifest is not None else found.read()
+
     def exists(self, typekey: bytes) -> bool:
         """Whether a value is visible; reads no value."""
         row = self.prefix + typekey
@@ -117,8 +132,8 @@ class View:
         """Type keys with a visible value, start <= key < stop, in byte order; reads no value."""
         cut = len(self.prefix)
         with self._still() as view:
-            for row in walk_rows(view.reader, self.prefix + start, self.prefix + stop, self.ancestry):
-                yield row[cut:]
+            rows = walk_rows(view.reader, self.prefix + start, self.prefix + stop, self.ancestry)
+            yield from map(itemgetter(slice(cut, None)), rows)
 
     def range(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, Found]]:
         """(type key, visible value), start <= key < stop, all as they were when the walk began."""

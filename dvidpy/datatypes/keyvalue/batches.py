@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from dvidpy.datatypes.exchange import JSON, OCTETS, Reply, gather, pieces_reply
-from dvidpy.datatypes.keyvalue.keys import LONGEST, typekey
+from dvidpy.datatypes.keyvalue.keys import LONGEST, NOWHERE, typekey
 from dvidpy.datatypes.keyvalue.messages import pair_head, parse_keys
 from dvidpy.datatypes.keyvalue.values import KeyValue, Span, demand_within
 from dvidpy.datatypes.settings import read_json
@@ -18,42 +18,54 @@ from dvidpy.versioning.store import Found
 
 TAR = b"application/tar"
 _TAR_BLOCK = 512
+TOGETHER = 8
+"""Keys that are looked up together; their values are held meanwhile."""
 
 
 class Item(NamedTuple):
-    """A key with the part of its value that was asked for; no value where there is none."""
+    """A key with the part of its value that was asked for."""
 
     key: str
-    found: Found | None
-    span: Span
+    small: bytes | None
+    """That part of a value that is at hand whole; None where there is no value, or a large one."""
+    large: Found | None = None
+    """A value that is kept in parts."""
+    span: Span = Span(0, -1)
+    """What of it was asked for."""
 
     @property
     def size(self) -> int:
         """Bytes of that part."""
-        return self.span.end + 1 - self.span.start
-
-    @property
-    def is_large(self) -> bool:
-        """It is kept in parts."""
-        return self.found is not None and self.found.manifest is not None
+        return len(self.small or b"") if self.large is None else self.span.end + 1 - self.span.start
 
     def pieces(self) -> Iterator[bytes]:
         """Those bytes."""
-        return iter(()) if self.found is None else self.found.pieces(self.span.start, self.span.end + 1)
+        if self.large is None:
+            return iter((self.small or b"",))
+        return self.large.pieces(self.span.start, self.span.end + 1)
 
     def read(self) -> bytes:
         """Those bytes, whole."""
-        if self.found is None or self.is_large:
-            return b"".join(self.pieces())
-        return self.found.read()[self.span.start : self.span.end + 1]
+        return b"".join(self.pieces())
 
 
 Wanted = list[tuple[str, Span | None]]
 
 
-def whole(key: str, found: Found | None) -> Item:
+def item_of(key: str, value: bytes | Found | None, span: Span | None = None) -> Item:
+    """A value, or a part of it; BadRequest for a span outside the value."""
+    if isinstance(value, Found):
+        size = value.plain_size()
+        return Item(key, None, value, Span(0, size - 1) if span is None else demand_within(key, span, size))
+    if value is None or span is None:
+        return Item(key, value)
+    start, end = demand_within(key, span, len(value))
+    return Item(key, value[start : end + 1])
+
+
+def whole(key: str, found: Found) -> Item:
     """All of a value."""
-    return Item(key, found, Span(0, (found.plain_size() if found else 0) - 1))
+    return item_of(key, found if found.manifest is not None else found.read())
 
 
 # ---------------------------------------------------------------------- what is asked for
@@ -84,15 +96,12 @@ def wanted_protobuf(body: bytes) -> Wanted:
 
 
 def look_up(kv: KeyValue, wanted: Wanted) -> Iterator[Item]:
-    """What is there of what is wanted, in that order, one at a time; BadRequest for a span outside its value."""
-    return (_item(kv, key, span) for key, span in wanted)
-
-
-def _item(kv: KeyValue, key: str, span: Span | None) -> Item:
-    item = whole(key, kv.find(key) if key else None)
-    if span is None or item.found is None:
-        return item
-    return item._replace(span=demand_within(key, span, item.size))
+    """What is there of what is wanted, in that order, a few at a time; BadRequest for a span outside its value."""
+    for first in range(0, len(wanted), TOGETHER):
+        some = wanted[first : first + TOGETHER]
+        values = kv.view.read_many(typekey(key) if key else NOWHERE for key, _ in some)
+        for (key, span), value in zip(some, values, strict=True):
+            yield item_of(key, value, span)
 
 
 def demand_possible(kv: KeyValue, wanted: Wanted, *, json: bool) -> None:
@@ -102,8 +111,8 @@ def demand_possible(kv: KeyValue, wanted: Wanted, *, json: bool) -> None:
             if key and not (key.isascii() and len(key) <= LONGEST):
                 typekey(key)
             continue
-        item = _item(kv, key, span)
-        if json and item.found is not None and not is_json(item.read()):
+        (item,) = look_up(kv, [(key, span)])
+        if json and item.size and not is_json(item.read()):
             raise BadRequest(f"bytes {span.start} to {span.end} of key {key!r} are not JSON")
 
 
@@ -123,20 +132,13 @@ def as_json(items: Iterable[Item], *, check: bool) -> Iterator[bytes]:
     for item in items:
         name = separator + orjson.dumps(item.key) + b":"
         separator = b","
-        if not item.size:
-            yield name + b"{}"
-            continue
-        if not (check or item.is_large):
-            yield name + item.read()
-            continue
-        yield name
-        if check:
-            value = item.read()
-            if not is_json(value):
-                yield b"the value of key %b is not JSON" % orjson.dumps(item.key)
-                return
-            yield value
+        if check and item.size and not is_json(item.read()):
+            yield name + b"the value of key %b is not JSON" % orjson.dumps(item.key)
+            return
+        if item.large is None:
+            yield name + (item.small or b"{}")
         else:
+            yield name
             yield from item.pieces()
     yield b"{}" if separator == b"{" else b"}"
 

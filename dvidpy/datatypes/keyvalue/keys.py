@@ -16,6 +16,8 @@ KEY = b"\x01"
 """Class byte of values."""
 FIRST, PAST = KEY, b"\x02"
 """All type keys: FIRST <= key < PAST."""
+NOWHERE = KEY + escape(b"")
+"""Type key of the empty key, which has no value."""
 LONGEST = 60_000
 """Bytes of the longest key."""
 

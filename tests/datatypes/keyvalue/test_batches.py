@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from served import Served
 
 from dvidpy.datatypes.exchange import gather
-from dvidpy.datatypes.keyvalue.batches import as_json, as_protobuf, as_tar, look_up, whole
+from dvidpy.datatypes.keyvalue.batches import as_json, as_protobuf, as_tar, item_of, look_up
 from dvidpy.datatypes.keyvalue.messages import encode_keyvalues, parse_keyvalues
 from dvidpy.datatypes.keyvalue.values import KeyValue
 from dvidpy.versioning import commits
@@ -154,7 +154,7 @@ def test_pieces_are_gathered_to_a_megabyte() -> None:
 
 
 def test_a_key_without_a_value_is_an_empty_item() -> None:
-    assert (whole("a", None).size, whole("a", None).read()) == (0, b"")
+    assert (item_of("a", None).size, item_of("a", None).read()) == (0, b"")
 
 
 def test_a_failed_check_says_so_where_it_can(served: Served, kv: str) -> None:
