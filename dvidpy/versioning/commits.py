@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 
 import structlog
@@ -26,6 +29,10 @@ GROUP = 256
 """Edits that share a batch at most."""
 GROUP_BYTES = 16 << 20
 """A batch of so many bytes takes no further edit in."""
+IN_LOOP_BYTES = 1 << 16
+"""An edit of so many bytes may be written by the event loop itself."""
+IN_LOOP_S = 0.001
+"""It is, as long as a batch takes less than this: handing it to a thread would cost as much as the batch."""
 
 Done = Callable[[BaseException | None], None]
 Freed = Callable[["Change", Manifest], None]
@@ -65,6 +72,11 @@ class Committer:
         self.queued: Callable[[], None] = lambda: None
         """Told when a batch with pending work is written."""
         self._waiting: SimpleQueue[Change | None] = SimpleQueue()
+        self._soon: deque[Change] = deque()
+        """Small edits that share the next batch of the event loop."""
+        self._writing = threading.Lock()
+        self._batch_s = 0.0
+        """Seconds of a synced batch, smoothed."""
         self._closing = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="commits", daemon=True)
@@ -96,19 +108,37 @@ class Committer:
             raise wrong[0]
 
     async def commit_soon(self, change: Change) -> None:
-        """The same, for the event loop."""
+        """The same, for the event loop. Small edits of one turn of the loop share a batch, which it writes itself."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-
-        def done(error: BaseException | None) -> None:
-            loop.call_soon_threadsafe(_settle, future, error)
-
-        self.submit(change, done)
+        done = partial(_settle, loop, future)
+        if self._batch_s < IN_LOOP_S and len(self._soon) < GROUP and change.size() <= IN_LOOP_BYTES:
+            change.done = done
+            self._soon.append(change)
+            if len(self._soon) == 1:
+                loop.call_soon(self._write_soon)
+        else:
+            self.submit(change, done)
         await future
+
+    def _write_soon(self) -> None:
+        """Write what the event loop gathered, unless the thread is writing: then it gets that too."""
+        group = [self._soon.popleft() for _ in range(len(self._soon))]
+        if not self._closed and self._writing.acquire(blocking=False):
+            try:
+                self._write(group)
+            finally:
+                self._writing.release()
+            return
+        for change in group:
+            try:
+                self.submit(change, change.done)
+            except Busy as error:
+                change.done(error)
 
     def pending(self) -> int:
         """Edits waiting to be written."""
-        return self._waiting.qsize()
+        return self._waiting.qsize() + len(self._soon)
 
     def close(self) -> None:
         """Write what waits, then stop."""
@@ -116,13 +146,15 @@ class Committer:
             self._closed = True
             self._waiting.put(None)
         self._thread.join()
+        self._writing.acquire()  # an event loop in another thread may be writing; nobody writes any more
 
     def _run(self) -> None:
         closing = False
         while not closing:
             group, closing = self._take()
             if group:
-                self._write(group)
+                with self._writing:
+                    self._write(group)
 
     def _take(self) -> tuple[list[Change], bool]:
         """(edits for one batch, whether they are the last)."""
@@ -146,7 +178,7 @@ class Committer:
                 if change.mutation is not None:
                     mutations.append(change.mutation)
             batch.operations.update(self._log.number(mutations))
-            batch.write(sync=any(change.sync for change in group))
+            self._write_batch(batch, sync=any(change.sync for change in group))
             self._log.write(mutations)
             if any(change.puts for change in group):
                 self.queued()
@@ -157,6 +189,13 @@ class Committer:
                 change.done(wrong)
             except Exception:  # who waited is gone, its event loop with it
                 structlog.get_logger().exception("nobody hears of an edit", instance=change.instance)
+
+    def _write_batch(self, batch: _Batch, *, sync: bool) -> None:
+        started = time.perf_counter()
+        batch.write(sync=sync)
+        if sync:
+            taken = min(time.perf_counter() - started, 10 * IN_LOOP_S)  # a hiccup is soon forgotten
+            self._batch_s += (taken - self._batch_s) / 8
 
 
 class _Batch:
@@ -197,7 +236,15 @@ class _Batch:
         self._store.batch(puts, deletes, sync=sync)
 
 
-def _settle(future: asyncio.Future[None], error: BaseException | None) -> None:
+def _settle(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None], error: BaseException | None) -> None:
+    """Wake who awaits an edit; from its own loop at once, from other threads soon."""
+    if asyncio._get_running_loop() is not loop:  # noqa: SLF001  # the public one raises where there is none
+        loop.call_soon_threadsafe(_wake, future, error)
+    else:
+        _wake(future, error)
+
+
+def _wake(future: asyncio.Future[None], error: BaseException | None) -> None:
     if future.cancelled():
         return
     if error is None:
