@@ -84,8 +84,7 @@ class Committer:
 
     def submit(self, change: Change, done: Done) -> None:
         """Hand over an edit; `done` is called from the writing thread, with what went wrong or None."""
-        if self._waiting.qsize() >= WAITING:
-            raise Busy("too many edits are waiting to be written")
+        self._demand_room()
         change.done = done
         with self._closing:
             if self._closed:
@@ -109,6 +108,7 @@ class Committer:
 
     async def commit_soon(self, change: Change) -> None:
         """The same, for the event loop. Small edits of one turn of the loop share a batch, which it writes itself."""
+        self._demand_room()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         done = partial(_settle, loop, future)
@@ -135,6 +135,10 @@ class Committer:
                 self.submit(change, change.done)
             except Busy as error:
                 change.done(error)
+
+    def _demand_room(self) -> None:
+        if self.pending() >= WAITING:
+            raise Busy("too many edits are waiting to be written")
 
     def pending(self) -> int:
         """Edits waiting to be written."""

@@ -7,7 +7,8 @@ below a merge all cells of a row are weighed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
+from operator import itemgetter
 
 from dvidpy.storage.keys import CELL, PAST, TOMBSTONE, cell, split_cell
 from dvidpy.storage.kv import Reader
@@ -19,6 +20,8 @@ FIRST_CHUNK, CHUNK = 32, 1024
 """Keys that are looked at together: few at first, as they may all be versions of one row."""
 STRETCH = 4096
 """Rows that are walked key by key before chunks are tried again."""
+
+_ROW, _CELL = itemgetter(slice(None, -CELL)), itemgetter(slice(-CELL, None))
 
 Cell = tuple[bytes, int, bytes]
 """(row, kind, stored value)"""
@@ -42,29 +45,28 @@ def walk_rows(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> 
     """Rows from start to stop with a visible cell; reads no value."""
     if not ancestry.linear:
         return (row for row, _, _ in _walk_merged(reader, start, stop, ancestry, with_values=False))
-    return _rows_in_line(reader, start, stop, ancestry)
+    return chain.from_iterable(_rows_in_line(reader, start, stop, ancestry))
 
 
-def _rows_in_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[bytes]:
+def _rows_in_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[list[bytes]]:
     """By chunks, where every key is the one visible cell of its row; a stretch key by key where that is not so."""
     size = FIRST_CHUNK
     while chunk := list(reader.scan_keys(start, stop, size)):
-        rows = [key[:-CELL] for key in chunk]
-        if len(set(rows)) == len(rows) and ancestry.sees_all({key[-CELL:] for key in chunk}):
+        rows = list(map(_ROW, chunk))
+        if len(set(rows)) == len(rows) and ancestry.sees_all(set(map(_CELL, chunk))):
             if len(chunk) < size:
-                yield from rows
+                yield rows
                 return
-            yield from rows[:-1]
-            start = rows[-1]  # it may have more cells, behind the chunk
+            start = rows.pop()  # it may have more cells, behind the chunk
+            yield rows
             size = min(2 * size, CHUNK)
             continue
-        last = b""
-        for row, _, _ in islice(_walk_line(reader, rows[0], stop, ancestry, with_values=False), STRETCH):
-            yield row
-            last = row
-        if not last:
+        walk = _walk_line(reader, rows[0], stop, ancestry, with_values=False)
+        stretch = [row for row, _, _ in islice(walk, STRETCH)]
+        if not stretch:
             return
-        start, size = last + PAST, FIRST_CHUNK
+        yield stretch
+        start, size = stretch[-1] + PAST, FIRST_CHUNK
 
 
 def _walk_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry, *, with_values: bool) -> Iterator[Cell]:

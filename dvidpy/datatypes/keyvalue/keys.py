@@ -42,7 +42,12 @@ def key_of(typekey: bytes) -> str:
 
 def keys_of(typekeys: Iterable[bytes]) -> list[str]:
     """Keys of type keys."""
-    return [key[1:-2].decode() if b"\x00\xff" not in key else key_of(key) for key in typekeys]
+    typekeys = list(typekeys)
+    joined = b"".join(typekeys)
+    if not joined or b"\xff" in joined:  # escaped NULs: no other key has this byte
+        return [key_of(key) for key in typekeys]
+    # All decoded at once: a key ends with 00 01 and the next begins with its class, 01.
+    return joined[1:-2].decode().split("\x00\x01\x01")
 
 
 def span(first: str, last: str) -> tuple[bytes, bytes]:
