@@ -171,6 +171,7 @@ def test_one_who_waited_and_is_gone_does_not_stop_the_writer(committer: Committe
         with suppress(asyncio.CancelledError):
             await task
 
+    committer._batch_s = 1.0  # a slow medium: the thread writes
     asyncio.run(begin())  # its event loop is closed when the edit is written
     store.held.set()
     committer.commit(_change((ROW + b"2", VALUE, b"v")))
@@ -230,3 +231,76 @@ def test_threads_and_loops_edit_beside_each_other(committer: Committer, store: S
     for thread in threads:
         thread.join()
     assert len(stored(store, keys.DATA)) == 400
+
+
+# ---------------------------------------------------------------------- edits of the event loop
+def _edits(count: int, size: int = 1) -> list[Change]:
+    return [_change((ROW + b"%d" % number, VALUE, bytes(size)), sync=True) for number in range(count)]
+
+
+def _writers(committer: Committer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the threads that write batches, as they do."""
+    names: list[str] = []
+    write = committer._write
+
+    def named(group: list[Change]) -> None:
+        names.append(threading.current_thread().name)
+        write(group)
+
+    monkeypatch.setattr(committer, "_write", named)
+    return names
+
+
+async def _all_soon(committer: Committer, changes: list[Change]) -> list[Any]:
+    return await asyncio.gather(*map(committer.commit_soon, changes), return_exceptions=True)
+
+
+def test_small_edits_of_one_turn_of_the_loop_share_its_batch(
+    committer: Committer, store: SlowStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = _writers(committer, monkeypatch)
+    assert asyncio.run(_all_soon(committer, _edits(9))) == [None] * 9
+    assert names == [threading.current_thread().name]
+    assert store.batches == [(9, True)]
+    assert committer.pending() == 0
+
+
+def test_large_edits_and_those_on_a_slow_medium_are_the_threads(
+    committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = _writers(committer, monkeypatch)
+    assert asyncio.run(_all_soon(committer, _edits(1, commits.IN_LOOP_BYTES + 1))) == [None]
+    committer._batch_s = 2 * commits.IN_LOOP_S
+    assert asyncio.run(_all_soon(committer, _edits(1))) == [None]
+    assert names == ["commits", "commits"]
+    assert committer._batch_s < 2 * commits.IN_LOOP_S  # it takes note that the medium is quick again
+
+
+def test_while_the_thread_writes_it_gets_the_edits_of_the_loop_too(
+    committer: Committer, store: SlowStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = _writers(committer, monkeypatch)
+    store.held.clear()
+    committer.submit(_change((ROW + b"first", VALUE, b"")), lambda error: None)
+    while not committer._writing.locked():
+        pass
+    threading.Timer(0.05, store.held.set).start()
+    assert asyncio.run(_all_soon(committer, _edits(3))) == [None] * 3
+    assert set(names) == {"commits"}
+
+
+def test_a_medium_that_fails_is_told_to_every_edit_of_the_loop(committer: Committer, store: SlowStore) -> None:
+    store.broken = True
+    told = asyncio.run(_all_soon(committer, _edits(3)))
+    assert [type(error) for error in told] == [StoreError] * 3
+    store.broken = False
+    assert asyncio.run(_all_soon(committer, _edits(2))) == [None, None]
+
+
+def test_an_edit_of_the_loop_that_meets_a_closed_writer_is_refused(store: SlowStore, tmp_path: Path) -> None:
+    log = MutationLog(store, JsonLines(tmp_path / "closed"), MutationIds())
+    committer = Committer(store, log)
+    committer.close()
+    (told,) = asyncio.run(_all_soon(committer, _edits(1)))
+    assert isinstance(told, Busy)
+    log.close()
