@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Iterator
 from typing import Annotated
 
 from fastapi import Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, Reply
-from dvidpy.datatypes.keyvalue.batches import answer, choose_form, demand_possible, is_json, look_up, whole
+from dvidpy.datatypes.exchange import DONE, Call, Reply
+from dvidpy.datatypes.keyvalue.batches import (
+    QUICK_BODY,
+    Form,
+    Item,
+    Wanted,
+    answer,
+    answer_soon,
+    choose_form,
+    demand_possible,
+    is_json,
+    look_up,
+    whole,
+)
 from dvidpy.datatypes.keyvalue.keys import typekey
 from dvidpy.datatypes.keyvalue.messages import parse_keyvalues
 from dvidpy.datatypes.keyvalue.routes import First, Last
 from dvidpy.datatypes.keyvalue.values import KeyValue
 from dvidpy.datatypes.params import Flag, gives, gives_any, takes
-from dvidpy.datatypes.rooms import Room, WholeBody
+from dvidpy.datatypes.rooms import Room, TheCall, WholeBody, at_once
 from dvidpy.errors import BadRequest, Busy
 
 room = Room()
@@ -63,20 +76,31 @@ def _demand_json(kv: KeyValue, first: str, last: str) -> None:
     ),
     responses=VALUES,
 )
+@at_once
 def get_keyvalues(
     kv: Annotated[KeyValue, Here],
+    call: Annotated[Call, TheCall],
     body: Annotated[bytes, WholeBody],
     json: Json = False,
     tar: Tar = False,
     jsontar: JsonTar = False,
     check: Check = False,
-) -> Reply:
+) -> Reply | Awaitable[Reply]:
     """In the order asked; a key without a value comes empty, in JSON as {}."""
     form = choose_form(json=json, tar=tar or jsontar, check=check)
+    if len(body) > QUICK_BODY:
+        return call.pool.run(lambda: answer(form, _items(kv, form, form.wanted(body))))
     wanted = form.wanted(body)
+    if any(span for _, span in wanted):
+        return call.pool.run(lambda: answer(form, _items(kv, form, wanted)))
+    return answer_soon(form, _items(kv, form, wanted), call.pool)
+
+
+def _items(kv: KeyValue, form: Form, wanted: Wanted) -> Iterator[Item]:
+    """What is there, all from one moment; BadRequest for what cannot be asked, before anything is sent."""
     frozen = kv.frozen()
     demand_possible(frozen, wanted, json=form.json)
-    return answer(form, look_up(frozen, wanted))
+    return look_up(frozen, wanted)
 
 
 @room.post(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from itertools import chain
 from tarfile import PAX_FORMAT, TarInfo
 from typing import NamedTuple
 
 import orjson
 
-from dvidpy.datatypes.exchange import JSON, OCTETS, Reply, gather, pieces_reply
+from dvidpy.datatypes.exchange import JSON, OCTETS, Pool, Reply, gather, pieces_reply
 from dvidpy.datatypes.keyvalue.keys import LONGEST, NOWHERE, typekey
 from dvidpy.datatypes.keyvalue.messages import pair_head, parse_keys
 from dvidpy.datatypes.keyvalue.values import KeyValue, Span, demand_within
@@ -18,6 +19,8 @@ from dvidpy.versioning.store import Found
 
 TAR = b"application/tar"
 _TAR_BLOCK = 512
+QUICK, QUICK_BODY = 1 << 16, 1 << 13
+"""Bytes of an answer that is made in the event loop, and of the body that asks for it."""
 TOGETHER = 8
 """Keys that are looked up together; their values are held meanwhile."""
 
@@ -97,8 +100,8 @@ def wanted_protobuf(body: bytes) -> Wanted:
 
 def look_up(kv: KeyValue, wanted: Wanted) -> Iterator[Item]:
     """What is there of what is wanted, in that order, a few at a time; BadRequest for a span outside its value."""
-    for first in range(0, len(wanted), TOGETHER):
-        some = wanted[first : first + TOGETHER]
+    for first in (0, *range(1, len(wanted), TOGETHER)):
+        some = wanted[first : first + TOGETHER if first else 1]  # one alone: it may be all that is taken
         values = kv.view.read_many(typekey(key) if key else NOWHERE for key, _ in some)
         for (key, span), value in zip(some, values, strict=True):
             yield item_of(key, value, span)
@@ -184,3 +187,16 @@ def choose_form(*, json: bool, tar: bool, check: bool) -> Form:
 def answer(form: Form, items: Iterable[Item]) -> Reply:
     """Small answers whole, with their length; others in pieces of about a megabyte."""
     return pieces_reply(gather(form.write(items)), form.media_type)
+
+
+def answer_soon(form: Form, items: Iterable[Item], pool: Pool) -> Reply | Awaitable[Reply]:
+    """Made in the event loop as far as that is quick; what is more than that, on a worker thread."""
+    pieces = form.write(items)
+    begun: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        begun.append(piece)
+        size += len(piece)
+        if size > QUICK:
+            return pool.run(lambda: pieces_reply(gather(chain(begun, pieces)), form.media_type))
+    return Reply(b"".join(begun), form.media_type)
