@@ -34,7 +34,10 @@ class Kernel:
             _choose_cache_folder()
             import numba
 
-            self._compiled = numba.njit(self.signature, nogil=True, cache=True)(self.plain)
+            try:
+                self._compiled = numba.njit(self.signature, nogil=True, cache=True)(self.plain)
+            except RuntimeError:  # nowhere to keep a cache, as on a read-only disk: compiled for this process alone
+                self._compiled = numba.njit(self.signature, nogil=True)(self.plain)
         return self._compiled
 
     def __call__(self, *args: Any) -> Any:

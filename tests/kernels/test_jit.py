@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from dvidpy.kernels import jit
+from dvidpy.kernels.fnv import fnv128_plain
 
 
 @pytest.fixture
@@ -35,3 +40,12 @@ def test_warming_compiles_every_kernel() -> None:
 
 def is_ready(kernel: jit.Kernel) -> bool:
     return kernel._compiled is not None
+
+
+def test_a_kernel_works_where_no_cache_can_be_kept(tmp_path: Path) -> None:
+    """A program of its own: numba reads its cache folder when it is imported."""
+    (tmp_path / "file").touch()
+    program = "from dvidpy.kernels.fnv import fnv128; print(fnv128(bytes(5000)).hex())"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "file" / "folder")}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == fnv128_plain(bytes(5000)).hex()
