@@ -51,7 +51,9 @@ class Instances:
         """Run a handler that changes a version, unless that is locked. Nothing is held while a slow client sends."""
         data = work.here
         assert isinstance(data, Data)
-        if self._demand_open(call, data.node).locked:
+        if data.node.locked:
+            if not self._server.may_force(call):
+                raise _locked(call, data.node)
             await record_forced(call, data)
             return await run_endpoint(work.endpoint, call, data, await whole_body(work.endpoint, call))
         if work.endpoint.streams:
@@ -73,12 +75,6 @@ class Instances:
             yield
         finally:
             gates.leave(node.version)
-
-    def _demand_open(self, call: Call, node: Node) -> Node:
-        """The node, if it may be changed."""
-        if node.locked and not self._server.may_force(call):
-            raise _locked(call, node)
-        return node
 
 
 def _locked(call: Call, node: Node) -> LockedVersion:

@@ -51,7 +51,7 @@ class Change:
         self.cells: list[tuple[bytes, int, bytes]] = []
         """(row, kind, stored value) of this version."""
         self.puts: list[tuple[bytes, bytes]] = []
-        """Other keys to write: pending work, progress of a consumer."""
+        """Other keys to write: pending work."""
         self.deletes: list[bytes] = []
         self.mutation: Mutation | None = None
         self.done: Done = _ignore

@@ -9,7 +9,6 @@
 | 00 10 repo:u32 | RepoRecord |
 | 00 11 repo:u32 version:u32 | Node |
 | 00 12 repo:u32 instance:u32 | Instance |
-| 00 20 consumer:text | number of the last event a consumer applied |
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ FORMAT = 1
 """Raised when stored bytes change their meaning; a program refuses stores of a format it does not know."""
 FORMAT_KEY, COUNTERS_KEY, MUTATION_MARK, LOG_MARK = (META + bytes([kind]) for kind in range(4))
 _REPO, _NODE, _INSTANCE = META + b"\x10", META + b"\x11", META + b"\x12"
-_CONSUMER = META + b"\x20"
 _ONE, _TWO = struct.Struct(">I"), struct.Struct(">II")
 
 encode = msgspec.json.encode
@@ -57,11 +55,6 @@ def node_key(repo: int, version: int) -> bytes:
 def instance_key(repo: int, instance: int) -> bytes:
     """Key of an Instance."""
     return _INSTANCE + _TWO.pack(repo, instance)
-
-
-def consumer_key(name: str) -> bytes:
-    """Key of a consumer's progress."""
-    return _CONSUMER + name.encode()
 
 
 def read_number(store: KeyValueStore, key: bytes) -> int:

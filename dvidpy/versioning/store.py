@@ -13,12 +13,12 @@ from operator import itemgetter
 
 from dvidpy.storage import codecs, keys
 from dvidpy.storage.codecs import Codec
-from dvidpy.storage.keys import CELL, LARGE, PAST, TOMBSTONE, VALUE, cell, split_cell
+from dvidpy.storage.keys import LARGE, PAST, TOMBSTONE, VALUE, cell, split_cell
 from dvidpy.storage.kv import KeyValueStore, Reader
 from dvidpy.versioning.ancestry import Ancestries, Ancestry
 from dvidpy.versioning.commits import Change, Committer
 from dvidpy.versioning.large import PART, Manifest, Upload, decode_manifest, read_parts, upload_all
-from dvidpy.versioning.visibility import FEW, choose, walk_rows, walk_values
+from dvidpy.versioning.visibility import FEW, cells_by_row, choose, walk_rows, walk_values
 
 
 class VersionedStore:
@@ -40,16 +40,9 @@ class VersionedStore:
 
     def rows(self) -> Iterator[tuple[bytes, list[tuple[int, int]]]]:
         """(type key, its (version, kind)s newest first) of everything ever stored, for merges and checks."""
-        row: bytes | None = None
-        cells: list[tuple[int, int]] = []
-        for key in self.store.scan_keys(self.prefix, keys.after(self.prefix)):
-            if key[:-CELL] != row:
-                if row is not None:
-                    yield row[len(self.prefix) :], cells
-                row, cells = key[:-CELL], []
-            cells.append(split_cell(key))
-        if row is not None:
-            yield row[len(self.prefix) :], cells
+        cut = len(self.prefix)
+        keys_of_all = self.store.scan_keys(self.prefix, keys.after(self.prefix))
+        return ((row[cut:], cells) for row, cells in cells_by_row(keys_of_all))
 
 
 class View:

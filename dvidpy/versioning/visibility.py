@@ -7,7 +7,7 @@ below a merge all cells of a row are weighed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from operator import itemgetter
 
 from dvidpy.storage.keys import CELL, PAST, TOMBSTONE, cell, split_cell
@@ -32,6 +32,11 @@ def choose(ancestry: Ancestry, cells: Iterable[tuple[int, int]]) -> tuple[int, i
     kinds = dict(cells)
     alive = [v for v in ancestry.maximal(v for v in kinds if v in ancestry.members) if kinds[v] != TOMBSTONE]
     return (alive[0], kinds[alive[0]]) if len(alive) == 1 else None
+
+
+def cells_by_row(keys: Iterable[bytes]) -> Iterator[tuple[bytes, list[tuple[int, int]]]]:
+    """(row, its (version, kind)s newest first) of keys in byte order."""
+    return ((row, list(map(split_cell, group))) for row, group in groupby(keys, _ROW))
 
 
 def walk_values(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[Cell]:
@@ -95,24 +100,10 @@ def _walk_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry, *,
 
 def _walk_merged(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry, *, with_values: bool) -> Iterator[Cell]:
     """Below a merge: all cells of a row are weighed."""
-    row: bytes | None = None
-    cells: list[tuple[int, int]] = []
-    for key in reader.scan_keys(start, stop):
-        if key[:-CELL] != row:
-            if row is not None:
-                yield from _weigh(reader, row, cells, ancestry, with_values=with_values)
-            row, cells = key[:-CELL], []
-        cells.append(split_cell(key))
-    if row is not None:
-        yield from _weigh(reader, row, cells, ancestry, with_values=with_values)
-
-
-def _weigh(
-    reader: Reader, row: bytes, cells: list[tuple[int, int]], ancestry: Ancestry, *, with_values: bool
-) -> Iterator[Cell]:
-    chosen = choose(ancestry, cells)
-    if chosen is not None:
-        yield row, chosen[1], (reader.get(row + cell(*chosen)) or b"") if with_values else b""
+    for row, cells in cells_by_row(reader.scan_keys(start, stop)):
+        chosen = choose(ancestry, cells)
+        if chosen is not None:
+            yield row, chosen[1], (reader.get(row + cell(*chosen)) or b"") if with_values else b""
 
 
 def _pairs(reader: Reader, start: bytes, stop: bytes, *, with_values: bool) -> Iterator[tuple[bytes, bytes]]:
