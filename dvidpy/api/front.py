@@ -151,7 +151,6 @@ class Front:
         endpoint = self._table.find(call.method, call.parts)
         if endpoint is None:
             return None
-        call.privileged = call.admin or server.is_trusted(call.scope, call.headers)
         call.route = endpoint.path
         about = call.parts[1:2]
         if about == ["repo"]:

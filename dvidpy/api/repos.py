@@ -57,7 +57,7 @@ def prepare_repo(server: Server, endpoint: Endpoint, call: Call) -> AtRepo:
 )
 def post_repos(server: Annotated[Server, Here], call: Annotated[Call, TheCall], body: Body) -> Reply:
     """Needs the admin token; where none is set, a request from this very machine will do."""
-    if not call.privileged or server.settings.server.readonly:
+    if not server.is_privileged(call) or server.settings.server.readonly:
         raise NotPrivileged("Creating a repo requires admin privileges on a server that is not read-only")
     given = read_settings(body)
     texts = {key: given.text(key) or "" for key in ("alias", "description", "passcode")}

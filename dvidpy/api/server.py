@@ -34,9 +34,9 @@ OK = gives("Done", "text/plain", "")
 User = Annotated[str, Query(alias="u", description="User name.", examples=["jane"])]
 
 
-def demand_privileged(call: Call, action: str) -> None:
+def demand_privileged(server: Server, call: Call, action: str) -> None:
     """NotPrivileged unless the request may use the admin routes."""
-    if not call.privileged:
+    if not server.is_privileged(call):
         raise NotPrivileged(f"{action} requires admin privileges (admintoken)")
 
 
@@ -106,7 +106,7 @@ def get_latencies(server: Annotated[Server, Here], u: User = "") -> Reply:
 @room.get("/api/storage", summary="Summary of the stores", responses=gives("By store", "application/json", {}))
 def get_storage(server: Annotated[Server, Here], call: Annotated[Call, TheCall]) -> Reply:
     """Size of each store, and its instances. Needs the admin token."""
-    demand_privileged(call, "GET /api/storage")
+    demand_privileged(server, call, "GET /api/storage")
     shown: dict[str, Any] = {}
     for name, stack in server.datastore.stacks.items():
         instances = [i for i in server.datastore.catalogue.instances().values() if i.store == name]
@@ -169,7 +169,7 @@ def get_note(server: Annotated[Server, Here]) -> Reply:
 @at_once
 def get_config(server: Annotated[Server, Here], call: Annotated[Call, TheCall]) -> Reply:
     """Without its passwords and tokens. Needs the admin token."""
-    demand_privileged(call, "GET /api/server/config")
+    demand_privileged(server, call, "GET /api/server/config")
     return text_reply(redacted(server.settings.text, server.token))
 
 
@@ -236,7 +236,7 @@ async def post_settings(
     server: Annotated[Server, Here], call: Annotated[Call, TheCall], body: Annotated[bytes, WholeBody]
 ) -> Reply:
     """`throttle`: how many throttled requests may run at once. `gc` is accepted and says nothing to Python."""
-    demand_privileged(call, "POST /api/server/settings")
+    demand_privileged(server, call, "POST /api/server/settings")
     given = read_settings(body)
     percent, limit = given.number("gc"), given.number("throttle")
     if limit is not None and limit < 0:
@@ -251,24 +251,24 @@ async def post_settings(
 
 
 @room.post("/api/server/reload-auth", summary="Reload authorizations", responses=OK)
-async def post_reload_auth(call: Annotated[Call, TheCall]) -> Reply:
+async def post_reload_auth(server: Annotated[Server, Here], call: Annotated[Call, TheCall]) -> Reply:
     """Needs the admin token."""
-    demand_privileged(call, "POST /api/server/reload-auth")
+    demand_privileged(server, call, "POST /api/server/reload-auth")
     return text_reply("There is no authorization file to reload.\n")
 
 
 @room.post("/api/server/reload-blocklist", summary="Reload the block list", responses=OK)
 def post_reload_blocklist(server: Annotated[Server, Here], call: Annotated[Call, TheCall]) -> Reply:
     """From the file that server.blockListFile names. Needs the admin token."""
-    demand_privileged(call, "POST /api/server/reload-blocklist")
+    demand_privileged(server, call, "POST /api/server/reload-blocklist")
     server.reload_block_list()
     return text_reply(f"Reloaded block list from file {server.settings.server.block_list_file!r}.\n")
 
 
 @room.post("/api/server/reload-metadata", summary="Read repos and versions again", responses=OK)
-async def post_reload_metadata(call: Annotated[Call, TheCall]) -> Reply:
+async def post_reload_metadata(server: Annotated[Server, Here], call: Annotated[Call, TheCall]) -> Reply:
     """Nothing to do: what this server shows is always what its store holds. Needs the admin token."""
-    demand_privileged(call, "POST /api/server/reload-metadata")
+    demand_privileged(server, call, "POST /api/server/reload-metadata")
     structlog.get_logger().info("metadata is always current; nothing to reload")
     return text_reply("Metadata is current.\n")
 

@@ -53,6 +53,10 @@ class Server:
         given = query.get("admintoken", "")
         return bool(self.token) and hmac.compare_digest(given.encode(), self.token.encode())
 
+    def is_privileged(self, call: Call) -> bool:
+        """The request may create repos and use the admin routes."""
+        return call.admin or self.is_trusted(call.scope, call.headers)
+
     def is_trusted(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> bool:
         """Where no token is set, a request from this very machine, not through a proxy, may use the admin routes."""
         if self.token or b"forwarded" in headers or b"x-forwarded-for" in headers:

@@ -55,7 +55,6 @@ class Call:
         "parts",
         "path",
         "pool",
-        "privileged",
         "query_string",
         "received",
         "route",
@@ -78,8 +77,6 @@ class Call:
         """Template of the route, for metrics and the log."""
         self.admin = False
         """It carries the admin token: locks do not hold it back."""
-        self.privileged = False
-        """It may create repos and use the admin routes."""
         self.interactive = False
         """Somebody waits for it: background work may have to."""
         self.received = 0
