@@ -52,7 +52,14 @@ def _inner_app(server: Server, log: RequestLog) -> FastAPI:
         log.flush()
         server.close()
 
-    app = FastAPI(title=openapi.TITLE, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=openapi.TITLE,
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     document = cache(lambda: openapi.document(server.types))
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to put in a document
     app.add_exception_handler(DvidError, _refuse)

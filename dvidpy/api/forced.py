@@ -31,7 +31,7 @@ async def record_forced(call: Call, data: Data) -> None:
         "User": call.query.get("u", ""),
         "App": call.query.get("app", ""),
         "Method": call.method,
-        "Path": call.path,
+        "Path": call.readable_path,
         "UUID": data.node.uuid,
         "Timestamp": datetime.now(UTC).isoformat(sep=" "),
     }
@@ -41,4 +41,4 @@ async def record_forced(call: Call, data: Data) -> None:
 def forced_line(call: Call) -> str:
     """Line for the log of the repo."""
     user = call.query.get("u") or "unknown user"
-    return f"{ACTION} by {_why(call)}, {user}: {call.method} {call.path}"
+    return f"{ACTION} by {_why(call)}, {user}: {call.method} {call.readable_path}"

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from dvidpy.api.blocklist import source_address
 from dvidpy.api.cors import Cors
@@ -16,11 +15,11 @@ from dvidpy.api.dispatch import StaticTable, Work, run_endpoint, whole_body
 from dvidpy.api.instances import Instances
 from dvidpy.api.logs import RequestLog
 from dvidpy.api.nodes import prepare_node
-from dvidpy.api.replies import Send, not_found, refusal, send_reply
+from dvidpy.api.replies import Send, begin, not_found, refusal, send_reply
 from dvidpy.api.repos import prepare_repo
 from dvidpy.api.state import Server
 from dvidpy.datatypes.exchange import TEXT, Call, Gone, Headers, Receive, Reply
-from dvidpy.errors import BadRequest, DvidError
+from dvidpy.errors import DvidError
 
 Scope = dict[str, Any]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -118,7 +117,7 @@ class Front:
         """The answer of a handler, or what it refused with. Bugs of ours are a 500 with the id of the request."""
         try:
             work = self._prepare(call)
-            return not_found() if work is None else await self._run(work, call)
+            return not_found() if work is None else await begin(await self._run(work, call), call)
         except DvidError as error:
             return refusal(error, call.path)
         except Gone:
@@ -137,8 +136,6 @@ class Front:
     def _prepare(self, call: Call) -> Work | None:
         """The handler of a request and its subject; None for 404."""
         server = self._server
-        if "\ufffd" in call.path:
-            demand_text(call)
         if server.block_list and call.path not in SILENT:
             client = (call.scope.get("client") or ("",))[0]
             server.block_list.refuse(source_address(client, call.headers), call.query.get("u", ""))
@@ -175,14 +172,6 @@ class Front:
             self._log.line(call, status, seconds, received, sent)
         elif call.query.get("u"):
             self._server.heard_of(call.query["u"], int(seconds * 1000), datetime.now(UTC))
-
-
-def demand_text(call: Call) -> None:
-    """BadRequest for a path that is not UTF-8: two such paths would look alike."""
-    try:
-        unquote_to_bytes(call.scope["raw_path"]).decode()
-    except UnicodeDecodeError:
-        raise BadRequest("the path is not UTF-8") from None
 
 
 async def _nothing_to_receive() -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple
 
 from dvidpy.api.dispatch import Work, demand_parts, run_endpoint, whole_body
 from dvidpy.api.forced import record_forced
@@ -14,11 +15,24 @@ from dvidpy.datatypes.base import Data, DataType
 from dvidpy.datatypes.exchange import Call, Reply
 from dvidpy.datatypes.rooms import Endpoint, Table, table_of
 from dvidpy.errors import BadRequest, LockedVersion
-from dvidpy.versioning.catalogue import find_instance
-from dvidpy.versioning.records import Node
+from dvidpy.versioning.catalogue import Place, find_instance
+from dvidpy.versioning.records import Instance, Node
 
 KEYWORD = 5
 """Path parts before an instance's keyword, the empty one in front included: "", api, node, uuid, name."""
+MANY = 4096
+"""Addresses that are remembered; then all are forgotten. Anybody may make up references to one version."""
+
+
+class Address(NamedTuple):
+    """What a reference to a version and the name of an instance lead to."""
+
+    place: Place
+    instance: Instance
+    table: Table
+    subject: type[Data]
+    route: str
+    """Beginning of its routes' templates."""
 
 
 class Instances:
@@ -29,23 +43,40 @@ class Instances:
         self._catalogue = server.datastore.catalogue
         self._routes = {name: f"/api/node/{{uuid}}/{{{name}}}" for name in server.types}
         self._tables = {name: table_of_type(kind) for name, kind in server.types.items()}
+        self._known: dict[tuple[str, str], Address] = {}
+        self._known_of: object = None
+        """The state of the catalogue in which those were looked up: a change replaces it."""
 
     def prepare(self, call: Call, path: list[str]) -> Work:
         """Handler and subject of a request whose path parts are ["", "api", "node", uuid, name, keyword, …]."""
         server = self._server
-        repo, node = self._catalogue.find(path[3])
-        instance = find_instance(repo, path[4])
+        address = self._address(path[3], path[4])
+        instance = address.instance
         call.parts = path[KEYWORD:] if path[-1] else path[KEYWORD:-1]
-        endpoint = _choose(self._tables[instance.type], call)
-        call.route = self._routes[instance.type] + endpoint.path
+        endpoint = _choose(address.table, call)
+        call.route = address.route + endpoint.path
         demand_parts(endpoint, call)
         server.demand_writable(call)
-        data = server.types[instance.type].subject(server.datastore, repo, node, instance, call)
-        call.interactive = call.query.get("interactive") not in ("false", "0")
-        throttled = bool(call.query_string) and call.query.get("throttle") in ("on", "true")
+        data = address.subject(server.datastore, *address.place, instance, call)
+        query = call.query if call.query_string else {}
+        call.interactive = query.get("interactive") not in ("false", "0")
+        throttled = query.get("throttle") in ("on", "true")
         if endpoint.reads:
             return Work(endpoint, data, None, throttled)
         return Work(endpoint, data, data.version if instance.versioned else None, throttled)
+
+    def _address(self, reference: str, name: str) -> Address:
+        """Version and instance of a request; UnknownVersion, UnknownInstance."""
+        if self._known_of is not self._catalogue.repos or len(self._known) > MANY:
+            self._known, self._known_of = {}, self._catalogue.repos
+        found = self._known.get((reference, name))
+        if found is None:
+            place = self._catalogue.find(reference)
+            instance = find_instance(place.repo, name)
+            kind = instance.type
+            found = Address(place, instance, self._tables[kind], self._server.types[kind].subject, self._routes[kind])
+            self._known[reference, name] = found
+        return found
 
     async def edit(self, work: Work, call: Call) -> Reply:
         """Run a handler that changes a version, unless that is locked. Nothing is held while a slow client sends."""

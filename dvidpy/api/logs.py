@@ -44,7 +44,9 @@ class RequestLog:
         """Something went wrong that is no refusal."""
         self.flush()
         text = "".join(traceback.format_exception(error))
-        structlog.get_logger().error("internal error", id=call.id, method=call.method, path=call.path, trace=text)
+        structlog.get_logger().error(
+            "internal error", id=call.id, method=call.method, path=call.readable_path, trace=text
+        )
 
     def flush(self) -> None:
         """Write what is waiting."""
@@ -59,7 +61,7 @@ def _line(call: Call, status: int, seconds: float, received: int, sent: int) -> 
         "event": "request",
         "id": call.id,
         "method": call.method,
-        "path": call.path,
+        "path": call.readable_path,
         "status": status,
         "ms": round(seconds * 1000, 3),
         "in": received,

@@ -38,7 +38,8 @@ class Metrics:
         self.active = 0
         """Requests under way."""
         self._second = 0
-        self._this = self._last = (0, 0, 0, 0)
+        self._this = [0, 0, 0, 0]
+        self._last = (0, 0, 0, 0)
 
     def count(self, key: Key, seconds: float, bytes_in: int, bytes_out: int) -> None:
         """A request is over."""
@@ -49,22 +50,25 @@ class Metrics:
         tally.seconds += seconds
         tally.bytes_in += bytes_in
         tally.bytes_out += bytes_out
-        self._roll()
-        gets, puts, read, written = self._this
-        reads = key[0] in ("GET", "HEAD")
-        self._this = (gets + reads, puts + (not reads), read + bytes_out, written + bytes_in)
+        this = self._roll()
+        this[key[0] not in ("GET", "HEAD")] += 1
+        this[2] += bytes_out
+        this[3] += bytes_in
 
     def last_second(self) -> tuple[int, int, int, int]:
         """(reads, writes, bytes read, bytes written) of the last whole second."""
         self._roll()
         return self._last
 
-    def _roll(self) -> None:
+    def _roll(self) -> list[int]:
+        """Reads, writes, bytes read and written of the second that runs."""
         second = int(time.monotonic())
         if second != self._second:
-            self._last = self._this if second == self._second + 1 else (0, 0, 0, 0)
-            self._this = (0, 0, 0, 0)
+            gets, puts, read, written = self._this if second == self._second + 1 else (0, 0, 0, 0)
+            self._last = (gets, puts, read, written)
+            self._this = [0, 0, 0, 0]
             self._second = second
+        return self._this
 
 
 class Collector:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any
 
-from dvidpy.datatypes.exchange import STALLED_S, TEXT, Gone, Headers, Piece, Pool, Receive, Reply
+from dvidpy.datatypes.exchange import STALLED_S, TEXT, Call, Gone, Headers, Piece, Pool, Receive, Reply
 from dvidpy.errors import DvidError
 
 Send = Callable[[Any], Awaitable[None]]
@@ -22,6 +22,13 @@ def not_found() -> Reply:
     return Reply(b"404 page not found\n", TEXT, 404)
 
 
+async def begin(reply: Reply, call: Call) -> Reply:
+    """Make the first piece of a stream: what goes wrong there is still refused in words, with its own status."""
+    if not isinstance(reply.body, bytes) and call.method != "HEAD":
+        reply.begun = await call.pool.go_on(next, reply.body, b"")
+    return reply
+
+
 async def send_reply(reply: Reply, send: Send, receive: Receive, extra: Headers, pool: Pool, *, head: bool) -> int:
     """Send an answer; bytes of its body. For HEAD the headers only. Gone where the client leaves in the middle."""
     headers = reply.headers + extra if extra else reply.headers
@@ -35,7 +42,7 @@ async def send_reply(reply: Reply, send: Send, receive: Receive, extra: Headers,
         return len(whole)
     try:
         if not head:
-            return await _send_stream(body, send, receive, pool)
+            return await _send_stream(reply.begun, body, send, receive, pool)
         await send({"type": "http.response.body", "body": b""})
         return 0
     finally:
@@ -43,17 +50,19 @@ async def send_reply(reply: Reply, send: Send, receive: Receive, extra: Headers,
             await pool.go_on(body.close)  # lets go of snapshots now, on a thread where its pieces were made
 
 
-async def _send_stream(body: Iterator[Piece], send: Send, receive: Receive, pool: Pool) -> int:
+async def _send_stream(first: Piece, body: Iterator[Piece], send: Send, receive: Receive, pool: Pool) -> int:
     """Pull each piece on a worker thread, as the client takes it; no thread waits for a slow client."""
     sent = 0
     hung_up = asyncio.ensure_future(_hung_up(receive))
+    piece: Piece | None = first
     try:
-        while (piece := await pool.go_on(next, body, None)) is not None:
+        while piece is not None:
             async with asyncio.timeout(STALLED_S):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             if hung_up.done():  # servers swallow what is sent to nobody: the rest would be made for nothing
                 raise Gone
             sent += len(piece)
+            piece = await pool.go_on(next, body, None)
         await send({"type": "http.response.body", "body": b""})
     except TimeoutError:
         raise Gone from None

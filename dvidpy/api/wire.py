@@ -1,24 +1,33 @@
-"""Small answers in one system call: uvicorn's HTTP protocol with a short way for what needs no waiting.
+"""One connection: uvicorn's HTTP protocol with a short way for small answers, long paths, and patience that ends.
 
-uvicorn makes a task, a cycle object and two writes for every request: some 30 us. A GET or HEAD without a body, whose
-handler is quick (`at_once`), is answered here instead, with one write, before the task would have begun. All else
-goes uvicorn's way. Measured in docs/decisions/003-dispatch.md.
+uvicorn parses every header of every request, makes a task and a cycle object for it, and writes twice. A GET or HEAD
+without a body, whose handler is quick (`at_once`), is answered here instead, with one write. Clients send the same
+headers again and again: a block of headers that was parsed once, and found harmless, is known by its bytes. All else
+goes uvicorn's way. Measured in docs/decisions/008-quick-answers.md.
 """
 
 from __future__ import annotations
 
-from asyncio import Event
+import re
+from asyncio import Event, TimerHandle
 from typing import Any
 from urllib.parse import unquote
 
-import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from dvidpy.api.front import Front
+from dvidpy.api.heads import KnownHeads, quoted, split_target, without_body
 from dvidpy.datatypes.exchange import Headers, Reply
 
-_LONG_WAY = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
-"""Headers of requests that may have a body, or want more than an answer."""
+LONGEST_TARGET = 1 << 20
+"""Bytes of the longest path and query: `specificblocks` names thousands of blocks in one."""
+LONGEST_HEAD = 1 << 18
+"""Bytes of all headers of a request."""
+
+_LINE = re.compile(rb"(GET|HEAD) (/[!-\"$->@-~]*)(?:\?([!-\"$-~]*))? HTTP/1\.1\r\n")
+"""First line of a request that may be a quick one: method, path, query."""
+_known = KnownHeads()
+"""Shared by all connections: the clients of a program all send the same."""
 
 
 class _Answered:
@@ -29,32 +38,62 @@ class _Answered:
     message_event = Event()
 
 
+_ANSWERED: Any = _Answered()
+
+
 class WireProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def on_headers_complete(self) -> None:
-        """Answer at once where that is possible."""
-        if not self._answer_now():
-            super().on_headers_complete()
+    _between = True
+    """The parser stands between two messages."""
+    _in_target = False
+    """The parser stands in the first line of a message."""
+    _begun = 0
+    """Messages that began in the piece of data being parsed."""
+    _harmless = False
+    """The headers parsed last are those of a request without a body on a connection that stays."""
+    _size = 0
+    """Bytes of the headers of this message."""
+    _resting_since = 0.0
+    _tried = False
+    """The short way was tried for this message, in vain."""
 
-    def _answer_now(self) -> bool:
-        parser, scope = self.parser, self.scope
-        method = parser.get_method()
-        if method not in (b"GET", b"HEAD") or not self._is_idle() or parser.get_http_version() != "1.1":
-            return False
-        if any(name in _LONG_WAY for name, _ in self.headers):
-            return False
-        url = httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
-        scope["method"] = method.decode("ascii")
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"] = url.path
-        scope["query_string"] = url.query or b""
+    # ------------------------------------------------------------------ the short way
+    def data_received(self, data: bytes) -> None:
+        """Answer at once where that is possible; else parse."""
+        if (self._between or self._in_target) and not data.isascii():
+            data = quoted(data)
+        if not self._between:
+            super().data_received(data)
+            return
+        line = _LINE.match(data)
+        if line is not None:
+            headers = _known.get(data[line.end() :])
+            method, path, query = line.groups()
+            if headers is not None and self._is_idle() and self._answer_now(method, path, query or b"", headers):
+                return
+        self._begun, self._harmless = 0, False
+        super().data_received(data)
+        if line is not None and self._harmless and self._between and self._begun == 1:
+            _known.learn(data[line.end() :], self.headers)
+
+    def _answer_now(self, method: bytes, path: bytes, query: bytes, headers: Headers) -> bool:
         app: Front = self.app  # ours; `serve` puts nothing around it
-        answer = app.answer_now(scope)  # type: ignore[arg-type]  # a TypedDict
+        answer = app.answer_now(
+            {
+                "type": "http",
+                "method": method.decode("ascii"),
+                "path": text_of(path),
+                "raw_path": path,
+                "query_string": query,
+                "headers": headers,
+                "client": self.client,
+            }
+        )
         if answer is None:
+            self._tried = True
             return False
-        self._write(*answer, head=method == b"HEAD", keep=parser.should_keep_alive())
+        self._write(*answer, head=method == b"HEAD")
         return True
 
     def _is_idle(self) -> bool:
@@ -62,17 +101,116 @@ class WireProtocol(HttpToolsProtocol):
         cycle: Any = self.cycle
         return (cycle is None or cycle.response_complete) and not self.flow.write_paused
 
-    def _write(self, reply: Reply, extra: Headers, *, head: bool, keep: bool) -> None:
+    def _write(self, reply: Reply, extra: Headers, *, head: bool) -> None:
         lines = [STATUS_LINE[reply.status]]
-        for name, value in reply.headers + extra:
+        for name, value in reply.headers + extra if extra else reply.headers:
             lines += (name, b": ", value, b"\r\n")
-        lines.append(b"content-length: %d\r\n" % (reply.length or 0))
-        lines.append(b"\r\n" if keep else b"connection: close\r\n\r\n")
+        lines.append(b"content-length: %d\r\n\r\n" % (reply.length or 0))
         if not head:
             lines.append(reply.body)  # type: ignore[arg-type]  # bytes: `answer_now` gives no other
         self.transport.write(b"".join(lines))
-        self.cycle = _Answered()  # type: ignore[assignment]
-        if keep:
-            self.on_response_complete()
-        else:
+        self.cycle = _ANSWERED
+        self.on_response_complete()
+
+    # ------------------------------------------------------------------ uvicorn's way
+    def on_message_begin(self) -> None:
+        """The first byte of a request was met."""
+        self._between, self._in_target = False, True
+        self._begun += 1
+        self._size = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
+        super().on_url(url)
+        if len(self.url) > LONGEST_TARGET:
+            self._refuse(414)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        super().on_header(name, value)
+        self._in_target = False
+        self._size += len(name) + len(value)
+        if self._size > LONGEST_HEAD:
+            self._refuse(431)
+
+    def on_headers_complete(self) -> None:
+        """Answer at once where that is possible; else as uvicorn does, but with a path of any length and any bytes."""
+        self._in_target = False
+        if self.transport.is_closing():
+            return
+        path, query = split_target(self.url)
+        method = self.parser.get_method()
+        if method in (b"GET", b"HEAD") and without_body(self.headers):
+            self._harmless = self.parser.get_http_version() == "1.1" and self.parser.should_keep_alive()
+            quick = self._harmless and not self._tried and self._is_idle()
+            if quick and self._answer_now(method, path, query, self.headers):
+                return
+        self._tried = False
+        self.url = b"/"  # uvicorn refuses targets of more than 64 KiB, and bytes that are not ASCII
+        super().on_headers_complete()
+        scope = self.scope  # its task has not begun
+        scope["path"], scope["raw_path"], scope["query_string"] = text_of(path), path, query
+
+    def on_message_complete(self) -> None:
+        """The last byte of a request was met."""
+        self._between = True
+        super().on_message_complete()
+
+    def _refuse(self, status: int) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
             self.transport.close()
+
+    # ------------------------------------------------------------------ patience
+    # One timer a connection, set again when it goes off, not at every request.
+    def connection_made(self, transport: Any) -> None:
+        """Somebody connected."""
+        super().connection_made(transport)
+        self.access_log = False  # `Front` keeps the log
+        self._rest()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is over, however it ended."""
+        super().connection_lost(exc)
+        super()._unset_keepalive_if_required()
+
+    def on_response_complete(self) -> None:
+        """An answer was sent: begin the next request of the pipeline, or wait for one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._rest()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """The timer goes on; `timeout_keep_alive_handler` sees what happened meanwhile."""
+
+    def _rest(self) -> None:
+        self._resting_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait(self.timeout_keep_alive)
+
+    def _wait(self, seconds: float) -> None:
+        self.timeout_keep_alive_task: TimerHandle | None = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Hang up on who asked nothing for so long; half a head sent is nothing asked."""
+        left = self._resting_since + self.timeout_keep_alive - self.loop.time()
+        if not self._is_idle():
+            left = self.timeout_keep_alive
+        if left > 0:
+            self._wait(left)
+        elif not self.transport.is_closing():
+            self.transport.close()
+
+
+def text_of(path: bytes) -> str:
+    """Path as text, percent signs resolved; bytes that are not UTF-8 stand as lone surrogates, each its own."""
+    text = path.decode("utf-8", "surrogateescape")
+    return unquote(text, errors="surrogateescape") if "%" in text else text

@@ -69,6 +69,7 @@ class Call:
         """Largest body that is taken whole, in bytes."""
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        """Percent signs are resolved; a byte that is not UTF-8 stands as a lone surrogate."""
         self.query_string: bytes = scope["query_string"]
         self.parts: list[str] = []
         """Path parts behind the instance name, the keyword first."""
@@ -104,6 +105,11 @@ class Call:
         if self._headers is None:
             self._headers = dict(self.scope["headers"])
         return self._headers
+
+    @property
+    def readable_path(self) -> str:
+        """The path as JSON and logs can carry it."""
+        return readable(self.path)
 
     @property
     def content_length(self) -> int | None:
@@ -183,6 +189,11 @@ class Call:
         return body
 
 
+def readable(text: str) -> str:
+    """Text of a path as JSON can carry it: bytes that are not UTF-8 become U+FFFD."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 class Gone(Exception):
     """The client has hung up, or takes nothing any more; nobody is answered."""
 
@@ -251,7 +262,7 @@ Body = bytes | Iterator[Piece]
 class Reply:
     """One answer. A body given as an iterator is pulled on a worker thread, piece by piece, as the client takes it."""
 
-    __slots__ = ("body", "headers", "length", "status")
+    __slots__ = ("begun", "body", "headers", "length", "status")
 
     def __init__(
         self,
@@ -262,6 +273,8 @@ class Reply:
         length: int | None = None,
     ) -> None:
         self.body = body
+        self.begun: Piece = b""
+        """First piece of an iterator, pulled before the status was sent."""
         self.status = status
         self.length = len(body) if isinstance(body, bytes) else length
         """Bytes of the body; None where they are not known before."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from operator import itemgetter
 
 from dvidpy.storage import codecs, keys
@@ -19,6 +20,9 @@ from dvidpy.versioning.ancestry import Ancestries, Ancestry
 from dvidpy.versioning.commits import Change, Committer
 from dvidpy.versioning.large import PART, Manifest, Upload, decode_manifest, read_parts, upload_all
 from dvidpy.versioning.visibility import FEW, cells_by_row, choose, walk_rows, walk_values
+
+REMEMBERED = 64
+"""Versions of an instance whose view is kept."""
 
 
 class VersionedStore:
@@ -33,9 +37,10 @@ class VersionedStore:
         self.codec = codec
         self.committer = committer
         self.ancestries = ancestries
+        self.at = lru_cache(REMEMBERED)(self._at)
+        """The values as a version sees them."""
 
-    def at(self, version: int) -> View:
-        """The values as `version` sees them."""
+    def _at(self, version: int) -> View:
         return View(self, self.ancestries.of(version))
 
     def rows(self) -> Iterator[tuple[bytes, list[tuple[int, int]]]]:

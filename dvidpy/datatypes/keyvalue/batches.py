@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
-from dvidpy.datatypes.exchange import JSON, OCTETS, Pool, Reply, gather, pieces_reply
+from dvidpy.datatypes.exchange import JSON, OCTETS, Pool, Reply, gather, pieces_reply, readable
 from dvidpy.datatypes.keyvalue.keys import LONGEST, NOWHERE, typekey
 from dvidpy.datatypes.keyvalue.messages import pair_head, parse_keys
 from dvidpy.datatypes.keyvalue.values import KeyValue, Span, demand_within
@@ -133,10 +133,10 @@ def as_json(items: Iterable[Item], *, check: bool) -> Iterator[bytes]:
     """One object; values are put into it as they are. With `check` it breaks off at the first that is not JSON."""
     separator = b"{"
     for item in items:
-        name = separator + orjson.dumps(item.key) + b":"
+        name = separator + orjson.dumps(readable(item.key)) + b":"
         separator = b","
         if check and item.size and not is_json(item.read()):
-            yield name + b"the value of key %b is not JSON" % orjson.dumps(item.key)
+            yield name + b"the value of key %b is not JSON" % orjson.dumps(readable(item.key))
             return
         if item.large is None:
             yield name + (item.small or b"{}")

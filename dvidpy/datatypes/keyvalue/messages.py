@@ -17,6 +17,7 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from dvidpy.datatypes.exchange import readable
 from dvidpy.datatypes.keyvalue.values import Span
 from dvidpy.errors import BadRequest
 
@@ -66,7 +67,7 @@ def parse_keys(body: bytes) -> list[tuple[str, Span | None]]:
 
 def pair_head(key: str, size: int) -> bytes:
     """What stands before the `size` bytes of a value in a KeyValues message."""
-    text = key.encode()
+    text = readable(key).encode()
     inner = b"\x0a" + _varint(len(text)) + text + (b"\x12" + _varint(size) if size else b"")
     return b"\x0a" + _varint(len(inner) + size) + inner
 

@@ -11,7 +11,7 @@ import orjson
 from msgspec import Raw
 
 from dvidpy.datatypes.base import Data
-from dvidpy.datatypes.exchange import Call, Gone
+from dvidpy.datatypes.exchange import Call, Gone, readable
 from dvidpy.datatypes.keyvalue.keys import FIRST, PAST, key_of, keys_of, span, typekey
 from dvidpy.errors import BadRequest, DvidError, NotFound, RangeNotSatisfiable
 from dvidpy.versioning.large import PART
@@ -70,11 +70,11 @@ class KeyValue(Data):
 
     def posted(self, key: str, size: int) -> Raw:
         """What the log says of a value that was written."""
-        return self._message({"Action": "postkv", "Key": key, "Bytes": size})
+        return self._message({"Action": "postkv", "Key": readable(key), "Bytes": size})
 
     def deleted(self, key: str) -> Raw:
         """What the log says of a key that was deleted."""
-        return self._message({"Action": "delete", "Key": key})
+        return self._message({"Action": "delete", "Key": readable(key)})
 
     def _message(self, said: dict[str, Any]) -> Raw:
         said["UUID"] = self.node.uuid
