@@ -1,4 +1,4 @@
-"""Runs of voxels along x, from masks of sub-blocks and back. A run is int32 x, y, z of its first voxel, and a length."""
+"""Runs of voxels along x, from masks of sub-blocks and back: int32 x, y, z of the first voxel, and the length."""
 
 from __future__ import annotations
 

@@ -38,7 +38,10 @@ class LabelBlock(NamedTuple):
     @property
     def is_solid(self) -> bool:
         """All voxels have one label, as far as its labels tell."""
-        return self.counts.size == 0 or bool((self.labels == self.labels[0]).all())
+        if not self.counts.size:
+            return True
+        # A sub-block without entries has label 0.
+        return bool((self.labels == self.labels[0]).all() and (self.labels[0] == 0 or self.counts.all()))
 
     @property
     def volume(self) -> int:
@@ -166,9 +169,10 @@ def count(block: LabelBlock) -> tuple[Labels, NDArray[np.int64]]:
     if not block.counts.size:
         return block.labels, np.array([block.volume], np.int64)
     voxels = label_reads.count(block.counts, block.indices, block.values, block.labels.size)
-    labels, place = np.unique(block.labels, return_inverse=True)
+    empty = np.count_nonzero(block.counts == 0) * SIDE**3
+    labels, place = np.unique(np.append(block.labels, np.uint64(0)), return_inverse=True)
     sums = np.zeros(labels.size, np.int64)
-    np.add.at(sums, place, voxels)
+    np.add.at(sums, place, np.append(voxels, empty))
     return labels[sums > 0], sums[sums > 0]
 
 

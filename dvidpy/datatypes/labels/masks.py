@@ -55,8 +55,13 @@ def mask_of(block: LabelBlock, wanted: Labels) -> Mask | None:
         return None
     if block.counts.size:
         return Mask(block.size, *label_reads.mask(block.counts, block.indices, block.values, inside))
-    cubes = block.volume // SIDE**3
-    return Mask(block.size, np.full(cubes, ALL, np.uint8), np.full((cubes, SIDE * SIDE), 255, np.uint8))
+    return full_mask(block.size)
+
+
+def full_mask(size: Zyx) -> Mask:
+    """All voxels of a block."""
+    cubes = size[0] * size[1] * size[2] // SIDE**3
+    return Mask(size, np.full(cubes, ALL, np.uint8), np.full((cubes, SIDE * SIDE), 255, np.uint8))
 
 
 def mask_of_runs(runs: Runs, start: Zyx, size: Zyx) -> Mask:
