@@ -92,7 +92,7 @@ class LabelIndex(NamedTuple):
     def within(self, blocks: Box) -> LabelIndex:
         """What lies in a box of the block grid."""
         found = blocks_of(self.entries.blocks)
-        kept: NDArray[np.bool_] = ((found >= np.array(blocks.start)) & (found < np.array(blocks.stop))).all(axis=1)
+        kept = np.all((found >= np.array(blocks.start)) & (found < np.array(blocks.stop)), axis=1)
         return self._replace(entries=self.entries.where(kept))
 
     def stamped(self, mutid: int, time: str, user: str, app: str) -> LabelIndex:
