@@ -143,8 +143,9 @@ def _unpack(counts: Any, indices: Any, values: Any, labels: Any, box: Any, out: 
                 for i in range(size):
                     word = (word << _BYTE) | np.uint64(values[where + i])
                 if x2 - x1 == 8:
-                    for x in range(8):
-                        row[left + x] = table[np.int64((word >> (np.uint64(7 - x) * bits)) & mask)]
+                    for x in range(7, -1, -1):
+                        row[left + x] = table[word & mask]
+                        word >>= bits
                 else:
                     for x in range(x1 - x0, x2 - x0):
                         code = np.int64((word >> (np.uint64(7 - x) * bits)) & mask)

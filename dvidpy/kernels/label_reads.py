@@ -76,7 +76,8 @@ def _count(counts: Any, indices: Any, values: Any, voxels: Any) -> Any:
                 for i in range(size):
                     word = (word << _BYTE) | np.uint64(values[at + i])
                 for x in range(8):
-                    tallies[x & 1, np.int64((word >> (np.uint64(7 - x) * bits)) & mask)] += 1
+                    tallies[x & 1, word & mask] += 1
+                    word >>= bits
             at += size
         for i in range(1 << size):
             found = tallies[0, i] + tallies[1, i]
@@ -184,8 +185,9 @@ def _mask(counts: Any, indices: Any, values: Any, inside: Any, flags: Any, out: 
                 word = np.uint64(0)
                 for i in range(size):
                     word = (word << _BYTE) | np.uint64(values[place + i])
-                for x in range(8):
-                    packed |= np.int64(table[np.int64((word >> (np.uint64(7 - x) * bits)) & mask)]) << x
+                for x in range(7, -1, -1):
+                    packed |= np.int64(table[word & mask]) << x
+                    word >>= bits
             place += size
             out[cube, row] = packed
             every &= packed

@@ -28,8 +28,9 @@ class Mapping(NamedTuple):
         if flat.size > _FEW:
             return label_words.look_up(flat, self.supervoxels, self.bodies).reshape(labels.shape)
         place = np.minimum(np.searchsorted(self.supervoxels, flat), self.supervoxels.size - 1)
-        bodies: Labels = np.where(self.supervoxels[place] == flat, self.bodies[place], flat)
-        return bodies.reshape(labels.shape)
+        found: Labels = np.where(self.supervoxels[place] == flat, self.bodies[place], flat)
+        bodies: Labels = found.reshape(labels.shape)
+        return bodies
 
     def of(self, supervoxel: int) -> int:
         """Body of one supervoxel."""
