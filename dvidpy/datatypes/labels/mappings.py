@@ -22,15 +22,14 @@ class Mapping(NamedTuple):
 
     def apply(self, labels: Labels) -> Labels:
         """Bodies for an array of supervoxels, of any shape; labels it does not name stay."""
-        flat = np.ascontiguousarray(labels).reshape(-1)
-        if not self.supervoxels.size:
+        if self.supervoxels.size == 0:
             return labels
+        flat: Labels = np.ascontiguousarray(labels).reshape(-1)
         if flat.size > _FEW:
             return label_words.look_up(flat, self.supervoxels, self.bodies).reshape(labels.shape)
         place = np.minimum(np.searchsorted(self.supervoxels, flat), self.supervoxels.size - 1)
-        found: Labels = np.where(self.supervoxels[place] == flat, self.bodies[place], flat)
-        bodies: Labels = found.reshape(labels.shape)
-        return bodies
+        known = self.supervoxels[place] == flat
+        return np.where(known, self.bodies[place], flat).reshape(labels.shape)
 
     def of(self, supervoxel: int) -> int:
         """Body of one supervoxel."""
@@ -38,7 +37,7 @@ class Mapping(NamedTuple):
 
     def named(self, body: int) -> Labels:
         """Supervoxels that it names for a body, ascending; the one of the body's own number may not be among them."""
-        return self.supervoxels[self.bodies == body]
+        return self.supervoxels[np.flatnonzero(self.bodies == body)]
 
     def over(self, older: Mapping) -> Mapping:
         """Both as one; where both name a supervoxel, this one holds. Costs a copy of both."""
