@@ -51,7 +51,7 @@ class LabelBlock(NamedTuple):
 
     def with_labels(self, labels: Labels) -> LabelBlock:
         """Its labels replaced one by one, its voxels not looked at."""
-        return self._replace(labels=labels)
+        return self._replace(labels=np.ascontiguousarray(labels, np.uint64))
 
     def encode(self) -> bytes:
         """As stored and sent."""
@@ -114,7 +114,7 @@ def solid(label: int, size: Zyx) -> LabelBlock:
 
 def from_volume(volume: Labels) -> LabelBlock:
     """(z, y, x) labels, with any strides, sides multiples of 8 -> block."""
-    size = demand_block_size(volume.shape)
+    size, volume = demand_block_size(volume.shape), np.require(volume, np.uint64, "A")
     first = volume[0, 0, 0]
     if volume[-1, -1, -1] == first and (volume == first).all():
         return solid(int(first), size)

@@ -23,7 +23,7 @@ def halved(labels: Labels) -> Labels:
         raise BadRequest(f"sides of {[*labels.shape[::-1]]} voxels cannot be halved")
     depth, height, width = (side // 2 for side in labels.shape)
     out = np.empty((depth, height, width), np.uint64)
-    label_edits.vote(labels, out)
+    label_edits.vote(np.require(labels, np.uint64, "A"), out)
     return out
 
 

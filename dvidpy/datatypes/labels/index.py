@@ -87,7 +87,7 @@ class LabelIndex(NamedTuple):
 
     def only(self, supervoxels: Labels) -> LabelIndex:
         """What these supervoxels have of it."""
-        return self._replace(entries=self.entries.where(np.isin(self.entries.supervoxels, supervoxels)))
+        return self._replace(entries=self.entries.where(_among(self.entries.supervoxels, np.unique(supervoxels))))
 
     def within(self, blocks: Box) -> LabelIndex:
         """What lies in a box of the block grid."""
@@ -143,10 +143,10 @@ def cleaved(index: LabelIndex, supervoxels: Labels, label: int) -> tuple[LabelIn
     BadRequest where the body has not all of them, or has no others.
     """
     wanted = np.unique(supervoxels)
-    missing = wanted[~np.isin(wanted, index.entries.supervoxels)]
+    inside = _among(index.entries.supervoxels, wanted)
+    missing = np.setdiff1d(wanted, index.entries.supervoxels[inside])
     if missing.size:
         raise BadRequest(f"supervoxel {missing[0]} is not in body {index.label}")
-    inside = np.isin(index.entries.supervoxels, wanted)
     if inside.all():
         raise BadRequest(f"cleaving all supervoxels of body {index.label} leaves nothing of it")
     entries = index.entries
@@ -179,6 +179,14 @@ def relabelled(index: LabelIndex, supervoxels: Labels, labels: Labels) -> LabelI
     place = np.minimum(np.searchsorted(known, index.entries.supervoxels), known.size - 1)
     names = np.where(known[place] == index.entries.supervoxels, new[place], index.entries.supervoxels)
     return added(index._replace(entries=NO_ENTRIES), index.entries._replace(supervoxels=names))
+
+
+def _among(labels: Labels, wanted: Labels) -> NDArray[np.bool_]:
+    """Which labels are among those wanted, which ascend. Much quicker than numpy's own way, which sorts all."""
+    if not wanted.size:
+        return np.zeros(labels.size, np.bool_)
+    place = np.minimum(np.searchsorted(wanted, labels), wanted.size - 1)
+    return np.equal(wanted[place], labels)
 
 
 def _sorted(entries: Entries) -> tuple[Entries, NDArray[np.bool_]]:

@@ -26,7 +26,7 @@ def encode(volume: Labels) -> bytes:
     """
     if any(side % SIDE for side in volume.shape) or not volume.size:
         raise BadRequest(f"sides of {[*volume.shape[::-1]]} voxels are no multiples of {SIDE}")
-    counts, entries, codes = label_blocks.distinct(volume)
+    counts, entries, codes = label_blocks.distinct(np.require(volume, np.uint64, "A"))
     bits, number = _BITS[counts], counts.astype(np.int64)
     sizes = 16 * bits + 2 * number
     starts = 2 * counts.size + np.cumsum(sizes) - sizes

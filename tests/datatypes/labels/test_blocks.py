@@ -11,10 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_examples import VOLUMES, Volume, volume
 
-from dvidpy.datatypes.labels import blocks
+from dvidpy.datatypes.labels import blocks, segmentation
 from dvidpy.datatypes.labels.blocks import LabelBlock
+from dvidpy.datatypes.labels.downres import halved
+from dvidpy.datatypes.labels.masks import mask_of
+from dvidpy.datatypes.labels.splits import Cut, split
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Zyx
+from dvidpy.kernels.label_runs import voxels_of
 
 SIZE = (16, 16, 16)
 CUBE64 = (64, 64, 64)
@@ -156,8 +160,17 @@ def test_changed_bytes_are_refused_or_read(data: st.DataObject) -> None:
         return
     voxels = blocks.to_volume(block)
     labels, counts = blocks.count(block)
+    points = np.argwhere(np.ones(SIZE))[::97]
+    assert np.array_equal(blocks.labels_at(block, points), voxels[tuple(points.T)])
+    for label in labels[labels > 0].tolist()[:3]:
+        mask = mask_of(block, np.array([label], np.uint64))
+        assert mask is not None
+        assert np.array_equal(voxels_of(mask.bits, mask.grid), voxels == label)
+        parted, sizes = split(block, mask, {label: Cut(1, 2)})
+        assert sizes == {label: (mask.voxels, 0)}
+        assert (blocks.to_volume(parted)[voxels == label] == 1).all()
     assert set(np.unique(voxels).tolist()) <= {0, *labels.tolist()}
-    assert counts.sum() <= voxels.size
+    assert counts.sum() == voxels.size
 
 
 @given(st.binary(max_size=200).map(lambda tail: struct.pack("<4I", 2, 2, 2, 2) + tail))
@@ -166,6 +179,10 @@ def test_made_up_bytes_are_refused_or_read(data: bytes) -> None:
         assert blocks.to_volume(read(data)).shape == SIZE
 
 
-def test_a_block_that_does_not_lie_well_is_read_all_the_same() -> None:
+def test_bytes_that_do_not_lie_well_are_read_all_the_same() -> None:
     shifted = memoryview(b"\0" + ENCODED)[1:]
     assert np.array_equal(blocks.to_volume(read(shifted)), PLAIN)
+    volume_of = np.frombuffer(b"\0" + PLAIN.tobytes(), "<u8", PLAIN.size, 1).reshape(SIZE)
+    assert blocks.from_volume(volume_of).encode() == ENCODED
+    assert np.array_equal(halved(volume_of), halved(PLAIN))
+    assert segmentation.encode(volume_of) == segmentation.encode(PLAIN)
