@@ -34,6 +34,16 @@ class Entries(NamedTuple):
         return Entries(self.blocks[kept], self.supervoxels[kept], self.voxels[kept])
 
 
+    def netted(self) -> Entries:
+        """Each block and supervoxel once, with the sum of its voxels; those whose sum is 0 are left out."""
+        if not self.blocks.size:
+            return self
+        whole, first = _sorted(self)
+        starts = np.flatnonzero(first)
+        sums = whole.where(starts)._replace(voxels=np.add.reduceat(whole.voxels, starts))
+        return sums.where(sums.voxels != 0)
+
+
 NO_ENTRIES = Entries(np.empty(0, np.int64), np.empty(0, np.uint64), np.empty(0, np.int64))
 
 
@@ -115,6 +125,12 @@ def joined(parts: Iterable[Entries]) -> Entries:
     """One behind the other."""
     columns = [*zip(NO_ENTRIES, *parts, strict=True)]
     return Entries(*(np.concatenate(column) for column in columns))
+
+
+def changed(index: LabelIndex, changes: Entries) -> LabelIndex:
+    """As `added`, but what would fall below 0 is gone: voxels may have been stored without their index."""
+    sums = joined([index.entries, changes]).netted()
+    return index._replace(entries=sums.where(sums.voxels > 0))
 
 
 def added(index: LabelIndex, changes: Entries) -> LabelIndex:

@@ -1,0 +1,73 @@
+"""Labels in use and labels to come. A new label is larger than any in use in any version of the repo.
+
+An admin may let them go on from another number (`set-nextlabel`), where a wrong label has run far ahead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelmap.keys import MAX_LABEL
+from dvidpy.errors import BadRequest
+from dvidpy.storage import codecs
+from dvidpy.storage.keys import PAST
+
+LARGEST = (1 << 64) - 1
+
+
+def max_label(data: LabelMap) -> int:
+    """Largest label in use in this version or its ancestors; 0 where there is none."""
+    return max(data.nearest(MAX_LABEL, int), default=0)
+
+
+def repo_max_label(data: LabelMap) -> int:
+    """Largest label in use, or given away, in any version."""
+    state = data.state
+    with state.editing:
+        if state.most is None:
+            state.most = _stored_most(data)
+        return state.most
+
+
+def _stored_most(data: LabelMap) -> int:
+    values = data.datastore.values(data.instance)
+    row = values.prefix + MAX_LABEL
+    return max((int(codecs.decode(stored)) for _, stored in values.store.scan(row, row + PAST)), default=0)
+
+
+def next_label(data: LabelMap) -> int:
+    """The label that would be given away next."""
+    return (data.fresh_setting("NextLabel") or repo_max_label(data)) + 1
+
+
+def take_labels(data: LabelMap, count: int = 1) -> int:
+    """The first of `count` new labels in a row; BadRequest where the numbers, or the ceiling, do not allow so many."""
+    with data.state.editing:
+        first = next_label(data)
+        last = first + count - 1
+        ceiling = data.fresh_setting("LabelCeiling") or LARGEST
+        if count < 1 or last > ceiling:
+            raise BadRequest(f"{count} labels from {first} on would pass {ceiling}")
+        if data.fresh_setting("NextLabel"):
+            data.update_settings({"NextLabel": last})
+        else:
+            note_label(data, last)
+        return first
+
+
+def note_label(data: LabelMap, label: int) -> None:
+    """Labels up to this one are in use; new ones come behind it."""
+    with data.state.editing:
+        data.state.most = max(repo_max_label(data), label)
+
+
+def label_numbers(data: LabelMap) -> dict[str, Any]:
+    """Numbers that `info` shows."""
+    return {
+        "MaxDownresLevel": data.scales,
+        "IndexedLabels": data.indexed,
+        "MaxLabel": max_label(data),
+        "MaxRepoLabel": repo_max_label(data),
+        "NextLabel": data.fresh_setting("NextLabel"),
+    }

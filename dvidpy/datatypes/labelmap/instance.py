@@ -1,0 +1,128 @@
+"""A labelmap instance at one version: supervoxels in blocks, bodies made of them, and what is known of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import copy
+from typing import Any, TypeVar
+
+import numpy as np
+
+from dvidpy.datatypes.labelmap.keys import EXTENTS, INDEX, label_key, number_of
+from dvidpy.datatypes.labelmap.state import Bodies, Segmentation, segmentation
+from dvidpy.datatypes.labels import index as indices
+from dvidpy.datatypes.labels.index import LabelIndex
+from dvidpy.datatypes.voxels.volume import Volume
+from dvidpy.errors import BadRequest, NotFound
+from dvidpy.kernels.label_blocks import Labels
+from dvidpy.storage.codecs import LZ4, Codec
+from dvidpy.storage.keys import after
+from dvidpy.versioning.store import View
+
+T = TypeVar("T")
+PLAIN = Codec(LZ4)
+"""How everything but blocks is packed."""
+LABEL_BYTES = 8
+
+
+class LabelMap(Volume):
+    """Supervoxels and bodies, as one version sees them."""
+
+    __slots__ = ()
+
+    extents_key = EXTENTS
+    interpolable = False
+
+    @property
+    def scales(self) -> int:
+        """The coarsest scale; 0 is full resolution."""
+        return int(self.instance.settings["MaxDownresLevel"])
+
+    @property
+    def indexed(self) -> bool:
+        """Bodies have indices."""
+        return bool(self.instance.settings["IndexedLabels"])
+
+    @property
+    def state(self) -> Segmentation:
+        """What is in memory of the instance."""
+        return segmentation(self.datastore, self.instance)
+
+    def fresh_setting(self, name: str) -> int:
+        """A number among the settings as it is now, not as it was when the request came."""
+        return int(self.datastore.catalogue.current(self.instance).settings.get(name, 0))
+
+    def channels(self) -> list[dict[str, str]]:
+        """One label a voxel."""
+        return [{"DataType": "uint64", "Label": self.instance.type}]
+
+    def demand_indexed(self) -> None:
+        """BadRequest where bodies are not indexed."""
+        if not self.indexed:
+            raise BadRequest(f"{self.instance.name!r} keeps no indices of its labels (IndexedLabels=false)")
+
+    def demand_scale(self, scale: int) -> int:
+        """A scale that the instance has; BadRequest for any other."""
+        if not 0 <= scale <= self.scales:
+            raise BadRequest(f"{self.instance.name!r} has the scales 0 to {self.scales}, not {scale}")
+        return scale
+
+    # ------------------------------------------------------------------ reading from one moment
+    def steady(self, read: Callable[[LabelMap, Bodies], T]) -> T:
+        """What `read` finds on an unchanging view, whose blocks, indices and mapping agree."""
+
+        def look() -> tuple[LabelMap, Bodies]:
+            other = copy(self)
+            other.view = self.view.frozen()
+            return other, self.bodies()
+
+        return read(*self.state.steady(look))
+
+    def bodies(self) -> Bodies:
+        """Which body each supervoxel belongs to."""
+        return self.state.bodies(self.view)
+
+    @property
+    def plain_view(self) -> View:
+        """The same values, for writing what is no block."""
+        view = copy(self.view)
+        view.codec = PLAIN
+        return view
+
+    # ------------------------------------------------------------------ bodies
+    def find_index(self, label: int) -> LabelIndex | None:
+        """Index of a body; None where there is no such body."""
+        stored = self.view.get(label_key(label))
+        return None if stored is None else indices.decode(stored)
+
+    def need_index(self, label: int) -> LabelIndex:
+        """The same; NotFound where there is none."""
+        found = self.find_index(label)
+        if found is None:
+            raise NotFound(f"no body {label}")
+        return found
+
+    def labels(self, first: int = 0) -> Iterator[int]:
+        """Labels of all bodies from one on, ascending."""
+        return (number_of(key) for key in self.view.keys(label_key(first), after(INDEX)))
+
+    def body_of(self, supervoxel: int) -> int:
+        """Body of a supervoxel; 0 for one that is no more."""
+        return self.bodies().of(supervoxel)
+
+    def supervoxels_of(self, label: int) -> Labels:
+        """Supervoxels of a body, ascending; none where there is no such body. See `datatypes.bodies`."""
+        found = self.find_index(label)
+        return np.empty(0, np.uint64) if found is None else found.supervoxels
+
+    # ------------------------------------------------------------------ properties
+    def extended(self) -> dict[str, Any]:
+        """Properties, in the reference's words."""
+        from dvidpy.datatypes.labelmap.ids import label_numbers
+
+        return {**self.properties(), **label_numbers(self)}
+
+    def properties(self) -> dict[str, Any]:
+        """Those that `metadata` shows too."""
+        hidden = {"MaxDownresLevel", "IndexedLabels", "NextLabel", "LabelCeiling"}
+        return {key: value for key, value in super().properties().items() if key not in hidden}

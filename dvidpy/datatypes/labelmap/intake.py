@@ -1,0 +1,99 @@
+"""Blocks coming in: stored together with what they change in the indices of bodies, all in one edit.
+
+The index follows the voxels whatever was there before: what a block had is taken off, what it has now is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from dvidpy.datatypes.labelmap import blocks as stored_blocks
+from dvidpy.datatypes.labelmap.downres import ask
+from dvidpy.datatypes.labelmap.edits import Edit, editing
+from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labels import blocks as codec
+from dvidpy.datatypes.labels.block_keys import keys_of
+from dvidpy.datatypes.labels.blocks import LabelBlock
+from dvidpy.datatypes.labels.index import NO_ENTRIES, Entries, changed, joined
+from dvidpy.geometry import Box, Zyx
+from dvidpy.kernels.label_blocks import Labels
+
+
+class NewBlock(NamedTuple):
+    """A block to be stored."""
+
+    index: Zyx
+    block: LabelBlock
+    """Looked through by `count`, or made here: its codes are sound."""
+    stored: bytes
+    """As `blocks.pack` or `blocks.keep` made it."""
+
+
+def store_blocks(
+    data: LabelMap, new: Sequence[NewBlock], *, scale: int = 0, indexing: bool = True, downres: bool = False
+) -> None:
+    """Store blocks of one scale, each once; returns when they are durable.
+
+    With `indexing`, at full resolution, indices follow; with `downres` the coarser scales do, in the background.
+    """
+    indexing = indexing and data.indexed and scale == 0
+    gained = joined(entries_of_block(one.index, one.block) for one in new) if indexing else NO_ENTRIES
+    with editing(data) as edit:
+        if indexing:
+            lost = joined(entries_of_block(*old) for old in _before(edit.data, new))
+            update_indices(edit, joined([gained, lost._replace(voxels=-lost.voxels)]))
+        for one in new:
+            edit.put_block(scale, one.index, one.stored)
+        if scale == 0:
+            _note(edit, new)
+        if downres:
+            ask(data, edit.change, scale, (one.index for one in new))
+
+
+def entries_of_block(index: Zyx, block: LabelBlock) -> Entries:
+    """What a block has of each supervoxel; background is none."""
+    labels, voxels = codec.count(block)
+    labels, voxels = labels[labels > 0], voxels[labels > 0]
+    return Entries(np.repeat(keys_of([index]), labels.size), labels, voxels)
+
+
+def _before(data: LabelMap, new: Iterable[NewBlock]) -> Iterable[tuple[Zyx, LabelBlock]]:
+    for index, found in stored_blocks.find(data, 0, (one.index for one in new)):
+        if found is not None:
+            yield index, stored_blocks.load(data, found)
+
+
+def update_indices(edit: Edit, changes: Entries) -> None:
+    """Add changes of voxels to the indices of the bodies that their supervoxels belong to."""
+    changes = changes.netted()
+    if not changes.blocks.size:
+        return
+    bodies = _bodies_of(edit, changes.supervoxels)
+    order = np.argsort(bodies, kind="stable")
+    bodies, changes = bodies[order], changes.where(order)
+    starts = np.flatnonzero(np.append(True, bodies[1:] != bodies[:-1]))
+    for first, last in zip(starts, np.append(starts[1:], bodies.size), strict=True):
+        index = edit.index(int(bodies[first]))
+        edit.put_index(changed(index, changes.where(np.arange(first, last))))
+
+
+def _bodies_of(edit: Edit, supervoxels: Labels) -> Labels:
+    """Body of each; a supervoxel that was split away, and comes back, is a body of its own again."""
+    bodies = edit.data.bodies().apply(supervoxels)
+    gone = bodies == 0
+    if gone.any():
+        back = np.unique(supervoxels[gone])
+        edit.map_pairs(back, back)
+        bodies = np.where(gone, supervoxels, bodies)
+    return bodies
+
+
+def _note(edit: Edit, new: Sequence[NewBlock]) -> None:
+    """Extents and the largest label grow."""
+    block = edit.data.block
+    for one in new:
+        edit.cover(Box(one.index, (1, 1, 1)).voxels(block))
+    edit.use_labels(max((int(one.block.labels.max()) for one in new), default=0))

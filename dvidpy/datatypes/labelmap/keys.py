@@ -1,0 +1,51 @@
+"""Place of a labelmap instance's values in the store.
+
+| type key | value |
+|---|---|
+| 01 scale:u8 z:u32 y:u32 x:u32 | one block of supervoxels (docs/internals/label-formats.md), one gzip member |
+| 02 label:u64 | index of a body: a LabelIndex message, with LZ4 |
+| 03 mutation:u64 | supervoxels that change their body: all supervoxels u64 LE, then their bodies u64 LE, with LZ4 |
+| 04 | extents (JSON, `voxels.extents`) |
+| 05 | largest label of the version: decimal text |
+| 06 mutation:u64 | a supervoxel that was split: supervoxel, remain, split, each u64 LE, with LZ4 |
+
+The first byte is the class. Numbers in keys are big-endian; those of a block have their sign bit turned.
+"""
+
+from __future__ import annotations
+
+from dvidpy.datatypes.voxels.grid import index_key
+from dvidpy.geometry import Zyx
+
+BLOCK, INDEX, MAPPING, EXTENTS, MAX_LABEL, SPLIT = (bytes((number,)) for number in range(1, 7))
+"""Class bytes; those of extents and of the largest label are whole keys."""
+
+
+def scale_prefix(scale: int) -> bytes:
+    """What stands before the blocks of a scale."""
+    return BLOCK + bytes((scale,))
+
+
+def block_key(scale: int, index: Zyx) -> bytes:
+    """Type key of the block (z, y, x) of a scale."""
+    return scale_prefix(scale) + index_key(index)
+
+
+def label_key(label: int) -> bytes:
+    """Type key of the index of a body."""
+    return INDEX + label.to_bytes(8, "big")
+
+
+def mapping_key(mutation: int) -> bytes:
+    """Type key of what a mutation mapped."""
+    return MAPPING + mutation.to_bytes(8, "big")
+
+
+def split_key(mutation: int) -> bytes:
+    """Type key of what a mutation split."""
+    return SPLIT + mutation.to_bytes(8, "big")
+
+
+def number_of(typekey: bytes) -> int:
+    """Label or mutation at the end of a type key."""
+    return int.from_bytes(typekey[-8:], "big")

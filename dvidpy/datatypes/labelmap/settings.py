@@ -1,0 +1,41 @@
+"""Settings of a labelmap instance at its creation, in the reference's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dvidpy.datatypes.labels.blocks import demand_block_size
+from dvidpy.datatypes.settings import Given
+from dvidpy.errors import BadRequest
+from dvidpy.geometry import from_wire, parse_integers
+from dvidpy.storage.codecs import GZIP, Codec
+
+BLOCK_SIZE = [64, 64, 64]
+STEP = 16
+"""Sides of blocks are multiples of it: half a block is still made of sub-blocks."""
+MOST_SCALES = 255
+
+
+def codec_of(given: Given, settings: dict[str, Any]) -> Codec:
+    """Blocks are kept as clients send them, one gzip member each; another setting is accepted and has no effect."""
+    return Codec(GZIP)
+
+
+def read_levels(given: Given) -> int:
+    """MaxDownresLevel; BadRequest where it is no number of scales."""
+    levels = given.number("maxdownreslevel") or 0
+    if not 0 <= levels <= MOST_SCALES:
+        raise BadRequest(f"MaxDownresLevel {levels} is not from 0 to {MOST_SCALES}")
+    return levels
+
+
+def read_block_size(given: Given) -> list[int]:
+    """BlockSize x, y, z in voxels; BadRequest where blocks cannot have it."""
+    text = given.text("blocksize")
+    if text is None:
+        return BLOCK_SIZE
+    sides = list(parse_integers(text, 3, ","))
+    if any(side <= 0 or side % STEP for side in sides):
+        raise BadRequest(f"BlockSize {text!r}: sides are multiples of {STEP}")
+    demand_block_size(from_wire(sides))
+    return sides

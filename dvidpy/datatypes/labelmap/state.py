@@ -1,0 +1,149 @@
+"""What a server keeps in memory of a labelmap instance: mappings of versions, and who may edit. All of it is derived.
+
+Readers of voxels need a mapping and blocks from one moment. `Segmentation.steady` gives both: it is a sequence lock, so
+that readers wait for an edit only while that is being written.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from dvidpy.datatypes.labelmap.keys import MAPPING
+from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
+from dvidpy.storage.keys import after
+from dvidpy.versioning.ancestry import Ancestry
+from dvidpy.versioning.datastore import Datastore
+from dvidpy.versioning.records import Instance
+from dvidpy.versioning.store import View
+
+T = TypeVar("T")
+VERSIONS = 16
+"""Versions whose mapping is kept, those asked for last."""
+RECENT = 20_000
+"""Supervoxels of the small mapping over a large one; beyond that both become one."""
+TRIES = 3
+"""Times a reader looks before it waits for the edit that comes between."""
+
+
+class Bodies:
+    """Which body each supervoxel belongs to, as a version sees it: a large mapping, and a small newer one over it."""
+
+    __slots__ = ("base", "recent")
+
+    def __init__(self, base: Mapping, recent: Mapping = EMPTY) -> None:
+        self.base = base
+        self.recent = recent
+
+    def apply(self, labels: np.ndarray) -> np.ndarray:
+        """Bodies of supervoxels, for uint64 arrays of any shape; 0 for a supervoxel that is no more."""
+        if not self.recent.supervoxels.size:
+            return self.base.apply(labels)
+        place = np.searchsorted(self.recent.supervoxels, labels)
+        place = np.minimum(place, self.recent.supervoxels.size - 1)
+        return np.where(self.recent.supervoxels[place] == labels, self.recent.bodies[place], self.base.apply(labels))
+
+    def of(self, supervoxel: int) -> int:
+        """Body of one supervoxel."""
+        return int(self.apply(np.array([supervoxel], np.uint64))[0])
+
+    def knows(self, supervoxels: np.ndarray) -> np.ndarray:
+        """Which of them are named, as mapped or as split."""
+        return np.isin(supervoxels, self.base.supervoxels) | np.isin(supervoxels, self.recent.supervoxels)
+
+    def whole(self) -> Mapping:
+        """Both as one."""
+        return self.recent.over(self.base) if self.recent.supervoxels.size else self.base
+
+    def changed(self, newer: Mapping) -> Bodies:
+        """With some supervoxels mapped anew."""
+        recent = newer.over(self.recent)
+        if recent.supervoxels.size <= RECENT:
+            return Bodies(self.base, recent)
+        return Bodies(recent.over(self.base))
+
+
+class Segmentation:
+    """Derived state of one instance, shared by all requests."""
+
+    def __init__(self) -> None:
+        self.editing = threading.RLock()
+        """Held by an edit from the moment it reads an index until it is durable."""
+        self.most: int | None = None
+        """Largest label in use or given away in any version; none before it is asked for. See `ids`."""
+        self._turn = 0
+        """Odd while an edit is being written."""
+        self._bodies: OrderedDict[int, Bodies] = OrderedDict()
+        self._loading = threading.Lock()
+
+    def bodies(self, view: View) -> Bodies:
+        """The mapping as a version sees it, from memory or from the store."""
+        version = view.ancestry.version
+        found = self._bodies.get(version)
+        if found is None:
+            with self._loading:
+                found = self._bodies.get(version) or self._remember(version, Bodies(load_mapping(view)))
+        return found
+
+    def _remember(self, version: int, bodies: Bodies) -> Bodies:
+        self._bodies[version] = bodies
+        self._bodies.move_to_end(version)
+        while len(self._bodies) > VERSIONS:
+            self._bodies.popitem(last=False)
+        return bodies
+
+    def steady(self, read: Callable[[], T]) -> T:
+        """What `read` finds, with no edit written meanwhile."""
+        for _ in range(TRIES):
+            turn = self._turn
+            if turn % 2 == 0:
+                found = read()
+                if self._turn == turn:
+                    return found
+        with self.editing:
+            return read()
+
+    @contextmanager
+    def writing(
+        self, ancestry_of: Callable[[int], Ancestry], version: int, mapped: Mapping, bodies: Bodies
+    ) -> Iterator[None]:
+        """Inside, an edit is being written; when it is, its mapping counts. The caller holds `editing`."""
+        self._turn += 1
+        try:
+            yield
+            if mapped.supervoxels.size:
+                for other in [one for one in self._bodies if version in ancestry_of(one).members]:
+                    del self._bodies[other]  # a forced edit: descendants see it too
+                self._remember(version, bodies.changed(mapped))
+        finally:
+            self._turn += 1
+
+    def forget(self) -> None:
+        """Drop all; it is read from the store when it is asked for."""
+        self._bodies.clear()
+
+
+def load_mapping(view: View) -> Mapping:
+    """What all mutations that a version sees mapped, the later ones over the earlier ones."""
+    rows = [np.frombuffer(found.read(), "<u8") for _, found in view.range(MAPPING, after(MAPPING))]
+    if not rows:
+        return EMPTY
+    return mapping_of(
+        np.concatenate([row[: row.size // 2] for row in rows]), np.concatenate([row[row.size // 2 :] for row in rows])
+    )
+
+
+_STATES: WeakKeyDictionary[Datastore, dict[int, Segmentation]] = WeakKeyDictionary()
+_MAKING = threading.Lock()
+
+
+def segmentation(datastore: Datastore, instance: Instance) -> Segmentation:
+    """Derived state of an instance."""
+    with _MAKING:
+        return _STATES.setdefault(datastore, {}).setdefault(instance.number, Segmentation())
