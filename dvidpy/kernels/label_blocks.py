@@ -58,7 +58,7 @@ def unpack(
     a block whose layout was checked.
     """
     deep, high, step = out.strides
-    if step != out.itemsize or deep < 0 or high < 0:
+    if step != out.itemsize or min(deep, high) < 0 or deep % step or high % step or not out.flags.aligned:
         packed = np.empty(out.shape, np.uint64)
         unpack(counts, indices, values, labels, grid_low_high, packed)
         out[...] = packed
