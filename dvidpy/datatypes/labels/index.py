@@ -1,0 +1,254 @@
+"""Where a body has voxels: how many of which supervoxel in which block, as columns.
+
+An index is a value: operations give new ones. On the wire it is the reference's LabelIndex message; see
+docs/internals/label-formats.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvidpy.datatypes.labels.block_keys import Keys, blocks_of, from_wire, keys_of, to_wire
+from dvidpy.errors import BadRequest
+from dvidpy.geometry import Box, Zyx, box_between
+from dvidpy.kernels import label_index
+from dvidpy.kernels.label_blocks import Labels
+
+Voxels = NDArray[np.int64]
+_MOST = (1 << 32) - 1
+
+
+class Entries(NamedTuple):
+    """Columns of one length: blocks as keys, supervoxels, voxels (or changes of them)."""
+
+    blocks: Keys
+    supervoxels: Labels
+    voxels: Voxels
+
+    def where(self, kept: NDArray[np.bool_] | NDArray[np.int64]) -> Entries:
+        """Some of them, or all in another order."""
+        return Entries(self.blocks[kept], self.supervoxels[kept], self.voxels[kept])
+
+
+NO_ENTRIES = Entries(np.empty(0, np.int64), np.empty(0, np.uint64), np.empty(0, np.int64))
+
+
+class LabelIndex(NamedTuple):
+    """The index of a body. Entries stand in the order of block and supervoxel, each pair once, none without voxels."""
+
+    label: int
+    entries: Entries = NO_ENTRIES
+    last_mutid: int = 0
+    last_mod_time: str = ""
+    last_mod_user: str = ""
+    last_mod_app: str = ""
+
+    @property
+    def voxels(self) -> int:
+        """Of the whole body."""
+        return int(self.entries.voxels.sum())
+
+    @property
+    def is_empty(self) -> bool:
+        """The body has no voxel."""
+        return not self.entries.blocks.size
+
+    @property
+    def block_keys(self) -> Keys:
+        """Its blocks as keys, in order, each once."""
+        keys = self.entries.blocks
+        return keys[np.append(True, keys[1:] != keys[:-1])] if keys.size else keys
+
+    @property
+    def blocks(self) -> NDArray[np.int64]:
+        """(n, 3) z, y, x of its blocks, in order, each once."""
+        return blocks_of(self.block_keys)
+
+    @property
+    def supervoxels(self) -> Labels:
+        """Ascending."""
+        return np.unique(self.entries.supervoxels)
+
+    def sizes(self) -> tuple[Labels, Voxels]:
+        """(supervoxels ascending, voxels of each)."""
+        labels, place = np.unique(self.entries.supervoxels, return_inverse=True)
+        voxels = np.zeros(labels.size, np.int64)
+        np.add.at(voxels, place, self.entries.voxels)
+        return labels, voxels
+
+    def box(self) -> Box:
+        """The smallest box of the block grid that holds it; the index is not empty."""
+        blocks = self.blocks
+        return box_between(blocks.min(axis=0).tolist(), (blocks.max(axis=0) + 1).tolist())
+
+    def only(self, supervoxels: Labels) -> LabelIndex:
+        """What these supervoxels have of it."""
+        return self._replace(entries=self.entries.where(_among(self.entries.supervoxels, np.unique(supervoxels))))
+
+    def within(self, blocks: Box) -> LabelIndex:
+        """What lies in a box of the block grid."""
+        found = blocks_of(self.entries.blocks)
+        kept = np.all((found >= np.array(blocks.start)) & (found < np.array(blocks.stop)), axis=1)
+        return self._replace(entries=self.entries.where(kept))
+
+    def stamped(self, mutid: int, time: str, user: str, app: str) -> LabelIndex:
+        """With a note of the last change; `time` as RFC 3339."""
+        return self._replace(last_mutid=mutid, last_mod_time=time, last_mod_user=user, last_mod_app=app)
+
+    def encode(self) -> bytes:
+        """The LabelIndex message, its fields in order; empty ones are left out."""
+        return _encode(self)
+
+
+# ---------------------------------------------------------------------- operations
+def entries_of(blocks: Iterable[Zyx], supervoxels: Iterable[int], voxels: Iterable[int]) -> Entries:
+    """Columns from lists; voxels may be negative changes."""
+    keys = keys_of(np.array([*blocks], np.int64))
+    return Entries(keys, np.array([*supervoxels], np.uint64), np.array([*voxels], np.int64))
+
+
+def joined(parts: Iterable[Entries]) -> Entries:
+    """One behind the other."""
+    columns = [*zip(NO_ENTRIES, *parts, strict=True)]
+    return Entries(*(np.concatenate(column) for column in columns))
+
+
+def added(index: LabelIndex, changes: Entries) -> LabelIndex:
+    """With voxels more, or fewer where negative; BadRequest where more go than are there, or beyond 32 bits."""
+    whole = joined([index.entries, changes])
+    if not whole.blocks.size:
+        return index
+    whole, first = _sorted(whole)
+    starts = np.flatnonzero(first)
+    voxels = np.add.reduceat(whole.voxels, starts)
+    if voxels.min() < 0 or voxels.max() > _MOST:
+        wrong = int(whole.supervoxels[starts[np.flatnonzero((voxels < 0) | (voxels > _MOST))[0]]])
+        raise BadRequest(f"the change leaves supervoxel {wrong} of body {index.label} an impossible number of voxels")
+    sums = whole.where(starts)._replace(voxels=voxels)
+    return index._replace(entries=sums.where(voxels > 0))
+
+
+def merged(target: LabelIndex, others: Iterable[LabelIndex]) -> LabelIndex:
+    """The body with all voxels of the others."""
+    return added(target, joined(other.entries for other in others))
+
+
+def cleaved(index: LabelIndex, supervoxels: Labels, label: int) -> tuple[LabelIndex, LabelIndex]:
+    """(what remains, the new body of that label with these supervoxels).
+
+    BadRequest where the body has not all of them, or has no others.
+    """
+    wanted = np.unique(supervoxels)
+    inside = _among(index.entries.supervoxels, wanted)
+    missing = np.setdiff1d(wanted, index.entries.supervoxels[inside])
+    if missing.size:
+        raise BadRequest(f"supervoxel {missing[0]} is not in body {index.label}")
+    if inside.all():
+        raise BadRequest(f"cleaving all supervoxels of body {index.label} leaves nothing of it")
+    entries = index.entries
+    return index._replace(entries=entries.where(~inside)), index._replace(label=label, entries=entries.where(inside))
+
+
+def split_supervoxel(index: LabelIndex, supervoxel: int, split: int, remain: int, inside: Entries) -> LabelIndex:
+    """The index after a supervoxel became two.
+
+    Args:
+        index: of the body.
+        supervoxel: which is no more.
+        split: new label of what was split off; that of what remains is `remain`.
+        remain: see `split`.
+        inside: voxels split off in each block; its supervoxels are not looked at. BadRequest where there are more
+            than the supervoxel has.
+    """
+    ours = index.entries.supervoxels == supervoxel
+    rest, old = index.entries.where(~ours), index.entries.where(ours)
+    relabelled = old._replace(supervoxels=np.full(old.blocks.size, remain, np.uint64))
+    gone = inside._replace(supervoxels=np.full(inside.blocks.size, remain, np.uint64), voxels=-inside.voxels)
+    gained = inside._replace(supervoxels=np.full(inside.blocks.size, split, np.uint64))
+    return added(index._replace(entries=rest), joined([relabelled, gone, gained]))
+
+
+def relabelled(index: LabelIndex, supervoxels: Labels, labels: Labels) -> LabelIndex:
+    """The index with supervoxels[i] called labels[i]; the body's own label stays."""
+    order = np.argsort(supervoxels)
+    known, new = supervoxels[order], labels[order]
+    place = np.minimum(np.searchsorted(known, index.entries.supervoxels), known.size - 1)
+    names = np.where(known[place] == index.entries.supervoxels, new[place], index.entries.supervoxels)
+    return added(index._replace(entries=NO_ENTRIES), index.entries._replace(supervoxels=names))
+
+
+def _among(labels: Labels, wanted: Labels) -> NDArray[np.bool_]:
+    """Which labels are among those wanted, which ascend. Much quicker than numpy's own way, which sorts all."""
+    if not wanted.size:
+        return np.zeros(labels.size, np.bool_)
+    place = np.minimum(np.searchsorted(wanted, labels), wanted.size - 1)
+    return np.equal(wanted[place], labels)
+
+
+def _sorted(entries: Entries) -> tuple[Entries, NDArray[np.bool_]]:
+    """(in order, which are the first of their block and supervoxel); later ones stay behind earlier ones."""
+    first = _new_pairs(entries)
+    if first is None:
+        entries = entries.where(np.lexsort((entries.supervoxels, entries.blocks)))
+        first = _new_pairs(entries)
+    assert first is not None
+    return entries, first
+
+
+def _new_pairs(entries: Entries) -> NDArray[np.bool_] | None:
+    """Which differ from the one before; none where they are not in order."""
+    blocks, supervoxels, _ = entries
+    same_block = blocks[1:] == blocks[:-1]
+    more = supervoxels[1:] > supervoxels[:-1]
+    equal = same_block & (supervoxels[1:] == supervoxels[:-1])
+    if not ((blocks[1:] > blocks[:-1]) | (same_block & more) | equal).all():
+        return None
+    return np.append(True, ~equal)
+
+
+# ---------------------------------------------------------------------- bytes
+def decode(data: bytes | memoryview) -> LabelIndex:
+    """A LabelIndex message, its fields in any order -> index; BadRequest where it is none.
+
+    Of an entry sent twice the last counts, as in every map of protobuf; those without voxels are left away.
+    """
+    columns = label_index.read(data)
+    found = Entries(from_wire(columns.blocks), columns.supervoxels, columns.counts.astype(np.int64))
+    if found.blocks.size:
+        found, first = _sorted(found)
+        found = found.where(np.append(first[1:], True))
+        found = found.where(found.voxels > 0)
+    label, mutid, *spans = columns.fields.tolist()
+    try:
+        time, user, app = (bytes(data[spans[at] : spans[at + 1]]).decode() for at in (0, 2, 4))
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"a LabelIndex message with text that is no UTF-8: {error}") from None
+    return LabelIndex(label, found, mutid, time, user, app)
+
+
+def _encode(index: LabelIndex) -> bytes:
+    parts = [_encode_blocks(index.entries)] if index.entries.blocks.size else []
+    for field, number in ((2, index.label), (3, index.last_mutid)):
+        if number:
+            parts.append(label_index.varints(np.array([field << 3, number], np.uint64)))
+    for field, text in ((4, index.last_mod_time), (5, index.last_mod_user), (6, index.last_mod_app)):
+        if text:
+            raw = text.encode()
+            parts += [label_index.varints(np.array([field << 3 | 2, len(raw)], np.uint64)), raw]
+    return b"".join(parts)
+
+
+def _encode_blocks(entries: Entries) -> bytes:
+    """All entries of `blocks`."""
+    starts = np.flatnonzero(np.append(True, entries.blocks[1:] != entries.blocks[:-1]))
+    keys = to_wire(entries.blocks[starts])
+    voxels = entries.voxels.astype(np.uint64)
+    pairs = 2 + label_index.lengths(entries.supervoxels) + label_index.lengths(voxels)
+    inner = np.add.reduceat(pairs + 2, starts)  # tag and length of a pair are a byte each
+    outer = 2 + label_index.lengths(keys) + label_index.lengths(inner.astype(np.uint64)) + inner
+    heads = np.stack((outer.astype(np.uint64), keys, inner.astype(np.uint64)), axis=1)
+    return label_index.write(heads, starts, np.stack((pairs.astype(np.uint64), entries.supervoxels, voxels), axis=1))

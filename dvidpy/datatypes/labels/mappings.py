@@ -1,0 +1,62 @@
+"""Which body a supervoxel belongs to. A supervoxel that is not named is a body of its own."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dvidpy.kernels import label_words
+from dvidpy.kernels.label_blocks import Labels
+
+_FEW = 512
+"""Labels that numpy looks up as quickly, without numba having to be loaded."""
+
+
+class Mapping(NamedTuple):
+    """Sorted columns, a value: 16 bytes a supervoxel. Body 0 stands for a supervoxel that is no more."""
+
+    supervoxels: Labels
+    """Ascending, each once."""
+    bodies: Labels
+
+    def apply(self, labels: Labels) -> Labels:
+        """Bodies for an array of supervoxels, of any shape; labels it does not name stay."""
+        if self.supervoxels.size == 0:
+            return labels
+        flat: Labels = np.ascontiguousarray(labels).reshape(-1)
+        if flat.size > _FEW:
+            return label_words.look_up(flat, self.supervoxels, self.bodies).reshape(labels.shape)
+        place = np.minimum(np.searchsorted(self.supervoxels, flat), self.supervoxels.size - 1)
+        known = self.supervoxels[place] == flat
+        return np.where(known, self.bodies[place], flat).reshape(labels.shape)
+
+    def of(self, supervoxel: int) -> int:
+        """Body of one supervoxel."""
+        return int(self.apply(np.array([supervoxel], np.uint64))[0])
+
+    def named(self, body: int) -> Labels:
+        """Supervoxels that it names for a body, ascending; the one of the body's own number may not be among them."""
+        return self.supervoxels[np.flatnonzero(self.bodies == body)]
+
+    def over(self, older: Mapping) -> Mapping:
+        """Both as one; where both name a supervoxel, this one holds. Costs a copy of both."""
+        return mapping_of(
+            np.concatenate((older.supervoxels, self.supervoxels)), np.concatenate((older.bodies, self.bodies))
+        )
+
+
+EMPTY = Mapping(np.empty(0, np.uint64), np.empty(0, np.uint64))
+
+
+def mapping_of(supervoxels: Labels, bodies: Labels) -> Mapping:
+    """Pairs in any order; of one supervoxel's several the last holds."""
+    order = np.argsort(supervoxels, kind="stable")
+    ordered = supervoxels[order]
+    last = np.append(ordered[1:] != ordered[:-1], True) if ordered.size else np.zeros(0, np.bool_)
+    return Mapping(ordered[last], bodies[order][last])
+
+
+def apply(labels: Labels, mapping: Mapping) -> Labels:
+    """Bodies for supervoxels; see `Mapping.apply`."""
+    return mapping.apply(labels)

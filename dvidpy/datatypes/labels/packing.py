@@ -1,0 +1,67 @@
+"""How labels and sparse volumes are packed on the wire: plain, lz4 (one raw block without its size) or gzip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lz4.block
+
+from dvidpy.errors import BadRequest
+
+GZIP_LEVEL = 1
+
+
+def pack(data: Any, packing: str) -> Any:
+    """Bytes, or a C-contiguous buffer, as `compression` ("", "lz4", "gzip") says; BadRequest for another one."""
+    if not packing:
+        return data
+    if packing == "lz4":
+        return lz4.block.compress(data, store_size=False)
+    if packing == "gzip":
+        from isal import igzip
+
+        return igzip.compress(data, GZIP_LEVEL, mtime=0)
+    raise _unknown(packing)
+
+
+def unpack(data: bytes | memoryview, packing: str, size: int) -> bytes | memoryview:
+    """The reverse; BadRequest unless exactly `size` bytes come out. Never holds more than that."""
+    if not packing:
+        plain: bytes | memoryview = data
+    elif packing == "lz4":
+        plain = _unpack_lz4(data, size)
+    elif packing == "gzip":
+        plain = gunzip(data, size)
+    else:
+        raise _unknown(packing)
+    if len(plain) != size:
+        raise BadRequest(f"expected {size} bytes of labels, not {len(plain)}")
+    return plain
+
+
+def gunzip(data: bytes | memoryview, limit: int) -> bytes:
+    """One gzip member of at most `limit` plain bytes; BadRequest for anything else."""
+    from isal import isal_zlib
+
+    zlib: Any = isal_zlib
+    member = zlib.decompressobj(wbits=31)
+    try:
+        plain: bytes = member.decompress(data, limit + 1)
+    except zlib.error as error:
+        raise BadRequest(f"the labels are not gzip: {error}") from error
+    if len(plain) > limit:
+        raise BadRequest(f"the gzip of labels holds more than {limit} bytes")
+    if not member.eof or member.unused_data:
+        raise BadRequest("the gzip of labels ends early, or more follows it")
+    return plain
+
+
+def _unpack_lz4(data: bytes | memoryview, size: int) -> bytes:
+    try:
+        return lz4.block.decompress(data, uncompressed_size=size)  # type: ignore[no-any-return]
+    except (lz4.block.LZ4BlockError, ValueError, OverflowError) as error:
+        raise BadRequest(f"the labels are no lz4 block of {size} bytes: {error}") from error
+
+
+def _unknown(packing: str) -> BadRequest:
+    return BadRequest(f'{packing[:40]!r} is no compression; there are "lz4" and "gzip"')

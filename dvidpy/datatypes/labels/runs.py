@@ -1,0 +1,121 @@
+"""Runs of a body along x: traced through blocks and joined, put in order, dealt to blocks.
+
+A run is int32 x, y, z of its first voxel and its length; (n, 4) arrays of them are the bytes of every format of RLEs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from dvidpy.datatypes.labels.masks import Mask, mask_of_runs
+from dvidpy.errors import BadRequest
+from dvidpy.geometry import HIGHEST, LOWEST, Box, Zyx
+from dvidpy.kernels import label_runs
+from dvidpy.kernels.label_runs import Runs
+
+NO_RUNS: Runs = np.empty((0, 4), np.int32)
+EVERYWHERE = Box((LOWEST, LOWEST, LOWEST), (HIGHEST - LOWEST + 1,) * 3)
+
+
+def traced(masks: Iterable[tuple[Zyx, Mask]], bounds: Box = EVERYWHERE) -> Iterator[Runs]:
+    """Runs of the voxels inside, joined across blocks that follow one another along x.
+
+    Args:
+        masks: (index of the block in the grid, its mask), all of one size. Runs are joined where blocks come in
+            the order of z, y, x.
+        bounds: voxels outside are left away, to the voxel.
+
+    Yields arrays that may be empty; together they are the body.
+    """
+    open_runs, last = np.zeros((0, 0, 2), np.int64), None
+    for (z, y, x), mask in masks:
+        if last != (z, y, x - 1):
+            if last:
+                yield _flushed(open_runs, last, mask.size)
+            open_runs = np.zeros((*mask.size[:2], 2), np.int64)
+        start = z * mask.size[0], y * mask.size[1], x * mask.size[2]
+        low = [min(max(near - at, 0), side) for near, at, side in zip(bounds.start, start, mask.size, strict=True)]
+        high = [min(max(far - at, 0), side) for far, at, side in zip(bounds.stop, start, mask.size, strict=True)]
+        yield label_runs.trace(mask.bits, np.array([mask.grid, start, low, high], np.int64), open_runs)
+        last, size = (z, y, x), mask.size
+    if last:
+        yield _flushed(open_runs, last, size)
+
+
+def _flushed(open_runs: label_runs.Open, block: Zyx, size: Zyx) -> Runs:
+    return label_runs.flush(open_runs, block[0] * size[0], block[1] * size[1])
+
+
+def in_order(runs: Runs) -> Runs:
+    """The same voxels as runs in the order of z, y, x, each voxel once, runs that touch made one.
+
+    BadRequest where that makes a run longer than 31 bits can say.
+    """
+    if len(runs) < 2:
+        return runs
+    ordered = runs[np.lexsort(runs[:, :3].T)].astype(np.int64)
+    starts, stops = ordered[:, 0], ordered[:, 0] + ordered[:, 3]
+    new_row = np.ones(len(runs), np.bool_)
+    new_row[1:] = (ordered[1:, 1:3] != ordered[:-1, 1:3]).any(axis=1)
+    # Rows are laid one behind the other, so that one running maximum serves all of them.
+    shift = np.cumsum(new_row) << 33
+    reach = np.maximum.accumulate(stops + shift)
+    first = new_row.copy()
+    first[1:] |= (starts + shift)[1:] > reach[:-1]
+    heads = np.flatnonzero(first)
+    ends = reach[np.append(heads[1:], len(runs)) - 1] - shift[heads]
+    joined = ordered[heads]
+    joined[:, 3] = ends - joined[:, 0]
+    if joined[:, 3].max() > HIGHEST:
+        raise BadRequest("runs that join are longer than a run can be")
+    return joined.astype(np.int32)
+
+
+def clipped(runs: Runs, bounds: Box) -> Runs:
+    """The parts of runs within a box of voxels."""
+    (z0, y0, x0), (z1, y1, x1) = bounds.start, bounds.stop
+    kept = runs[(runs[:, 2] >= z0) & (runs[:, 2] < z1) & (runs[:, 1] >= y0) & (runs[:, 1] < y1)].astype(np.int64)
+    stops = np.minimum(kept[:, 0] + kept[:, 3], x1)
+    kept[:, 0] = np.maximum(kept[:, 0], x0)
+    kept[:, 3] = stops - kept[:, 0]
+    return kept[kept[:, 3] > 0].astype(np.int32)
+
+
+def voxels_in(runs: Runs) -> int:
+    """Sum of the lengths."""
+    return int(runs[:, 3].sum(dtype=np.int64))
+
+
+def box_of_runs(runs: Runs) -> Box:
+    """The smallest box that holds them; there is one at least."""
+    low = runs[:, :3].min(axis=0).tolist()
+    high_x = int((runs[:, 0].astype(np.int64) + runs[:, 3]).max())
+    size = high_x - low[0], int(runs[:, 1].max()) + 1 - low[1], int(runs[:, 2].max()) + 1 - low[2]
+    return Box((low[2], low[1], low[0]), (size[2], size[1], size[0]))
+
+
+def dealt(runs: Runs, blocks: Iterable[Zyx], size: Zyx) -> Iterator[tuple[Zyx, Mask]]:
+    """(block, mask) for those of `blocks` that runs reach. Runs need no order; of blocks only those named are made.
+
+    However long a run pretends to be, the work is bounded by runs and blocks.
+    """
+    depth, height, _ = size
+    rows = runs[:, 2].astype(np.int64) // depth * (1 << 33) + runs[:, 1].astype(np.int64) // height
+    order = np.argsort(rows, kind="stable")
+    rows, runs = rows[order], np.ascontiguousarray(runs[order])
+    for block in blocks:
+        row = block[0] * (1 << 33) + block[1]
+        first, last = np.searchsorted(rows, (row, row + 1)).tolist()
+        if first < last:
+            start = tuple(at * side for at, side in zip(block, size, strict=True))
+            mask = mask_of_runs(runs[first:last], (start[0], start[1], start[2]), size)
+            if not mask.is_empty:
+                yield block, mask
+
+
+def runs_of_blocks(blocks: Iterable[Zyx]) -> Runs:
+    """Blocks as runs of the block grid, each once, in the order of z, y, x."""
+    found = np.array([(x, y, z, 1) for z, y, x in blocks], np.int32).reshape(-1, 4)
+    return in_order(found)

@@ -1,0 +1,281 @@
+"""The protobuf of a label index, to columns and back, without an object per entry.
+
+    message SVCount    { map<uint64, uint32> counts = 1; uint64 surface_mutid = 2; }
+    message LabelIndex { map<uint64, SVCount> blocks = 1; uint64 label = 2; uint64 last_mutid = 3;
+                         string last_mod_time = 4; string last_mod_user = 5; string last_mod_app = 6; }
+
+Fields stand in any order, also inside the entries of maps; others are skipped. A map's entry is a message of a key
+(field 1) and a value (field 2). Format: https://protobuf.dev/programming-guides/encoding. All but the strings of an
+index is varints, tags and lengths included, so that writing one is writing a row of numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvidpy.errors import BadRequest
+from dvidpy.kernels.jit import kernel
+from dvidpy.kernels.label_blocks import Bytes
+
+Numbers = NDArray[np.uint64]
+FIELDS = 9
+"""label, last_mutid; start, end of last_mod_time, _user, _app (offsets; 0, 0 for none); and one to spare."""
+_TWO, _THREE, _SEVEN, _LOW, _MORE = np.uint64(2), np.uint64(3), np.uint64(7), np.uint64(127), np.uint64(128)
+
+
+class Columns(NamedTuple):
+    """Entries in the order they were sent."""
+
+    blocks: Numbers
+    supervoxels: Numbers
+    counts: NDArray[np.uint32]
+    fields: Numbers
+
+
+def read(data: bytes | memoryview) -> Columns:
+    """A LabelIndex message -> columns; BadRequest where it is none."""
+    source = np.frombuffer(data, np.uint8)
+    # An entry takes two bytes at least; what is not written to costs no memory.
+    room = source.size // 2
+    blocks, supervoxels = np.empty(room, np.uint64), np.empty(room, np.uint64)
+    counts, fields = np.empty(room, np.uint32), np.zeros(FIELDS, np.uint64)
+    number = _read(source, blocks, supervoxels, counts, fields)
+    if number < 0:
+        raise BadRequest("the bytes are no LabelIndex message")
+    return Columns(blocks[:number].copy(), supervoxels[:number].copy(), counts[:number].copy(), fields)
+
+
+def write(heads: Numbers, starts: NDArray[np.int64], pairs: Numbers) -> bytes:
+    """The entries of `blocks`: for each the six numbers of its head, then six for each of its supervoxels.
+
+    Args:
+        heads: (blocks, 3): length of the entry, key, length of its SVCount.
+        starts: where each block's pairs begin.
+        pairs: (supervoxels, 3): length of the entry, supervoxel, voxels.
+    """
+    out = np.empty(3 * (heads.shape[0] + pairs.shape[0]) + 10 * (heads.size + pairs.size), np.uint8)
+    return out[: _write(heads, starts, pairs, out)].tobytes()
+
+
+def varints(numbers: Numbers) -> bytes:
+    """Numbers of 64 bits, seven bits a byte, lowest first."""
+    out = np.empty(10 * numbers.size, np.uint8)
+    return out[: _varints(numbers, out)].tobytes()
+
+
+def lengths(numbers: Numbers) -> NDArray[np.int64]:
+    """Bytes of each number as a varint."""
+    out = np.empty(numbers.size, np.int64)
+    _lengths(numbers, out)
+    return out
+
+
+@kernel("int64(Array(uint8, 1, 'C', readonly=True), uint64[::1], uint64[::1], uint32[::1], uint64[::1])")
+def _read(data: Any, blocks: Any, supervoxels: Any, counts: Any, fields: Any) -> Any:
+    """Number of entries, -1 where the bytes are no message.
+
+    One loop reads a field; `depth` tells of what: 0 the index, 1 an entry of blocks, 2 its SVCount, 3 an entry of
+    counts. An entry of blocks writes its key to all its counts when it ends, as the key may come last.
+    """
+    ends, at, depth, done, first = np.zeros(4, np.int64), 0, 0, 0, 0
+    ends[0] = data.size
+    key = supervoxel = number = np.uint64(0)
+    while True:
+        while at == ends[depth] and depth:
+            if depth == 3:
+                supervoxels[done], counts[done] = supervoxel, np.uint32(number & np.uint64(0xFFFFFFFF))
+                done += 1
+            elif depth == 1:
+                for i in range(first, done):
+                    blocks[i] = key
+            depth -= 1
+        if at == ends[depth]:
+            return done
+        tag, value = np.uint64(0), np.uint64(0)
+        for turn in range(2):  # the tag, then a number or a length
+            shift, found = np.uint64(0), np.uint64(0)
+            while True:
+                if at >= ends[depth] or shift > np.uint64(63):
+                    return -1
+                byte = np.uint64(data[at])
+                at += 1
+                found |= (byte & _LOW) << shift
+                shift += _SEVEN
+                if byte < _MORE:
+                    break
+            if turn == 0:
+                tag = found
+                if (tag & _SEVEN) != 0 and (tag & _SEVEN) != _TWO:
+                    break
+            else:
+                value = found
+        field, wire = np.int64(tag >> _THREE) if tag < np.uint64(1 << 32) else 0, np.int64(tag & _SEVEN)
+        if field == 0:
+            return -1
+        if wire == 0:
+            if depth == 0 and 2 <= field <= 3:
+                fields[field - 2] = value
+            elif depth == 1 and field == 1:
+                key = value
+            elif depth == 3 and field == 1:
+                supervoxel = value
+            elif depth == 3 and field == 2:
+                number = value
+            continue
+        size = 8 if wire == 1 else 4 if wire == 5 else data.size + 1
+        if wire == 2:
+            if value > np.uint64(ends[depth] - at):
+                return -1
+            size = np.int64(value)
+        if at + size > ends[depth]:
+            return -1
+        if wire == 2 and depth == 0 and 4 <= field <= 6:
+            fields[2 * field - 6], fields[2 * field - 5] = at, at + size
+        if wire == 2 and depth < 3 and field == (2 if depth == 1 else 1):
+            depth += 1
+            ends[depth] = at + size
+            if depth == 1:
+                key, first = np.uint64(0), done
+            elif depth == 3:
+                supervoxel = number = np.uint64(0)
+        else:
+            at += size
+
+
+def read_plain(data: Bytes, blocks: Numbers, supervoxels: Numbers, counts: NDArray[np.uint32], fields: Numbers) -> int:
+    """The plain twin, message by message."""
+    done = 0
+    try:
+        for field, value, start in _fields_of(data.tobytes(), 0):
+            if field in (2, 3) and isinstance(value, int):
+                fields[field - 2] = value
+            elif field in (4, 5, 6) and isinstance(value, bytes):
+                fields[2 * field - 6 : 2 * field - 4] = start, start + len(value)
+            elif field == 1 and isinstance(value, bytes):
+                key, entries = 0, []
+                for inner, content, _ in _fields_of(value, 0):
+                    if inner == 1 and isinstance(content, int):
+                        key = content
+                    elif inner == 2 and isinstance(content, bytes):
+                        entries += [
+                            _pair(pair) for at, pair, _ in _fields_of(content, 0) if at == 1 and isinstance(pair, bytes)
+                        ]
+                for supervoxel, count in entries:
+                    blocks[done], supervoxels[done], counts[done] = key, supervoxel, count & 0xFFFFFFFF
+                    done += 1
+    except (ValueError, IndexError):
+        return -1
+    return done
+
+
+def _pair(entry: bytes) -> tuple[int, int]:
+    """Key and value of an entry of counts."""
+    found = {field: value for field, value, _ in _fields_of(entry, 0) if isinstance(value, int)}
+    return found.get(1, 0), found.get(2, 0)
+
+
+def _fields_of(data: bytes, at: int) -> Iterator[tuple[int, int | bytes | None, int]]:
+    """(number, value, where it begins) of every field; a fixed one has no value. ValueError for what is none."""
+    while at < len(data):
+        tag, at = _varint(data, at)
+        if not 8 <= tag < 1 << 32:
+            raise ValueError
+        if tag & 7 == 0:
+            value, at = _varint(data, at)
+            yield tag >> 3, value, at
+            continue
+        size = {1: 8, 5: 4}.get(tag & 7, -1)
+        if tag & 7 == 2:
+            size, at = _varint(data, at)
+        if size < 0 or at + size > len(data):
+            raise ValueError
+        yield tag >> 3, data[at : at + size] if tag & 7 == 2 else None, at
+        at += size
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        value |= (data[at + shift // 7] & 127) << shift
+        if data[at + shift // 7] < 128:
+            return value & (1 << 64) - 1, at + shift // 7 + 1
+    raise ValueError
+
+
+@kernel(
+    "int64(Array(uint64, 2, 'C', readonly=True), Array(int64, 1, 'C', readonly=True),"
+    "Array(uint64, 2, 'C', readonly=True), uint8[::1])"
+)
+def _write(heads: Any, starts: Any, pairs: Any, out: Any) -> Any:
+    at, block, row = 0, 0, 0
+    for _ in range(heads.shape[0] + pairs.shape[0]):
+        head = block < starts.size and starts[block] == row
+        for i in range(3):
+            out[at] = (10, 8, 18)[i] if head else (10, 8, 16)[i]  # tags
+            at += 1
+            left = heads[block, i] if head else pairs[row, i]
+            while left >= _MORE:
+                out[at] = (left & _LOW) | _MORE
+                left >>= _SEVEN
+                at += 1
+            out[at] = left
+            at += 1
+        if head:
+            block += 1
+        else:
+            row += 1
+    return at
+
+
+def write_plain(heads: Numbers, starts: NDArray[np.int64], pairs: Numbers, out: Bytes) -> int:
+    """The plain twin."""
+    rows: list[int] = []
+    stops = [*starts.tolist(), len(pairs)][1:]
+    for head, start, stop in zip(heads.tolist(), starts.tolist(), stops, strict=True):
+        rows += [10, head[0], 8, head[1], 18, head[2]]
+        for length, supervoxel, voxels in pairs[start:stop].tolist():
+            rows += [10, length, 8, supervoxel, 16, voxels]
+    return varints_plain(np.array(rows, np.uint64), out)
+
+
+@kernel("int64(Array(uint64, 1, 'C', readonly=True), uint8[::1])")
+def _varints(numbers: Any, out: Any) -> Any:
+    at = 0
+    for number in numbers:
+        left = number
+        while left >= _MORE:
+            out[at] = (left & _LOW) | _MORE
+            left >>= _SEVEN
+            at += 1
+        out[at] = left
+        at += 1
+    return at
+
+
+def varints_plain(numbers: Numbers, out: Bytes) -> int:
+    """The plain twin."""
+    parts = bytearray()
+    for number in numbers.tolist():
+        groups = [number >> shift & 127 for shift in range(0, max(number.bit_length(), 1), 7)]
+        parts += bytes([*(group | 128 for group in groups[:-1]), groups[-1]])
+    out[: len(parts)] = np.frombuffer(parts, np.uint8)
+    return len(parts)
+
+
+@kernel("void(Array(uint64, 1, 'C', readonly=True), int64[::1])")
+def _lengths(numbers: Any, out: Any) -> None:
+    for i in range(numbers.size):
+        size, left = 1, numbers[i]
+        while left >= _MORE:
+            left >>= _SEVEN
+            size += 1
+        out[i] = size
+
+
+def lengths_plain(numbers: Numbers, out: NDArray[np.int64]) -> None:
+    """The plain twin."""
+    out[...] = [-(-max(number.bit_length(), 1) // 7) for number in numbers.tolist()]

@@ -1,0 +1,208 @@
+"""What a label block tells without its voxels being written out: counts, single voxels, masks of labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvidpy.errors import BadRequest
+from dvidpy.kernels.jit import kernel
+from dvidpy.kernels.label_blocks import CUBE, SIDE, Bytes, Labels, codes_plain
+
+Counts = NDArray[np.uint16]
+Indices = NDArray[np.uint32]
+Bits = NDArray[np.uint8]
+"""(n, 64): a bit a voxel of each sub-block, its rows one byte each, lowest bit first."""
+NOTHING, ALL, SOME = 0, 1, 2
+"""How much of a sub-block is inside: the flags of binary blocks."""
+
+_ONE, _BYTE = np.uint64(1), np.uint64(8)
+_ALL_BITS = np.uint8(255)
+
+
+def count(counts: Counts, indices: Indices, values: Bytes, labels: int) -> NDArray[np.int64]:
+    """Voxels of each of so many labels; BadRequest where a code lies beyond its entries."""
+    voxels = np.zeros(labels, np.int64)
+    if not _count(counts, indices, values, voxels):
+        raise BadRequest("a voxel of a label block points beyond the labels of its sub-block")
+    return voxels
+
+
+def pick(
+    counts: Counts, indices: Indices, values: Bytes, labels: Labels, grid: NDArray[np.int64], points: NDArray[np.int64]
+) -> Labels:
+    """Labels of (n, 3) voxels z, y, x inside a block of `grid` (z, y, x) sub-blocks."""
+    out = np.empty(len(points), np.uint64)
+    _pick(counts, indices, values, labels, grid, np.ascontiguousarray(points), out)
+    return out
+
+
+def mask(counts: Counts, indices: Indices, values: Bytes, inside: NDArray[np.bool_]) -> tuple[Bytes, Bits]:
+    """(flag of each sub-block, its bits) for the labels that `inside` names: one truth for each label of the block."""
+    flags, bits = np.zeros(counts.size, np.uint8), np.zeros((counts.size, 64), np.uint8)
+    _mask(counts, indices, values, inside, flags, bits)
+    return flags, bits
+
+
+@kernel(
+    "boolean(Array(uint16, 1, 'C', readonly=True), Array(uint32, 1, 'C', readonly=True),"
+    "Array(uint8, 1, 'C', readonly=True), int64[::1])"
+)
+def _count(counts: Any, indices: Any, values: Any, voxels: Any) -> Any:
+    """Rows are counted in turn in two tables, so that a count need not wait for the one before it."""
+    tallies, entry, at = np.zeros((2, 512), np.int64), 0, 0
+    for cube in range(counts.size):
+        number = np.int64(counts[cube])
+        if number == 0:
+            continue
+        bits, left = np.uint64(0), number - 1
+        while left > 0:
+            bits += _ONE
+            left >>= 1
+        size, mask = np.int64(bits), (_ONE << bits) - _ONE
+        if size == 0:
+            voxels[indices[entry]] += 512
+            entry += 1
+            continue
+        for _ in range(64):
+            if size == 9:
+                for x in range(8):
+                    pair = (np.int64(values[at + x]) << 8) | np.int64(values[at + x + 1])
+                    tallies[x & 1, (pair >> (7 - x)) & 511] += 1
+            else:
+                word = np.uint64(0)
+                for i in range(size):
+                    word = (word << _BYTE) | np.uint64(values[at + i])
+                for x in range(8):
+                    tallies[x & 1, word & mask] += 1
+                    word >>= bits
+            at += size
+        for i in range(1 << size):
+            found = tallies[0, i] + tallies[1, i]
+            tallies[0, i], tallies[1, i] = 0, 0
+            if i < number:
+                voxels[indices[entry + i]] += found
+            elif found:
+                return False
+        entry += number
+    return True
+
+
+def count_plain(counts: Counts, indices: Indices, values: Bytes, voxels: NDArray[np.int64]) -> bool:
+    """The plain twin. Sub-blocks without an entry have label 0, of no label's count."""
+    codes = codes_plain(counts, values)
+    ends = np.cumsum(counts.astype(np.int64))
+    for cube, (end, number) in enumerate(zip(ends, counts.astype(np.int64), strict=True)):
+        if codes[cube].max() >= max(number, 1):
+            return False
+        if number:
+            np.add.at(voxels, indices[end - number : end], np.bincount(codes[cube], minlength=number))
+    return True
+
+
+@kernel(
+    "void(Array(uint16, 1, 'C', readonly=True), Array(uint32, 1, 'C', readonly=True),"
+    "Array(uint8, 1, 'C', readonly=True), Array(uint64, 1, 'C', readonly=True),"
+    "Array(int64, 1, 'C', readonly=True), Array(int64, 2, 'C', readonly=True), uint64[::1])"
+)
+def _pick(counts: Any, indices: Any, values: Any, labels: Any, grid: Any, points: Any, out: Any) -> None:
+    starts, first, at = np.empty((counts.size, 3), np.int64), 0, 0
+    for cube in range(counts.size):
+        bits, left = 0, np.int64(counts[cube]) - 1
+        while left > 0:
+            bits += 1
+            left >>= 1
+        starts[cube, 0], starts[cube, 1], starts[cube, 2] = first, at, bits
+        first, at = first + np.int64(counts[cube]), at + 64 * bits
+    for i in range(points.shape[0]):
+        z, y, x = points[i, 0], points[i, 1], points[i, 2]
+        cube = ((z >> 3) * grid[1] + (y >> 3)) * grid[2] + (x >> 3)
+        number, bits, code = np.int64(counts[cube]), starts[cube, 2], 0
+        if bits:
+            where = (((z & 7) * 8 + (y & 7)) * 8 + (x & 7)) * bits
+            byte = starts[cube, 1] + (where >> 3)
+            pair = np.int64(values[byte]) << 8
+            if (where & 7) + bits > 8:
+                pair |= np.int64(values[byte + 1])
+            code = (pair >> (16 - (where & 7) - bits)) & ((1 << bits) - 1)
+        out[i] = labels[indices[starts[cube, 0] + code]] if code < number else np.uint64(0)
+
+
+def pick_plain(
+    counts: Counts,
+    indices: Indices,
+    values: Bytes,
+    labels: Labels,
+    grid: NDArray[np.int64],
+    points: NDArray[np.int64],
+    out: Labels,
+) -> None:
+    """The plain twin."""
+    codes, firsts = codes_plain(counts, values), np.cumsum(counts.astype(np.int64)) - counts
+    for i, point in enumerate(points):
+        cube = np.ravel_multi_index(tuple(point // SIDE), tuple(grid))
+        code = codes[cube, np.ravel_multi_index(tuple(point % SIDE), (SIDE, SIDE, SIDE))]
+        out[i] = labels[indices[firsts[cube] + code]] if code < counts[cube] else 0
+
+
+@kernel(
+    "void(Array(uint16, 1, 'C', readonly=True), Array(uint32, 1, 'C', readonly=True),"
+    "Array(uint8, 1, 'C', readonly=True), Array(boolean, 1, 'C', readonly=True), uint8[::1], uint8[:, ::1])"
+)
+def _mask(counts: Any, indices: Any, values: Any, inside: Any, flags: Any, out: Any) -> None:
+    table, entry, at = np.zeros(512, np.uint8), 0, 0
+    for cube in range(counts.size):
+        number = np.int64(counts[cube])
+        bits, left = np.uint64(0), number - 1
+        while left > 0:
+            bits += _ONE
+            left >>= 1
+        size, mask, found = np.int64(bits), (_ONE << bits) - _ONE, 0
+        for i in range(number):
+            table[i] = inside[indices[entry + i]]
+            found += np.int64(table[i])
+        for i in range(number, 1 << size):
+            table[i] = 0
+        entry += number
+        place = at
+        at += 64 * size
+        if found == 0:
+            continue
+        if found == number:
+            flags[cube] = 1
+            out[cube, :] = _ALL_BITS
+            continue
+        every, some = 255, 0
+        for row in range(64):
+            packed = 0
+            if size == 9:
+                for x in range(8):
+                    pair = (np.int64(values[place + x]) << 8) | np.int64(values[place + x + 1])
+                    packed |= np.int64(table[(pair >> (7 - x)) & 511]) << x
+            else:
+                word = np.uint64(0)
+                for i in range(size):
+                    word = (word << _BYTE) | np.uint64(values[place + i])
+                for x in range(7, -1, -1):
+                    packed |= np.int64(table[word & mask]) << x
+                    word >>= bits
+            place += size
+            out[cube, row] = packed
+            every &= packed
+            some |= packed
+        flags[cube] = (1 if every == 255 else 2) if some else 0
+
+
+def mask_plain(
+    counts: Counts, indices: Indices, values: Bytes, inside: NDArray[np.bool_], flags: Bytes, out: Bits
+) -> None:
+    """The plain twin."""
+    codes, firsts = codes_plain(counts, values), np.cumsum(counts.astype(np.int64)) - counts
+    for cube, number in enumerate(counts.astype(np.int64)):
+        table = np.zeros(CUBE, np.bool_)
+        table[:number] = inside[indices[firsts[cube] : firsts[cube] + number]]
+        voxels = table[codes[cube]]
+        flags[cube] = ALL if voxels.all() else SOME if voxels.any() else NOTHING
+        out[cube] = np.packbits(voxels, bitorder="little")

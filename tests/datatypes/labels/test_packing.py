@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import gzip
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dvidpy.datatypes.labels.packing import gunzip, pack, unpack
+from dvidpy.errors import BadRequest
+
+PLAIN = bytes(range(256)) * 20
+PACKINGS = ["", "lz4", "gzip"]
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("plain", [PLAIN, b"", b"x"])
+def test_what_is_packed_is_unpacked(packing: str, plain: bytes) -> None:
+    assert unpack(pack(plain, packing), packing, len(plain)) == plain
+    assert unpack(pack(memoryview(plain), packing), packing, len(plain)) == plain
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("size", [len(PLAIN) - 1, len(PLAIN) + 1, 0])
+def test_another_size_is_refused(packing: str, size: int) -> None:
+    with pytest.raises(BadRequest):
+        unpack(pack(PLAIN, packing), packing, size)
+
+
+def test_gzip_is_that_of_everybody() -> None:
+    assert gzip.decompress(pack(PLAIN, "gzip")) == PLAIN
+    assert gunzip(gzip.compress(PLAIN), len(PLAIN)) == PLAIN
+
+
+@pytest.mark.parametrize("body", [b"", b"no gzip", gzip.compress(PLAIN)[:-1], gzip.compress(PLAIN) + b"x"])
+def test_what_is_no_gzip_is_refused(body: bytes) -> None:
+    with pytest.raises(BadRequest, match="gzip"):
+        gunzip(body, len(PLAIN))
+
+
+def test_unknown_packings_are_refused() -> None:
+    with pytest.raises(BadRequest, match="no compression"):
+        pack(b"", "zip")
+    with pytest.raises(BadRequest, match="no compression"):
+        unpack(b"", "zip", 0)
+
+
+@given(st.binary(max_size=60), st.sampled_from(["lz4", "gzip"]), st.integers(0, 100))
+def test_made_up_bytes(body: bytes, packing: str, size: int) -> None:
+    with suppress(BadRequest):
+        assert len(unpack(body, packing, size)) == size

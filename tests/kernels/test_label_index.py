@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from dvidpy.errors import BadRequest
+from dvidpy.kernels.label_index import (
+    FIELDS,
+    Columns,
+    lengths,
+    lengths_plain,
+    read,
+    read_plain,
+    varints,
+    varints_plain,
+    write,
+    write_plain,
+)
+
+NUMBERS = st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 300), max_size=30)
+
+
+@given(NUMBERS)
+def test_varints(numbers: list[int]) -> None:
+    given_numbers = np.array(numbers, np.uint64)
+    twin, sizes = np.empty(10 * len(numbers), np.uint8), np.empty(len(numbers), np.int64)
+    found = varints(given_numbers)
+    assert found == twin[: varints_plain(given_numbers, twin)].tobytes()
+    lengths_plain(given_numbers, sizes)
+    assert np.array_equal(lengths(given_numbers), sizes)
+    assert len(found) == sizes.sum()
+
+
+NUMBER = st.integers(0, 2**64 - 1) | st.integers(0, 300)
+THREE = st.tuples(NUMBER, NUMBER, NUMBER)
+
+
+@given(st.lists(st.tuples(THREE, st.lists(THREE, min_size=1, max_size=4)), max_size=6))
+def test_entries_of_blocks_are_written(blocks: list[tuple[tuple[int, ...], list[tuple[int, ...]]]]) -> None:
+    heads = np.array([head for head, _ in blocks], np.uint64).reshape(-1, 3)
+    pairs = np.array([pair for _, some in blocks for pair in some], np.uint64).reshape(-1, 3)
+    starts = np.cumsum([0, *(len(some) for _, some in blocks)])[:-1]
+    twin = np.empty(33 * (len(heads) + len(pairs)), np.uint8)
+    assert write(heads, starts, pairs) == twin[: write_plain(heads, starts, pairs, twin)].tobytes()
+
+
+def by_twin(data: bytes) -> Columns | None:
+    room = len(data) // 2
+    columns = Columns(
+        np.empty(room, np.uint64), np.empty(room, np.uint64), np.empty(room, np.uint32), np.zeros(FIELDS, np.uint64)
+    )
+    number = read_plain(np.frombuffer(data, np.uint8), *columns)
+    if number < 0:
+        return None
+    return Columns(columns.blocks[:number], columns.supervoxels[:number], columns.counts[:number], columns.fields)
+
+
+def same(some: Columns, others: Columns) -> bool:
+    return [np.asarray(column).tolist() for column in some] == [np.asarray(column).tolist() for column in others]
+
+
+def tagged(field: int, wire: int, content: bytes) -> bytes:
+    return varints(np.array([field << 3 | wire], np.uint64)) + content
+
+
+def number(field: int, value: int) -> bytes:
+    return tagged(field, 0, varints(np.array([value], np.uint64)))
+
+
+def sized(field: int, content: bytes) -> bytes:
+    return tagged(field, 2, varints(np.array([len(content)], np.uint64)) + content)
+
+
+UNKNOWN = st.sampled_from(
+    [number(9, 300), sized(15, b"abc"), tagged(7, 5, b"abcd"), tagged(1000, 1, b"abcdefgh"), sized(9, b"")]
+)
+PAIRS = st.lists(st.builds(number, st.sampled_from([1, 2]), st.integers(0, 2**40)) | UNKNOWN, max_size=3).map(b"".join)
+COUNTS = st.lists(PAIRS.map(lambda pair: sized(1, pair)) | st.just(number(2, 77)) | UNKNOWN, max_size=4).map(b"".join)
+ENTRIES = st.lists(st.just(number(1, 123)) | COUNTS.map(lambda counts: sized(2, counts)) | UNKNOWN, max_size=3).map(
+    b"".join
+)
+MESSAGES = st.lists(
+    ENTRIES.map(lambda entry: sized(1, entry))
+    | st.builds(number, st.sampled_from([2, 3]), st.integers(0, 2**64 - 1))
+    | st.builds(sized, st.sampled_from([4, 5, 6]), st.binary(max_size=9))
+    | UNKNOWN,
+    max_size=6,
+).map(b"".join)
+
+
+@settings(max_examples=200)
+@given(MESSAGES)
+def test_messages_with_fields_in_any_order_agree_with_the_plain_twin(data: bytes) -> None:
+    twin = by_twin(data)
+    assert twin is not None
+    assert same(read(data), twin)
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=40) | MESSAGES, st.data())
+@example(bytes.fromhex("ffffffffffffffffffff01"), None)
+@example(bytes.fromhex("0affffffffffffffffff01"), None)
+@example(bytes.fromhex("0a0212050801"), None)
+def test_changed_bytes_are_refused_or_read(message: bytes, data: st.DataObject | None) -> None:
+    forged = bytearray(message)
+    if forged and data is not None:
+        forged[data.draw(st.integers(0, len(forged) - 1))] = data.draw(st.integers(0, 255))
+        forged = forged[: data.draw(st.integers(0, len(forged)) | st.just(len(forged)))]
+    twin = by_twin(bytes(forged))
+    if twin is None:
+        with pytest.raises(BadRequest, match="no LabelIndex"):
+            read(bytes(forged))
+    else:
+        assert same(read(bytes(forged)), twin)
+
+
+def test_the_key_of_a_block_may_come_last() -> None:
+    entry = sized(2, sized(1, number(2, 5) + number(1, 7)) + sized(1, number(1, 8))) + number(1, 99)
+    found = read(sized(1, entry) + number(2, 42) + sized(5, b"me"))
+    assert (found.blocks.tolist(), found.supervoxels.tolist(), found.counts.tolist()) == ([99, 99], [7, 8], [5, 0])
+    assert found.fields[0] == 42

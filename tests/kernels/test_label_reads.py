@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from label_examples import VOLUMES, Volume
+
+from dvidpy.errors import BadRequest
+from dvidpy.kernels import label_reads
+from dvidpy.kernels.label_blocks import cubes_of, encode
+from dvidpy.kernels.label_reads import ALL, NOTHING, SOME, count_plain, mask_plain, pick_plain
+
+FEW = settings(max_examples=25)
+
+
+@FEW
+@given(VOLUMES)
+def test_voxels_are_counted(voxels: Volume) -> None:
+    labels, counts, indices, values = encode(voxels)
+    found, twin = label_reads.count(counts, indices, values, labels.size), np.zeros(labels.size, np.int64)
+    assert count_plain(counts, indices, values, twin)
+    expected = dict(zip(*(part.tolist() for part in np.unique(voxels, return_counts=True)), strict=True))
+    assert dict(zip(labels.tolist(), found.tolist(), strict=True)) == expected
+    assert np.array_equal(found, twin)
+
+
+def test_a_code_beyond_its_entries_is_refused() -> None:
+    forged = np.array([3], np.uint16), np.zeros(3, np.uint32), np.full(128, 255, np.uint8)
+    with pytest.raises(BadRequest, match="points beyond"):
+        label_reads.count(*forged, 1)
+    assert not count_plain(*forged, np.zeros(1, np.int64))
+
+
+def test_sub_blocks_without_entries_count_for_no_label() -> None:
+    empty = np.zeros(4, np.uint16), np.zeros(0, np.uint32), np.zeros(0, np.uint8)
+    assert label_reads.count(*empty, 2).tolist() == [0, 0]
+    flags, bits = label_reads.mask(*empty, np.array([True, True]))
+    assert not flags.any()
+    assert not bits.any()
+    out = label_reads.pick(*empty, np.array([1, 2], np.uint64), np.array([1, 2, 2]), np.array([[1, 9, 9]]))
+    assert out.tolist() == [0]
+
+
+@FEW
+@given(VOLUMES, st.data())
+def test_single_voxels(voxels: Volume, data: st.DataObject) -> None:
+    labels, counts, indices, values = encode(voxels)
+    points = np.array(data.draw(st.lists(st.tuples(*(st.integers(0, side - 1) for side in voxels.shape)), max_size=20)))
+    points, grid = points.reshape(-1, 3).astype(np.int64), np.array(voxels.shape) // 8
+    found = label_reads.pick(counts, indices, values, labels, grid, points)
+    twin = np.empty(len(points), np.uint64)
+    pick_plain(counts, indices, values, labels, grid, points, twin)
+    assert np.array_equal(found, voxels[tuple(points.T)])
+    assert np.array_equal(twin, found)
+
+
+@FEW
+@given(VOLUMES, st.integers(0, 2**32), st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+def test_masks(voxels: Volume, seed: int, share: float) -> None:
+    labels, counts, indices, values = encode(voxels)
+    inside = np.random.default_rng(seed).random(labels.size) < share
+    flags, bits = label_reads.mask(counts, indices, values, inside)
+    twin = np.zeros_like(flags), np.zeros_like(bits)
+    mask_plain(counts, indices, values, inside, *twin)
+    expected = np.isin(cubes_of(voxels), labels[inside])
+    assert np.array_equal(np.unpackbits(bits, axis=1, bitorder="little"), expected)
+    assert np.array_equal(flags, np.where(expected.all(1), ALL, np.where(expected.any(1), SOME, NOTHING)))
+    assert np.array_equal(flags, twin[0])
+    assert np.array_equal(bits, twin[1])
