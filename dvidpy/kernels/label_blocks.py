@@ -10,6 +10,7 @@ A code beyond its entries reads as label 0: no bytes lead out of an array, whate
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ Labels = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]
 Box = NDArray[np.int64]
 
+_FACTOR = np.uint64(secrets.randbits(64) | 1)
+"""Of a hash; another one in each process, so that nobody makes up labels that collide."""
 _ONE, _BYTE, _PROBE = np.uint64(1), np.uint64(8), np.uint64(1023)
 
 
@@ -55,7 +58,7 @@ def unpack(
     a block whose layout was checked.
     """
     deep, high, step = out.strides
-    if step != out.itemsize or deep < 0 or high < 0:
+    if step != out.itemsize or min(deep, high) < 0 or deep % step or high % step or not out.flags.aligned:
         packed = np.empty(out.shape, np.uint64)
         unpack(counts, indices, values, labels, grid_low_high, packed)
         out[...] = packed
@@ -70,7 +73,8 @@ def unpack(
 def encode(volume: Labels) -> tuple[Labels, NDArray[np.uint16], NDArray[np.uint32], Bytes]:
     """(labels, counts, indices, values) of a (z, y, x) array with any strides and sides that are multiples of 8."""
     counts, entries, codes = distinct(volume)
-    labels, indices = _number(entries)
+    with np.errstate(over="ignore"):  # hashes wrap around; numpy minds where the kernel runs as plain Python
+        labels, indices = _number(entries, _FACTOR)
     room = np.zeros(int(_layout(counts)[1]), np.uint8)
     _pack(counts, codes, room)
     return labels, counts, indices, room
@@ -255,8 +259,8 @@ def cubes_of(volume: Labels) -> Labels:
     return volume.reshape(gz, SIDE, gy, SIDE, gx, SIDE).transpose(0, 2, 4, 1, 3, 5).reshape(-1, CUBE)
 
 
-@kernel("Tuple((uint64[::1], uint32[::1]))(Array(uint64, 1, 'C', readonly=True))")
-def _number(entries: Any) -> Any:
+@kernel("Tuple((uint64[::1], uint32[::1]))(Array(uint64, 1, 'C', readonly=True), uint64)")
+def _number(entries: Any, factor: Any) -> Any:
     """(labels in order of appearance, index of each entry among them)."""
     room = np.int64(16)
     while room < 2 * entries.size:
@@ -265,7 +269,7 @@ def _number(entries: Any) -> Any:
     labels, indices, found = np.empty(entries.size, np.uint64), np.empty(entries.size, np.uint32), 0
     for i in range(entries.size):
         label = entries[i]
-        mixed = (label ^ (label >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (label ^ (label >> np.uint64(32))) * factor
         slot = np.int64((mixed >> np.uint64(20)) & mask)
         while slots[slot] >= 0 and labels[slots[slot]] != label:
             slot = (slot + 1) & np.int64(mask)

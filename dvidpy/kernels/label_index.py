@@ -49,6 +49,18 @@ def read(data: bytes | memoryview) -> Columns:
     return Columns(blocks[:number].copy(), supervoxels[:number].copy(), counts[:number].copy(), fields)
 
 
+def write(heads: Numbers, starts: NDArray[np.int64], pairs: Numbers) -> bytes:
+    """The entries of `blocks`: for each the six numbers of its head, then six for each of its supervoxels.
+
+    Args:
+        heads: (blocks, 3): length of the entry, key, length of its SVCount.
+        starts: where each block's pairs begin.
+        pairs: (supervoxels, 3): length of the entry, supervoxel, voxels.
+    """
+    out = np.empty(3 * (heads.shape[0] + pairs.shape[0]) + 10 * (heads.size + pairs.size), np.uint8)
+    return out[: _write(heads, starts, pairs, out)].tobytes()
+
+
 def varints(numbers: Numbers) -> bytes:
     """Numbers of 64 bits, seven bits a byte, lowest first."""
     out = np.empty(10 * numbers.size, np.uint8)
@@ -192,6 +204,42 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         if data[at + shift // 7] < 128:
             return value & (1 << 64) - 1, at + shift // 7 + 1
     raise ValueError
+
+
+@kernel(
+    "int64(Array(uint64, 2, 'C', readonly=True), Array(int64, 1, 'C', readonly=True),"
+    "Array(uint64, 2, 'C', readonly=True), uint8[::1])"
+)
+def _write(heads: Any, starts: Any, pairs: Any, out: Any) -> Any:
+    at, block, row = 0, 0, 0
+    for _ in range(heads.shape[0] + pairs.shape[0]):
+        head = block < starts.size and starts[block] == row
+        for i in range(3):
+            out[at] = (10, 8, 18)[i] if head else (10, 8, 16)[i]  # tags
+            at += 1
+            left = heads[block, i] if head else pairs[row, i]
+            while left >= _MORE:
+                out[at] = (left & _LOW) | _MORE
+                left >>= _SEVEN
+                at += 1
+            out[at] = left
+            at += 1
+        if head:
+            block += 1
+        else:
+            row += 1
+    return at
+
+
+def write_plain(heads: Numbers, starts: NDArray[np.int64], pairs: Numbers, out: Bytes) -> int:
+    """The plain twin."""
+    rows: list[int] = []
+    stops = [*starts.tolist(), len(pairs)][1:]
+    for head, start, stop in zip(heads.tolist(), starts.tolist(), stops, strict=True):
+        rows += [10, head[0], 8, head[1], 18, head[2]]
+        for length, supervoxel, voxels in pairs[start:stop].tolist():
+            rows += [10, length, 8, supervoxel, 16, voxels]
+    return varints_plain(np.array(rows, np.uint64), out)
 
 
 @kernel("int64(Array(uint64, 1, 'C', readonly=True), uint8[::1])")

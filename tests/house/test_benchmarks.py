@@ -22,6 +22,14 @@ def test_every_operation_works_on_a_server_of_its_own(tmp_path: Path) -> None:
     assert [line[: len(name)] for line, name in zip(table[1:], names, strict=False)] == names
 
 
+def test_every_kernel_is_measured() -> None:
+    command = [sys.executable, "-m", "benchmarks.kernels", "--side", "64"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True)
+    rows = done.stdout.splitlines()[1:]
+    assert len(rows) >= 15
+    assert all(float(row.split()[-2]) >= 0 for row in rows)
+
+
 def test_two_servers_are_compared(server_process: ServerProcess) -> None:
     table = bench("--ops", "server*", server_process.url, server_process.url).splitlines()
     assert table[0].split()[-3:] == ["a", "/", "b"]

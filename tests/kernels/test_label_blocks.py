@@ -24,8 +24,6 @@ from dvidpy.kernels.label_blocks import (
     unpack_plain,
 )
 
-# Hashes wrap around on purpose; numpy says so where the kernel runs as plain Python.
-pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
 FEW = settings(max_examples=25)
 
 

@@ -6,7 +6,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dvidpy.errors import BadRequest
-from dvidpy.kernels.label_index import FIELDS, Columns, lengths, lengths_plain, read, read_plain, varints, varints_plain
+from dvidpy.kernels.label_index import (
+    FIELDS,
+    Columns,
+    lengths,
+    lengths_plain,
+    read,
+    read_plain,
+    varints,
+    varints_plain,
+    write,
+    write_plain,
+)
 
 NUMBERS = st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 300), max_size=30)
 
@@ -20,6 +31,19 @@ def test_varints(numbers: list[int]) -> None:
     lengths_plain(given_numbers, sizes)
     assert np.array_equal(lengths(given_numbers), sizes)
     assert len(found) == sizes.sum()
+
+
+NUMBER = st.integers(0, 2**64 - 1) | st.integers(0, 300)
+THREE = st.tuples(NUMBER, NUMBER, NUMBER)
+
+
+@given(st.lists(st.tuples(THREE, st.lists(THREE, min_size=1, max_size=4)), max_size=6))
+def test_entries_of_blocks_are_written(blocks: list[tuple[tuple[int, ...], list[tuple[int, ...]]]]) -> None:
+    heads = np.array([head for head, _ in blocks], np.uint64).reshape(-1, 3)
+    pairs = np.array([pair for _, some in blocks for pair in some], np.uint64).reshape(-1, 3)
+    starts = np.cumsum([0, *(len(some) for _, some in blocks)])[:-1]
+    twin = np.empty(33 * (len(heads) + len(pairs)), np.uint8)
+    assert write(heads, starts, pairs) == twin[: write_plain(heads, starts, pairs, twin)].tobytes()
 
 
 def by_twin(data: bytes) -> Columns | None:

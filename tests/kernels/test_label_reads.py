@@ -11,7 +11,6 @@ from dvidpy.kernels import label_reads
 from dvidpy.kernels.label_blocks import cubes_of, encode
 from dvidpy.kernels.label_reads import ALL, NOTHING, SOME, count_plain, mask_plain, pick_plain
 
-pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
 FEW = settings(max_examples=25)
 
 

@@ -259,24 +259,12 @@ def _encode(index: LabelIndex) -> bytes:
 
 
 def _encode_blocks(entries: Entries) -> bytes:
-    """All entries of `blocks`: rows of numbers, each block's first, then those of its supervoxels."""
+    """All entries of `blocks`."""
     starts = np.flatnonzero(np.append(True, entries.blocks[1:] != entries.blocks[:-1]))
     keys = to_wire(entries.blocks[starts])
     voxels = entries.voxels.astype(np.uint64)
     pairs = 2 + label_index.lengths(entries.supervoxels) + label_index.lengths(voxels)
     inner = np.add.reduceat(pairs + 2, starts)  # tag and length of a pair are a byte each
     outer = 2 + label_index.lengths(keys) + label_index.lengths(inner.astype(np.uint64)) + inner
-    rows = np.empty((keys.size + voxels.size, 6), np.uint64)
-    heads = starts + np.arange(starts.size)
-    rows[heads] = np.column_stack(_six(0x0A, outer, 0x08, keys, 0x12, inner))
-    others = np.ones(len(rows), np.bool_)
-    others[heads] = False
-    rows[others] = np.column_stack(_six(0x0A, pairs, 0x08, entries.supervoxels, 0x10, voxels))
-    return label_index.varints(rows.ravel())
-
-
-def _six(first: int, one: Voxels, second: int, two: Labels, third: int, three: NDArray[np.generic]) -> list[Labels]:
-    """Tags and values in turn, as columns."""
-    size = one.size
-    tags = [np.full(size, tag, np.uint64) for tag in (first, second, third)]
-    return [tags[0], one.astype(np.uint64), tags[1], two, tags[2], three.astype(np.uint64)]
+    heads = np.stack((outer.astype(np.uint64), keys, inner.astype(np.uint64)), axis=1)
+    return label_index.write(heads, starts, np.stack((pairs.astype(np.uint64), entries.supervoxels, voxels), axis=1))
