@@ -43,6 +43,8 @@ Subject = Annotated[AtRepo, Here]
 
 def prepare_repo(server: Server, endpoint: Endpoint, call: Call) -> AtRepo:
     """The repo a request is about; refused where the server is read-only."""
+    if endpoint.admins_only:
+        server.demand_admin(call)
     repo, node = server.datastore.catalogue.find(call.parts[2])
     server.demand_writable(call)
     return AtRepo(server, repo, node)
