@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import IO, Annotated, Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -77,6 +76,8 @@ class Client:
             raise CommandError(f"{method} {path}: the answer is no JSON, is this the right server?") from None
 
     def _ask_once(self, method: str, place: str, body: bytes | str | IO[bytes] | None) -> tuple[int, bytes]:
+        from http.client import HTTPConnection, HTTPException, HTTPSConnection  # `serve` does without
+
         kind = HTTPSConnection if self._secure else HTTPConnection
         connection = kind(self._host, self._port, timeout=TIMEOUT_S)
         try:
