@@ -1,4 +1,4 @@
-"""The program: `dvidpy`, or `python -m dvidpy`. Argv and the environment are read here and in `dvidpy.cli` only."""
+"""The program: `dvidpy`, `dvid` or `python -m dvidpy`. Argv and environment are read here and in `dvidpy.cli` only."""
 
 from __future__ import annotations
 
@@ -11,18 +11,40 @@ TUNABLES = "glibc.malloc.hugetlb=1:glibc.malloc.trim_threshold=1000000000:glibc.
 
 def main() -> None:
     """Entry point of the program."""
-    if sys.argv[1:2] == ["serve"]:
-        _tune_memory()  # before anything slow is imported, for it would be imported twice
+    words = _our_words(sys.argv[1:])
+    if words[:1] == ["serve"]:
+        _tune_memory(words)  # before anything slow is imported, for it would be imported twice
     from dvidpy.cli import app
 
-    app()
+    app(args=words or ["--help"], prog_name="dvid" if os.path.basename(sys.argv[0]) == "dvid" else "dvidpy")  # noqa: PTH119  # pathlib is slow to import
 
 
-def _tune_memory() -> None:
+def _our_words(words: list[str]) -> list[str]:
+    """The command line without the flags of the reference, which are heeded or noted."""
+    if not words or not (words[0].startswith("-") or words[0] == "serve"):
+        return words
+    import time
+
+    from dvidpy.cli.spelling import UsageError, spelled
+
+    try:
+        meant = spelled(words)
+    except UsageError as error:
+        sys.stderr.write(f"dvidpy: {error}\n")
+        raise SystemExit(2) from None
+    for note in meant.notes:
+        sys.stderr.write(f"dvidpy: note: {note}\n")
+    if meant.server:
+        os.environ["DVIDPY_SERVER"] = meant.server
+    time.sleep(meant.sleep_s)
+    return meant.words
+
+
+def _tune_memory(words: list[str]) -> None:
     """Start again with allocator settings that glibc reads only once, at the start of a process."""
     glibc = "CS_GNU_LIBC_VERSION" in os.confstr_names and (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
     if glibc and "GLIBC_TUNABLES" not in os.environ and "DVIDPY_NO_TUNING" not in os.environ:
-        arguments = [sys.executable, "-m", "dvidpy", *sys.argv[1:]]
+        arguments = [sys.executable, "-m", "dvidpy", *words]
         os.execve(sys.executable, arguments, {**os.environ, "GLIBC_TUNABLES": TUNABLES})  # noqa: S606  # ourselves
 
 

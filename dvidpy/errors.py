@@ -40,6 +40,10 @@ class NotFound(DvidError):
     status = 404
 
 
+class UnknownRoute(NotFound):
+    """A route that is not shown to this caller: 404, as where there is no such route."""
+
+
 class TooSlow(DvidError):
     """The body stopped coming: 408; the connection is of no more use."""
 

@@ -50,6 +50,12 @@ class Log(Struct):
     log: list[str]
 
 
+class Rename(Struct):
+    """rename."""
+
+    name: str
+
+
 class Note(Struct):
     """The note of a version."""
 

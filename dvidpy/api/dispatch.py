@@ -8,9 +8,10 @@ from typing import NamedTuple
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from dvidpy.datatypes.exchange import Call, Reply
+from dvidpy.datatypes.base import Data
+from dvidpy.datatypes.exchange import Call, Gone, Reply
 from dvidpy.datatypes.rooms import Endpoint
-from dvidpy.errors import BadRequest
+from dvidpy.errors import BadRequest, DvidError, UnknownInstance
 
 
 class Work(NamedTuple):
@@ -46,12 +47,14 @@ class StaticTable:
             self._table.setdefault((method, shape), endpoint)
 
     def find(self, method: str, parts: list[str]) -> Endpoint | None:
-        """Endpoint of the path parts; None where there is none. A uuid stands third, a name last."""
+        """Endpoint of the path parts; None where there is none. A uuid stands third, a name fourth or last."""
         shape = parts.copy()
         if len(parts) > 2 and parts[1] in ("repo", "node"):  # api, repo, uuid
             shape[2] = "*"
-        exact = self._table.get((method, tuple(shape)))
-        return exact or self._table.get((method, (*shape[:-1], "*")))
+        found = self._table.get((method, tuple(shape))) or self._table.get((method, (*shape[:-1], "*")))
+        if found is None and len(shape) > 4:
+            return self._table.get((method, (*shape[:3], "*", *shape[4:])))
+        return found
 
 
 async def whole_body(endpoint: Endpoint, call: Call) -> bytes:
@@ -60,7 +63,19 @@ async def whole_body(endpoint: Endpoint, call: Call) -> bytes:
 
 
 async def run_endpoint(endpoint: Endpoint, call: Call, here: object, body: bytes) -> Reply:
-    """Call a handler: coroutines in the event loop, functions on a worker thread."""
+    """Call a handler; UnknownInstance where it fails because its instance was deleted meanwhile."""
+    try:
+        return await _call(endpoint, call, here, body)
+    except (DvidError, Gone):
+        raise
+    except Exception:
+        if isinstance(here, Data) and not here.datastore.catalogue.has_instance(here.instance):
+            raise UnknownInstance(f"Data {here.instance.name!r} was deleted") from None
+        raise
+
+
+async def _call(endpoint: Endpoint, call: Call, here: object, body: bytes) -> Reply:
+    """Coroutines in the event loop, functions on a worker thread."""
     arguments = endpoint.arguments(call, here, body)
     if endpoint.at_once:
         found: Reply | Awaitable[Reply] = endpoint.handler(**arguments)

@@ -104,13 +104,19 @@ class Collector:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         queue = GaugeMetricFamily("dvidpy_queue_length", "Pending background tasks.", labels=("store",))
+        parked = GaugeMetricFamily(
+            "dvidpy_queue_parked", "Background tasks given up until the next start.", labels=("store",)
+        )
+        behind = GaugeMetricFamily("dvidpy_log_behind", "1: lines of mutations cannot be written.", labels=("store",))
         waiting = GaugeMetricFamily("dvidpy_commits_waiting", "Edits waiting to be written.", labels=("store",))
         size = GaugeMetricFamily("dvidpy_store_bytes", "Size of the store.", labels=("store",))
         for name, stack in self._server.datastore.stacks.items():
             queue.add_metric((name,), stack.queue.length())
+            parked.add_metric((name,), stack.queue.failed)
+            behind.add_metric((name,), int(stack.log.behind))
             waiting.add_metric((name,), stack.committer.pending())
             size.add_metric((name,), stack.store.size())
-        yield from (queue, waiting, size)
+        yield from (queue, parked, behind, waiting, size)
         cache = self._server.datastore.catalogue.ancestries.of.cache_info()
         hits = CounterMetricFamily("dvidpy_cache_hits", "Lookups a cache answered.", labels=("cache",))
         misses = CounterMetricFamily("dvidpy_cache_misses", "Lookups it did not.", labels=("cache",))

@@ -11,11 +11,11 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
 from dvidpy import __version__
-from dvidpy.api import nodes, repos, server
+from dvidpy.api import admin, nodes, repos, server
 from dvidpy.datatypes import every_type
 from dvidpy.datatypes.base import DataType, Types
 
-STATIC_ROOMS = (server.room, repos.room, nodes.room)
+STATIC_ROOMS = (server.room, repos.room, nodes.room, admin.room)
 """Routes that belong to no datatype."""
 REFUSED = {"description": "Refused, in plain words", "content": {"text/plain": {"schema": {"type": "string"}}}}
 ASSUMED: dict[str, Any] = {"schema": {}}

@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any
 
 from dvidpy.datatypes.exchange import STALLED_S, TEXT, Call, Gone, Headers, Piece, Pool, Receive, Reply
-from dvidpy.errors import DvidError
+from dvidpy.errors import DvidError, UnknownRoute
 
 Send = Callable[[Any], Awaitable[None]]
 
 
 def refusal(error: DvidError, path: str) -> Reply:
     """A refusal as the reference words it: message, then the path in brackets."""
+    if isinstance(error, UnknownRoute):
+        return not_found()
     return Reply(f"{error} ({path}).\n".encode("utf-8", "replace"), TEXT, error.status, error.headers)
 
 

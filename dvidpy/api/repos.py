@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from dvidpy.datatypes.exchange import DONE, Call, Reply, json_reply, text_reply
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Endpoint, Room, TheCall, WholeBody, at_once
 from dvidpy.datatypes.settings import read_settings
-from dvidpy.errors import BadRequest, LockedVersion, NotPrivileged
+from dvidpy.errors import BadRequest, LockedVersion, NotPrivileged, UnknownVersion
 from dvidpy.versioning.catalogue import find_instance
 from dvidpy.versioning.records import Node, Repo
 from dvidpy.versioning.resolve import resolve
@@ -43,6 +44,8 @@ Subject = Annotated[AtRepo, Here]
 
 def prepare_repo(server: Server, endpoint: Endpoint, call: Call) -> AtRepo:
     """The repo a request is about; refused where the server is read-only."""
+    if endpoint.admins_only:
+        server.demand_admin(call)
     repo, node = server.datastore.catalogue.find(call.parts[2])
     server.demand_writable(call)
     return AtRepo(server, repo, node)
@@ -68,7 +71,11 @@ def post_repos(server: Annotated[Server, Here], call: Annotated[Call, TheCall], 
 @room.get("/api/repos/info", summary="All repos", responses=gives("By root uuid", "application/json", {}))
 def get_repos_info(server: Annotated[Server, Here]) -> Reply:
     """What /api/repo/{uuid}/info shows, of every repo."""
-    return json_reply({root: show_repo(server, repo) for root, repo in server.datastore.catalogue.repos.items()})
+    shown = {}
+    for root, repo in server.datastore.catalogue.repos.items():
+        with suppress(UnknownVersion):  # it was deleted meanwhile
+            shown[root] = show_repo(server, repo)
+    return json_reply(shown)
 
 
 # ---------------------------------------------------------------------- one repo

@@ -130,8 +130,10 @@ def get_info(server: Annotated[Server, Here]) -> Reply:
     """Names are the reference's; all values are text."""
     now = datetime.now(UTC)
     uptime = (now - server.started).total_seconds()
-    changing = f',"Server time":"{now.isoformat(sep=" ")}","Server uptime":"{uptime:.0f}s"}}'
-    return json_bytes(_constant_info(server) + changing.encode())
+    changing = f',"Server time":"{now.isoformat(sep=" ")}","Server uptime":"{uptime:.0f}s"'
+    if parked := sum(queue.failed for queue in server.datastore.queues()):
+        changing += f',"Parked background tasks":"{parked}"'
+    return json_bytes(_constant_info(server) + changing.encode() + b"}")
 
 
 @lru_cache(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ from dvidpy.api.pool import WorkerPool
 from dvidpy.config import Settings
 from dvidpy.datatypes.base import Types
 from dvidpy.datatypes.exchange import Call
-from dvidpy.errors import BadRequest, Busy
+from dvidpy.errors import BadRequest, Busy, UnknownRoute
 from dvidpy.versioning.datastore import Datastore
 
 INTERACTIVE_WINDOW_S = 300
@@ -57,6 +58,11 @@ class Server:
         """The request may create repos and use the admin routes."""
         return call.admin or self.is_trusted(call.scope, call.headers)
 
+    def demand_admin(self, call: Call) -> None:
+        """UnknownRoute for who may not use the admin routes, where the reference has no such route."""
+        if not self.is_privileged(call):
+            raise UnknownRoute("404 page not found")
+
     def is_trusted(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> bool:
         """Where no token is set, a request from this very machine, not through a proxy, may use the admin routes."""
         if self.token or b"forwarded" in headers or b"x-forwarded-for" in headers:
@@ -79,6 +85,11 @@ class Server:
     def reload_block_list(self) -> None:
         """Read the block list again; the old one stays where the file cannot be read."""
         self.block_list = read_block_list(self.settings.server.block_list_file)
+
+    @staticmethod
+    def stop() -> None:
+        """End the server as an operator does: what is under way is answered first."""
+        os.kill(os.getpid(), signal.SIGTERM)
 
     # ------------------------------------------------------------------ tallies
     @contextmanager

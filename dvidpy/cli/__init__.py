@@ -1,4 +1,4 @@
-"""The command line: `dvidpy serve`, `check`, `warm`, `demo`, `types`. Only here are argv and the environment read."""
+"""The command line: `dvidpy COMMAND`, or `dvid COMMAND`. Only here are argv and the environment read."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import typer
 
 from dvidpy.cli.check import check
 from dvidpy.cli.demo import demo
+from dvidpy.cli.node import node
+from dvidpy.cli.repo import repo
+from dvidpy.cli.repos import repos
 from dvidpy.cli.serve import serve
-from dvidpy.cli.tools import types, warm
+from dvidpy.cli.tools import about, help_, repair, shutdown, types, warm
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=(__doc__ or "").split(".")[0] + ".")
-for command in (serve, check, warm, demo, types):
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Versioned images, segmentations and annotations.")
+for command in (serve, check, warm, demo, types, about, repair, shutdown):
     app.command()(command)
+app.command("help")(help_)
+for name, group in (("repos", repos), ("repo", repo), ("node", node)):
+    app.add_typer(group, name=name)

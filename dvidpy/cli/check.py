@@ -15,26 +15,31 @@ def check(
     *,
     data: Annotated[Path, typer.Option(help="Folder of the data, where there is no TOML file.")] = Path("dvidpy-data"),
     sweep: Annotated[bool, typer.Option("--sweep", help="Remove orphaned parts of large values.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Rewrite damaged mutation logs from their records.")] = False,
 ) -> None:
     """Walk all stores and list every broken invariant. The server must not be running."""
     from dvidpy.cli.settings import settings_from
     from dvidpy.datatypes.registry import load_types
     from dvidpy.errors import StoreError
-    from dvidpy.versioning.check import check_datastore, sweep_orphans
+    from dvidpy.versioning.check import check_datastore, repair_logs, sweep_orphans
     from dvidpy.versioning.datastore import Datastore
 
     load_types()
     try:
-        datastore = Datastore(settings_from(config, data))
+        datastore = Datastore(settings_from(config, data), working=False)
     except StoreError as error:
         typer.echo(f"dvidpy: {error}", err=True)
         raise typer.Exit(1) from None
     try:
         if sweep:
             typer.echo(f"{sweep_orphans(datastore)} orphaned parts removed")
+        if repair:
+            typer.echo(f"{len(repair_logs(datastore))} mutation logs rewritten")
         report = check_datastore(datastore)
     finally:
         datastore.close()
+    for note in report.notes:
+        typer.echo(f"note: {note}")
     for fault in report.faults:
         typer.echo(fault, err=True)
     typer.echo(report.summary())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import signal
 import socket
@@ -10,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from glob import glob
-from http.client import HTTPConnection
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from dvidpy.cli.client import Client, CommandError, Unreachable, one_line
+from dvidpy.cli.stacks import files_of, slices_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,10 +38,7 @@ LOADED = "the demo is loaded"
 HOST = "127.0.0.1"
 
 
-class DemoError(Exception):
-    """The demo cannot go on; the message says why."""
-
-
+@one_line()
 def demo(
     *,
     images: Annotated[str, typer.Option(help="Gray slices to load instead, such as 'stack/*.png'.")] = "",
@@ -51,28 +48,24 @@ def demo(
 ) -> None:
     """Serve a sample volume, loading it first where the folder does not have it yet; until Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server = start_server(data, port)
     try:
-        server = start_server(data, port)
-        try:
-            uuids = _repo(Client(port), images)
-            typer.echo(_guide(port, data, **uuids))
-            if not once:
-                server.wait()
-        except KeyboardInterrupt:
-            pass
-        finally:
-            server.terminate()
+        uuids = _repo(Client(f"{HOST}:{port}"), images)
+        typer.echo(_guide(port, data, **uuids))
+        if not once:
             server.wait()
-    except DemoError as error:
-        typer.echo(f"dvidpy: {error}", err=True)
-        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def start_server(data: Path, port: int) -> subprocess.Popen[bytes]:
     """A server in a process of its own, when it answers. Its log lies in the data folder."""
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
-            raise DemoError(f"port {port} is taken; choose another one with --port")
+            raise CommandError(f"port {port} is taken; choose another one with --port")
     data.mkdir(parents=True, exist_ok=True)
     log = data / "server.log"
     place = ("--host", HOST, "--port", str(port), "--data", str(data), "--cors", "*")
@@ -82,37 +75,13 @@ def start_server(data: Path, port: int) -> subprocess.Popen[bytes]:
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and server.poll() is None:
         try:
-            Client(port).ask("GET", "/healthz")
-        except OSError:
+            Client(f"{HOST}:{port}").ask("GET", "/healthz")
+        except Unreachable:
             time.sleep(0.05)
         else:
             return server
     server.kill()
-    raise DemoError(f"the server does not start; {log} says why")
-
-
-class Client:
-    """Asks a server of this machine."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-
-    def ask(self, method: str, path: str, body: bytes | dict[str, Any] | None = None) -> bytes:
-        """Body of the answer; DemoError for a refusal, OSError where nobody answers."""
-        connection = HTTPConnection(HOST, self._port, timeout=600)
-        try:
-            connection.request(method, path, json.dumps(body) if isinstance(body, dict) else body)
-            answer = connection.getresponse()
-            said = answer.read()
-        finally:
-            connection.close()
-        if answer.status >= 400:  # refusals
-            raise DemoError(f"{method} {path}: {said.decode(errors='replace')}")
-        return said
-
-    def json(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """The same as JSON."""
-        return json.loads(self.ask(method, path, body))
+    raise CommandError(f"the server does not start; {log} says why")
 
 
 # ---------------------------------------------------------------------- what is loaded
@@ -176,33 +145,12 @@ def _sample() -> Iterator[Voxels]:
 
 
 def _stack(images: str) -> Iterator[Voxels]:
-    """Slabs of a stack of pictures, in the order of their names; DemoError for pictures that are no stack."""
+    """Slabs of a stack of pictures, in the order of their names; CommandError for pictures that are no stack."""
     import numpy as np
 
-    names = sorted(glob(images))  # noqa: PTH207  # the pattern may hold folders, which Path.glob does not take
-    if not names:
-        raise DemoError(f"no file matches {images!r}")
-    size = _picture(names[0]).shape
-    for start in range(0, len(names), BLOCK):
-        slices = [_picture(name) for name in names[start : start + BLOCK]]
-        for name, found in zip(names[start:], slices, strict=False):
-            if found.shape != size:
-                raise DemoError(f"{name} is not as large as the slices before it")
-        yield np.stack(slices)
-
-
-def _picture(name: str) -> Voxels:
-    """Gray values of a picture, (y, x); DemoError for what is none, or has more than 8 bits."""
-    import numpy as np
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(name) as picture:
-            if picture.mode.startswith(("I", "F")):
-                raise DemoError(f"{name} has more than 8 bits a voxel")
-            return np.asarray(picture.convert("L"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise DemoError(f"{name} is no picture: {error}") from None
+    slices = (found for _, found in slices_of(files_of([images]), "uint8"))
+    while slab := list(islice(slices, BLOCK)):
+        yield np.stack(slab)
 
 
 # ---------------------------------------------------------------------- what is said

@@ -28,6 +28,7 @@ def serve(
     data: Annotated[Path, typer.Option(help="Folder for the data, where there is no TOML file.")] = Path("dvidpy-data"),
     readonly: Annotated[bool, typer.Option("--readonly", help="Refuse all changes.")] = False,
     fullwrite: Annotated[bool, typer.Option("--fullwrite", help="Allow changes of committed versions.")] = False,
+    numcpu: Annotated[int, typer.Option(help="Threads for heavy work.")] = 0,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
     cors: Annotated[str | None, typer.Option(help="Origins that may ask, with commas between; * for all.")] = None,
 ) -> None:
@@ -37,6 +38,9 @@ def serve(
 
     try:
         settings = settings_from(config, data, host, port, readonly=readonly, fullwrite=fullwrite, cors=cors)
+        if numcpu > 0:
+            server = settings.server.model_copy(update={"workers": numcpu})
+            settings = settings.model_copy(update={"server": server})
         run(settings, verbose=verbose)
     except (StoreError, DvidError) as error:
         typer.echo(f"dvidpy: {error}", err=True)

@@ -54,6 +54,12 @@ def streaming(handler: Callable[..., Any]) -> Callable[..., Any]:
     return handler
 
 
+def admins_only(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a handler of a repo's route that is 404 for all who may not use the admin routes."""
+    handler.admins_only = True  # type: ignore[attr-defined]
+    return handler
+
+
 class Room(APIRouter):
     """Routes that belong together. Paths begin behind the instance name (or with /api for the server's own)."""
 
@@ -105,6 +111,7 @@ class Endpoint:
     """A handler with a plan of how its arguments come from a request."""
 
     __slots__ = (
+        "admins_only",
         "asynchronous",
         "at_once",
         "handler",
@@ -124,6 +131,7 @@ class Endpoint:
         self.asynchronous = inspect.iscoroutinefunction(self.handler)
         self.at_once = getattr(self.handler, "at_once", False)
         """A plain function that runs in the event loop."""
+        self.admins_only = getattr(self.handler, "admins_only", False)
         self.reads = getattr(self.handler, "reads", "GET" in methods or "HEAD" in methods)
         """It changes nothing."""
         self.streams = getattr(self.handler, "streams", False)

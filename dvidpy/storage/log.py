@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing, contextmanager
 from io import FileIO
 from pathlib import Path
 
@@ -82,6 +84,36 @@ class JsonLines:
         if path.exists() and path.stat().st_size != size:
             os.truncate(path, size)
         return last
+
+    def is_torn(self, name: str) -> bool:
+        """Whether a file has something behind its last readable line."""
+        size = max((end for end, _ in self._lines(name)), default=0)
+        return self._path(name).stat().st_size != size
+
+    def remove(self, data: str) -> None:
+        """Remove the files of all versions of a data instance, `<data>-<version>`."""
+        with self._lock:
+            for path in self.folder.glob(f"{data}-*.jsonl"):
+                self._close(path.stem)
+                self._unsynced.discard(path.stem)
+                path.unlink()
+
+    @contextmanager
+    def rewriting(self, names: Collection[str]) -> Iterator[JsonLines]:
+        """Lines for the same names in a folder of their own, which replace these files after the block."""
+        beside = self.folder / "rewritten"
+        shutil.rmtree(beside, ignore_errors=True)  # left by a crash
+        with closing(JsonLines(beside)) as fresh:
+            yield fresh
+        with self._lock:
+            for name in names:
+                self._close(name)
+                if (path := beside / f"{name}.jsonl").exists():
+                    path.replace(self._path(name))
+                else:
+                    self._path(name).unlink(missing_ok=True)
+            self._sync_folder()
+        beside.rmdir()
 
     def sync(self) -> None:
         """Return when everything appended is on the medium."""

@@ -39,9 +39,19 @@ class Catalogue:
 
     # ------------------------------------------------------------------ lookups
     def place(self, uuid: str) -> Place:
-        """Version of a full uuid."""
-        repo = self.repos[self._repo_of[uuid]]
-        return Place(repo, repo.nodes[self._version_of[uuid]])
+        """Version of a full uuid; UnknownVersion where there is none (any more)."""
+        try:
+            repo = self.repos[self._repo_of[uuid]]
+            return Place(repo, repo.nodes[self._version_of[uuid]])
+        except KeyError:
+            raise UnknownVersion(f"Could not find UUID {uuid!r}") from None
+
+    def repo(self, root: str) -> Repo:
+        """Repo of a root uuid; UnknownVersion where there is none (any more)."""
+        try:
+            return self.repos[root]
+        except KeyError:
+            raise UnknownVersion(f"Could not find UUID {root!r}") from None
 
     def find(self, reference: str) -> Place:
         """Version that a reference names; UnknownVersion where none, or more than one, goes by it."""
@@ -53,11 +63,14 @@ class Catalogue:
 
     def parents(self, version: int) -> tuple[int, ...]:
         """Parents of a version."""
-        return self.repos[self._repo_of_version[version]].nodes[version].parents
+        return self.node(version).parents
 
     def node(self, version: int) -> Node:
-        """Node of a version number."""
-        return self.repos[self._repo_of_version[version]].nodes[version]
+        """Node of a version number; UnknownVersion where there is none (any more)."""
+        try:
+            return self.repos[self._repo_of_version[version]].nodes[version]
+        except KeyError:
+            raise UnknownVersion("this version was deleted, with its repo") from None
 
     def knows(self, uuid: str) -> bool:
         """Whether a version has this very uuid."""
@@ -70,6 +83,18 @@ class Catalogue:
     def instances(self) -> dict[int, Instance]:
         """All instances by number."""
         return {i.number: i for repo in list(self.repos.values()) for i in repo.instances.values()}
+
+    def has_instance(self, instance: Instance) -> bool:
+        """Whether an instance is still there, under whatever name."""
+        repo = self.repos.get(instance.repo)
+        return repo is not None and any(i.number == instance.number for i in repo.instances.values())
+
+    def current(self, instance: Instance) -> Instance:
+        """An instance as it now is, under whatever name; UnknownInstance where it was deleted."""
+        for found in self.repo(instance.repo).instances.values():
+            if found.number == instance.number:
+                return found
+        raise UnknownInstance(f"Data {instance.name!r} was deleted")
 
     def by_data(self, repo: Repo, data: str) -> Instance | None:
         """Instance of a repo by the uuid of its data."""
@@ -116,6 +141,17 @@ class Catalogue:
                 grown = self._sorted.copy()
                 insort(grown, node.uuid)
                 self._sorted = grown
+
+    def hide(self, repo: Repo) -> None:
+        """A repo is gone, with its versions."""
+        root = repo.record.root
+        self.repos = {other: kept for other, kept in self.repos.items() if other != root}
+        uuids = {node.uuid for node in repo.nodes.values()}
+        self._sorted = [uuid for uuid in self._sorted if uuid not in uuids]
+        for version, node in repo.nodes.items():
+            self._repo_of_version.pop(version, None)
+            self._repo_of.pop(node.uuid, None)
+            self._version_of.pop(node.uuid, None)
 
 
 def find_instance(repo: Repo, name: str) -> Instance:

@@ -3,8 +3,9 @@
 1. Every stored key parses, and its instance and version exist.
 2. Versions form one acyclic graph per repo, children newer than parents; only locked versions have children.
 3. A row holds one cell a version; every manifest has all its parts, of the right size.
-4. Mutation ids strictly increase, and each is in its JSON-lines file once.
-5. Orphaned parts are counted (a crash leaves them; `sweep` removes them); they are no fault.
+4. Mutation ids strictly increase, and each is in its JSON-lines file once (`repair_logs` rewrites files).
+5. What is left of deleted instances, parked work, and orphaned parts (a crash leaves them; `sweep` removes them) are
+   counted; they are no fault. An instance is deleted or there, not both.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ class Report:
 
     faults: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    """Keys by space, and orphans."""
+    """Keys by space, orphans, what is left of deleted instances."""
+    notes: list[str] = field(default_factory=list)
+    """What an operator should know, and is no fault."""
 
     def summary(self) -> str:
         """One line."""
@@ -43,7 +46,16 @@ def check_datastore(datastore: Datastore) -> Report:
         report.faults += [f"repo {repo.record.root}: {fault}" for fault in _repo_faults(repo)]
     for stack in datastore.stacks.values():
         report.faults += [f"store {stack.name}: {fault}" for fault in _store_faults(datastore, stack, report.counts)]
+        report.notes += [f"store {stack.name}: {note}" for note in _notes(stack)]
+    numbers = set(datastore.catalogue.instances())
+    report.faults += [f"instance {number} is deleted, and there" for number in numbers & set(datastore.repos.deleted)]
     return report
+
+
+def _notes(stack: Stack) -> Iterator[str]:
+    for _, task in stack.queue.pending():
+        if task.failed:
+            yield f"background work {task.kind!r} of instance {task.instance} failed: {task.failed}"
 
 
 def sweep_orphans(datastore: Datastore) -> int:
@@ -55,6 +67,18 @@ def sweep_orphans(datastore: Datastore) -> int:
         stack.store.compact(keys.PARTS, keys.after(keys.PARTS))
         removed += len(doomed)
     return removed
+
+
+def repair_logs(datastore: Datastore) -> list[str]:
+    """Write damaged JSON-lines files of the mutation log anew from the records; which."""
+    mended = []
+    for stack in datastore.stacks.values():
+        spared = {one.data for one in datastore.repos.deleted.values()}
+        names = {name for name, _ in stack.log.damaged(spared)}
+        if names:
+            stack.log.mend(names)
+        mended += sorted(names)
+    return mended
 
 
 def _repo_faults(repo: Repo) -> Iterator[str]:
@@ -74,16 +98,24 @@ def _store_faults(datastore: Datastore, stack: Stack, counts: Counter[str]) -> I
             counts[keys.parse(key)] += 1
         except ValueError as error:
             yield str(error)
-    yield from _data_faults(datastore, stack)
-    yield from _log_faults(stack)
-    counts["orphaned parts"] = sum(1 for _ in orphans(stack.store, _manifests(stack)))
+    yield from _data_faults(datastore, stack, counts)
+    yield from _log_faults(datastore, stack)
+    counts["orphaned parts"] += sum(
+        1
+        for key in orphans(stack.store, _manifests(stack))
+        if int.from_bytes(key[1:5], "big") not in datastore.repos.deleted
+    )
 
 
-def _data_faults(datastore: Datastore, stack: Stack) -> Iterator[str]:
+def _data_faults(datastore: Datastore, stack: Stack, counts: Counter[str]) -> Iterator[str]:
     instances = datastore.catalogue.instances()
+    deleted = datastore.repos.deleted
     last = (b"", -1)
     for key, stored in stack.store.scan(DATA, keys.after(DATA)):
         number, (version, kind) = int.from_bytes(key[1:5], "big"), split_cell(key)
+        if number in deleted and deleted[number].store == stack.name:
+            counts["data of deleted instances"] += 1
+            continue
         instance = instances.get(number)
         if instance is None or instance.store != stack.name:
             yield f"key {key.hex()} belongs to no instance"
@@ -120,17 +152,15 @@ def _part_faults(stack: Stack, key: bytes, manifest: Manifest) -> Iterator[str]:
         yield f"the parts of {key.hex()} have {size} bytes, not {manifest.size}"
 
 
-def _log_faults(stack: Stack) -> Iterator[str]:
-    expected: Counter[tuple[str, int]] = Counter()
+def _log_faults(datastore: Datastore, stack: Stack) -> Iterator[str]:
     last = 0
     for mutation in stack.log.records():
         if mutation.id <= last:
             yield f"mutation {mutation.id} comes after {last}"
         last = mutation.id
-        expected[(mutation.file(), mutation.id)] += len(mutation.messages)
-    found = Counter((name, line.id) for name in stack.log.lines.names() for line in stack.log.lines.read(name))
-    for name, number in (expected - found) + (found - expected):
-        yield f"mutation {number} is not once in the log {name}"
+    spared = {one.data for one in datastore.repos.deleted.values()}
+    for name, number in stack.log.damaged(spared):
+        yield f"mutation {number} is not once in the log {name}" if number else f"the log {name} has a torn end"
 
 
 def _manifests(stack: Stack) -> Iterator[bytes]:

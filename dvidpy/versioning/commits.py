@@ -2,7 +2,7 @@
 
 Everything of an edit (values, deletions, mutation record, pending work) stands in that batch: the one commit
 point. Requests that arrive meanwhile share the next batch and its fsync. The JSON lines are written from the
-batch before anybody is answered, and repaired from the store at the next start (`mutations`).
+batch before anybody is answered; where that fails, the edit stands all the same (`mutations`).
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
 
 import structlog
 
-from dvidpy.errors import Busy
+from dvidpy.errors import Busy, UnknownInstance
+from dvidpy.storage import keys
 from dvidpy.storage.keys import CELL, KINDS, LARGE, VALUE, cell
 from dvidpy.storage.kv import KeyValueStore
 from dvidpy.versioning.large import Manifest, decode_manifest
@@ -34,6 +36,9 @@ IN_LOOP_BYTES = 1 << 16
 IN_LOOP_S = 0.001
 """It is, as long as a batch takes less than this: handing it to a thread would cost as much as the batch."""
 
+WORK = 1
+"""Number of the one queue of background work, in QUEUE keys."""
+
 Done = Callable[[BaseException | None], None]
 Freed = Callable[["Change", Manifest], None]
 
@@ -41,7 +46,7 @@ Freed = Callable[["Change", Manifest], None]
 class Change:
     """One atomic edit of one version of one instance."""
 
-    __slots__ = ("cells", "deletes", "done", "instance", "mutation", "puts", "sync", "version")
+    __slots__ = ("cells", "deletes", "done", "instance", "mutation", "puts", "sync", "tasks", "version")
 
     def __init__(self, instance: int, version: int, *, sync: bool = True) -> None:
         self.instance = instance
@@ -51,7 +56,9 @@ class Change:
         self.cells: list[tuple[bytes, int, bytes]] = []
         """(row, kind, stored value) of this version."""
         self.puts: list[tuple[bytes, bytes]] = []
-        """Other keys to write: pending work."""
+        """Other keys to write."""
+        self.tasks: list[bytes] = []
+        """Pending work that it asks for; the committer numbers it, so that work is done in the order of the edits."""
         self.deletes: list[bytes] = []
         self.mutation: Mutation | None = None
         self.done: Done = _ignore
@@ -75,6 +82,9 @@ class Committer:
         self._soon: deque[Change] = deque()
         """Small edits that share the next batch of the event loop."""
         self._writing = threading.Lock()
+        self._gone: frozenset[int] = frozenset()
+        last = max((int.from_bytes(key[2:], "big") for key in store.scan_keys(*work_span())), default=0)
+        self._next_task = last + 1
         self._batch_s = 0.0
         """Seconds of a synced batch, smoothed."""
         self._closing = threading.Lock()
@@ -144,6 +154,33 @@ class Committer:
         """Edits waiting to be written."""
         return self._waiting.qsize() + len(self._soon)
 
+    # ------------------------------------------------------------------ deletion
+    def shut_out(self, instances: Iterable[int]) -> None:
+        """Refuse edits of deleted instances from now on; on return none of them is being written."""
+        self._gone |= frozenset(instances)
+        with self.alone():
+            pass
+
+    def is_gone(self, instance: int) -> bool:
+        """Whether edits of an instance are refused, because it is deleted."""
+        return instance in self._gone
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No edit is being written inside."""
+        with self._writing:
+            yield
+
+    def _refuse_gone(self, group: list[Change]) -> list[Change]:
+        """The edits that may be written; the others are told."""
+        kept = []
+        for change in group:
+            if change.instance in self._gone:
+                _tell(change, UnknownInstance("this data instance was deleted"))
+            else:
+                kept.append(change)
+        return kept
+
     def close(self) -> None:
         """Write what waits, then stop."""
         with self._closing:
@@ -173,26 +210,37 @@ class Committer:
         return group, False
 
     def _write(self, group: list[Change]) -> None:
+        if self._gone:
+            group = self._refuse_gone(group)
         wrong: BaseException | None = None
         try:
-            batch = _Batch(self._store, self.freed)
-            mutations = []
-            for change in group:
-                batch.add(change)
-                if change.mutation is not None:
-                    mutations.append(change.mutation)
-            batch.operations.update(self._log.number(mutations))
-            self._write_batch(batch, sync=any(change.sync for change in group))
-            self._log.write(mutations)
-            if any(change.puts for change in group):
-                self.queued()
+            self._write_group(group)
         except BaseException as error:  # the writer must outlive whatever the medium does
             wrong = error
         for change in group:
-            try:
-                change.done(wrong)
-            except Exception:  # who waited is gone, its event loop with it
-                structlog.get_logger().exception("nobody hears of an edit", instance=change.instance)
+            _tell(change, wrong)
+
+    def _write_group(self, group: list[Change]) -> None:
+        batch = _Batch(self._store, self.freed)
+        mutations = []
+        for change in group:
+            batch.add(change)
+            if change.mutation is not None:
+                mutations.append(change.mutation)
+        batch.operations.update(self._log.number(mutations))
+        worked = self._number_tasks(group, batch)
+        self._write_batch(batch, sync=any(change.sync for change in group))
+        self._log.write(mutations)
+        if worked:
+            self.queued()
+
+    def _number_tasks(self, group: list[Change], batch: _Batch) -> bool:
+        """Add what edits ask for to their batch; whether there is any."""
+        tasks = [task for change in group for task in change.tasks]
+        for task in tasks:
+            batch.operations[keys.queue_key(WORK, self._next_task)] = task
+            self._next_task += 1
+        return bool(tasks)
 
     def _write_batch(self, batch: _Batch, *, sync: bool) -> None:
         started = time.perf_counter()
@@ -238,6 +286,18 @@ class _Batch:
         puts = [(key, value) for key, value in self.operations.items() if value is not None]
         deletes = [key for key, value in self.operations.items() if value is None]
         self._store.batch(puts, deletes, sync=sync)
+
+
+def work_span() -> tuple[bytes, bytes]:
+    """(start, stop) of the keys of pending work."""
+    return keys.queue_key(WORK, 0), keys.queue_key(WORK + 1, 0)
+
+
+def _tell(change: Change, wrong: BaseException | None) -> None:
+    try:
+        change.done(wrong)
+    except Exception:  # who waited is gone, its event loop with it
+        structlog.get_logger().exception("nobody hears of an edit", instance=change.instance)
 
 
 def _settle(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None], error: BaseException | None) -> None:

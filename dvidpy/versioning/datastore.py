@@ -8,18 +8,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from dvidpy.config import LOG_ENGINES, Settings
-from dvidpy.errors import StoreError
+from dvidpy.errors import Busy, StoreError
 from dvidpy.storage.blobs import Blobs
 from dvidpy.storage.kv import KeyValueStore
 from dvidpy.storage.log import JsonLines
 from dvidpy.storage.stores import open_store
 from dvidpy.versioning import metadata
-from dvidpy.versioning.commits import Committer
+from dvidpy.versioning.commits import Change, Committer
+from dvidpy.versioning.freeing import Freeing, ask
 from dvidpy.versioning.gates import Gates
 from dvidpy.versioning.mutations import MutationIds, MutationLog
 from dvidpy.versioning.queue import WorkQueue
-from dvidpy.versioning.records import Instance
+from dvidpy.versioning.records import Deleted, Instance, Repo
 from dvidpy.versioning.repos import Repos
 from dvidpy.versioning.store import VersionedStore
 from dvidpy.versioning.upkeep import Upkeep
@@ -40,7 +43,8 @@ class Stack:
 class Datastore:
     """Open stores of a configuration. `close` it; everything acknowledged is durable anyway."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, working: bool = True) -> None:
+        """Without `working`, background work rests: for those who look at a store."""
         self.settings = settings
         self.gates = Gates()
         self.ids = MutationIds()
@@ -48,12 +52,12 @@ class Datastore:
         self._values: dict[int, VersionedStore] = {}
         self.stacks: dict[str, Stack] = {}
         try:
-            self._open()
+            self._open(working=working)
         except BaseException:
             self.close()
             raise
 
-    def _open(self) -> None:
+    def _open(self, *, working: bool) -> None:
         settings = self.settings
         for name, store in settings.stores.items():
             if store.engine not in LOG_ENGINES:
@@ -68,8 +72,28 @@ class Datastore:
                     f"the values of {instance.name!r} in repo {instance.repo} are in the store {instance.store!r}, "
                     "which is not configured"
                 )
-        for stack in self.stacks.values():
+        self._go_on_freeing()
+        for stack in self.stacks.values() if working else ():
             stack.queue.start()
+
+    def _go_on_freeing(self) -> None:
+        """What a crash left of deleted instances is freed too, though it came before that was asked for."""
+        for name, stack in self.stacks.items():
+            doomed = [one for one in self.repos.deleted.values() if one.store == name]
+            Freeing(stack.store, stack.committer, stack.log.lines, stack.queue, self.repos.forget_deleted)
+            stack.committer.shut_out(one.number for one in doomed)
+            asked = stack.queue.freeing()
+            if missing := [one for one in doomed if one.number not in asked]:
+                self._ask_to_free(stack, missing)
+
+    @staticmethod
+    def _ask_to_free(stack: Stack, doomed: Iterable[Deleted]) -> None:
+        change = Change(0, 0)
+        stack.queue.add(change, ask(doomed))
+        try:
+            stack.committer.commit(change)
+        except Busy:  # they are deleted all the same; the next start asks again
+            structlog.get_logger().warning("deleted instances are freed after the next start", store=stack.name)
 
     def _stack(self, name: str, store: KeyValueStore) -> Stack:
         with ExitStack() as undo:
@@ -127,6 +151,25 @@ class Datastore:
         """Return when no background work of a version is pending."""
         for stack in self.stacks.values():
             stack.queue.drain(version)
+
+    # ------------------------------------------------------------------ deletion
+    def delete_instance(self, instance: Instance) -> None:
+        """Hide an instance at once; what is stored of it is freed in the background."""
+        self._free(self.repos.delete_instance(instance))
+
+    def delete_repo(self, repo: Repo) -> None:
+        """Hide a repo at once; what is stored of it is freed in the background."""
+        self._free(self.repos.delete_repo(repo))
+
+    def _free(self, doomed: Iterable[Deleted]) -> None:
+        by_store: dict[str, list[Deleted]] = {}
+        for one in doomed:
+            by_store.setdefault(one.store, []).append(one)
+            self._values.pop(one.number, None)
+        for name, gone in by_store.items():
+            stack = self.stacks[name]
+            stack.committer.shut_out(one.number for one in gone)
+            self._ask_to_free(stack, gone)
 
     def queues(self) -> Iterable[WorkQueue]:
         """Background queues of all stores."""

@@ -9,6 +9,7 @@
 | 00 10 repo:u32 | RepoRecord |
 | 00 11 repo:u32 version:u32 | Node |
 | 00 12 repo:u32 instance:u32 | Instance |
+| 00 13 instance:u32 | Deleted |
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from msgspec import Struct
 from dvidpy.errors import StoreError
 from dvidpy.storage.keys import META, after
 from dvidpy.storage.kv import KeyValueStore
-from dvidpy.versioning.records import Instance, Node, Repo, RepoRecord
+from dvidpy.versioning.records import Deleted, Instance, Node, Repo, RepoRecord
 
 FORMAT = 1
 """Raised when stored bytes change their meaning; a program refuses stores of a format it does not know."""
 FORMAT_KEY, COUNTERS_KEY, MUTATION_MARK, LOG_MARK = (META + bytes([kind]) for kind in range(4))
-_REPO, _NODE, _INSTANCE = META + b"\x10", META + b"\x11", META + b"\x12"
+_REPO, _NODE, _INSTANCE, _DELETED = META + b"\x10", META + b"\x11", META + b"\x12", META + b"\x13"
 _ONE, _TWO = struct.Struct(">I"), struct.Struct(">II")
 
 encode = msgspec.json.encode
@@ -55,6 +56,11 @@ def node_key(repo: int, version: int) -> bytes:
 def instance_key(repo: int, instance: int) -> bytes:
     """Key of an Instance."""
     return _INSTANCE + _TWO.pack(repo, instance)
+
+
+def deleted_key(instance: int) -> bytes:
+    """Key of a Deleted."""
+    return _DELETED + _ONE.pack(instance)
 
 
 def read_number(store: KeyValueStore, key: bytes) -> int:
@@ -98,3 +104,9 @@ def load(store: KeyValueStore) -> tuple[Counters, list[Repo]]:
         instance = msgspec.json.decode(value, type=Instance)
         repos[key[2:6]].instances[instance.name] = instance
     return counters, list(repos.values())
+
+
+def load_deleted(store: KeyValueStore) -> dict[int, Deleted]:
+    """Instances of which something may still be stored, by number."""
+    found = (msgspec.json.decode(value, type=Deleted) for _, value in store.scan(_DELETED, after(_DELETED)))
+    return {deleted.number: deleted for deleted in found}

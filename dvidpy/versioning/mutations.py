@@ -2,18 +2,22 @@
 
 The record in the store (`MUTATIONS` keys) is the truth. The JSON-lines file of a data instance and version is
 written before the answer, without an fsync of its own: at the next start whatever it lost is written again from
-the records above LOG_MARK.
+the records above LOG_MARK. An edit whose lines cannot be written (a full disk) stands all the same: it is read from
+its record, and the next edit that finds room brings the lines along. What was damaged below LOG_MARK, `mend` rewrites.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 
 import msgspec
+import structlog
 from msgspec import Raw, Struct
 
+from dvidpy.errors import StoreError
 from dvidpy.storage import keys
 from dvidpy.storage.kv import KeyValueStore
 from dvidpy.storage.log import JsonLines, encode_line
@@ -85,7 +89,12 @@ class MutationLog:
         self._behind = False
         """Lines could not be written; the records of their edits are in the store."""
         self._last = read_number(store, LOG_MARK)
-        self._repair()
+        ids.beyond(max(self._last, self._mark - 1))
+        try:
+            self._repair()
+        except OSError as error:
+            self._behind = True
+            structlog.get_logger().error("the lines of mutations cannot be written", error=str(error))
 
     # ------------------------------------------------------------------ writing, from the committing thread
     def number(self, mutations: Iterable[Mutation]) -> dict[bytes, bytes]:
@@ -100,7 +109,18 @@ class MutationLog:
         return puts
 
     def write(self, mutations: list[Mutation]) -> None:
-        """Append the lines of edits that are in the store."""
+        """Append the lines of edits that are in the store; where that fails, a later call catches up."""
+        try:
+            self._append(mutations)
+        except (OSError, StoreError) as error:
+            structlog.get_logger().error("the lines of mutations cannot be written", error=str(error))
+
+    @property
+    def behind(self) -> bool:
+        """Lines of some edits could not be written yet."""
+        return self._behind
+
+    def _append(self, mutations: list[Mutation]) -> None:
         if self._behind:
             self._repair()
             return
@@ -123,12 +143,41 @@ class MutationLog:
     # ------------------------------------------------------------------ reading
     def read(self, data: str, version: str) -> Iterator[bytes]:
         """Messages of a data instance in a version, oldest first."""
-        return (bytes(line.mutation) for line in self.lines.read(file_name(data, version)))
+        name = file_name(data, version)
+        if not self._behind:
+            return (bytes(line.mutation) for line in self.lines.read(name))
+        return self._read_behind(name, self._last)
+
+    def _read_behind(self, name: str, last: int) -> Iterator[bytes]:
+        """Lines up to the last edit that has all of its own, and the later ones from their records."""
+        yield from (bytes(line.mutation) for line in self.lines.read(name) if line.id <= last)
+        for mutation in self.records(last):
+            if mutation.file() == name:
+                yield from map(bytes, mutation.messages)
 
     def records(self, above: int = 0) -> Iterator[Mutation]:
         """Records with ids above a number, in order."""
         span = (keys.mutation_key(above + 1), keys.after(keys.MUTATIONS))
         return (_decode(value) for _, value in self._store.scan(*span))
+
+    # ------------------------------------------------------------------ damage
+    def damaged(self, spared: Collection[str] = ()) -> Iterator[tuple[str, int]]:
+        """(file, mutation) of lines that are not once where they should be; data of the uuids `spared` do not count."""
+        expected: Counter[tuple[str, int]] = Counter()
+        for mutation in self.records():
+            expected[(mutation.file(), mutation.id)] += len(mutation.messages)
+        found = Counter((name, line.id) for name in self.lines.names() for line in self.lines.read(name))
+        for name, number in (expected - found) + (found - expected):
+            if name.partition("-")[0] not in spared:
+                yield name, number
+        yield from ((name, 0) for name in self.lines.names() if self.lines.is_torn(name))
+
+    def mend(self, names: Collection[str]) -> None:
+        """Write files anew from the records. They are replaced one by one, each when it is whole and synced."""
+        with self.lines.rewriting(names) as fresh:
+            for mutation in self.records():
+                if (name := mutation.file()) in names:
+                    fresh.append(name, _lines_of(mutation))
 
     def close(self) -> None:
         """Checkpoint and let go of the files."""
@@ -139,7 +188,7 @@ class MutationLog:
             self.lines.close()
 
     def _repair(self) -> None:
-        """Write again what the JSON-lines files lost, and find the last id in use."""
+        """Write again what the JSON-lines files lost."""
         above = self._last
         cut: set[str] = set()
         for mutation in self.records(above):
@@ -150,7 +199,6 @@ class MutationLog:
             self.lines.append(name, _lines_of(mutation))
             self._last = mutation.id
         self._behind = False
-        self._ids.beyond(max(self._last, self._mark - 1))
         if cut:
             self.checkpoint()
 

@@ -1,33 +1,36 @@
 """Background work that outlives a restart: tasks stand in the store, written with the edit that asks for them.
 
-A task is done by a batch that also removes it, so it is done exactly once. Tasks run one at a time, in order.
+A task is done by a batch that also removes it, so it is done exactly once. Tasks run one at a time, in order. One
+that fails is tried a few times more, later each time, and then parked: it says so in the store, holds up nobody (not
+even the commit of its version, for what it would write is derived), and is tried again at the next start.
 """
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dvidpy.errors import Busy
-from dvidpy.storage import keys
 from dvidpy.storage.kv import KeyValueStore
-from dvidpy.versioning.commits import Change, Committer
+from dvidpy.versioning.commits import Change, Committer, work_span
 
-WORK = 1
-"""Number of the one queue there is, in QUEUE keys."""
 PATIENCE_S = 20.0
 """How long a commit waits for pending work of its version before it answers 503."""
 PAUSE_S = 0.05
+FREE = "free"
+"""Kind of the tasks that free deleted instances (`freeing`)."""
+RETRIES_S = (0.1, 0.4, 1.6, 6.4)
+"""How long a task that failed waits before it is tried again; after the last time it is parked."""
 
 
-class Task(Struct, frozen=True):
+class Task(Struct, frozen=True, omit_defaults=True):
     """One piece of pending work."""
 
     kind: str
@@ -36,6 +39,15 @@ class Task(Struct, frozen=True):
     version: int = 0
     """The version it writes into; 0 for none."""
     args: dict[str, Any] = {}
+    failed: str = ""
+    """Why it was parked."""
+
+
+class _Trouble(NamedTuple):
+    """A task that failed."""
+
+    times: int
+    again_at: float
 
 
 Worker = Callable[[Task, Change], None]
@@ -52,10 +64,9 @@ class WorkQueue:
         self._wake = threading.Condition()
         self._closing = False
         self._news = False
-        last = max((int.from_bytes(key[2:], "big") for key, _ in self.pending()), default=0)
-        self._numbers = itertools.count(last + 1)
-        self.failed = 0
-        """Tasks given up since the start; they stay in the store and are tried again at the next one."""
+        self._troubles: dict[bytes, _Trouble] = {}
+        self.parked: frozenset[bytes] = frozenset()
+        """Keys of tasks given up since the start; they stay in the store and are tried again at the next one."""
         self._thread = threading.Thread(target=self._run, name="background", daemon=True)
         committer.queued = self.notice
 
@@ -63,11 +74,10 @@ class WorkQueue:
         """Begin working, once all workers are known."""
         self._thread.start()
 
-    def add(self, change: Change, task: Task) -> None:
+    @staticmethod
+    def add(change: Change, task: Task) -> None:
         """Ask for work as part of an edit."""
-        with self._wake:
-            number = next(self._numbers)
-        change.puts.append((keys.queue_key(WORK, number), msgspec.json.encode(task)))
+        change.tasks.append(msgspec.json.encode(task))
 
     def notice(self) -> None:
         """Tasks may have come."""
@@ -78,21 +88,29 @@ class WorkQueue:
     def pending(self) -> Iterator[tuple[bytes, Task]]:
         """Tasks in order, with their keys."""
         decode = msgspec.json.Decoder(Task).decode
-        span = (keys.queue_key(WORK, 0), keys.queue_key(WORK + 1, 0))
-        return ((key, decode(value)) for key, value in self._store.scan(*span))
+        return ((key, decode(value)) for key, value in self._store.scan(*work_span()))
 
     def length(self) -> int:
         """Number of pending tasks."""
         return sum(1 for _ in self.pending())
 
+    def freeing(self) -> set[int]:
+        """Numbers of deleted instances that pending tasks free."""
+        return {int(number) for _, task in self.pending() if task.kind == FREE for number in task.args["instances"]}
+
+    @property
+    def failed(self) -> int:
+        """Number of parked tasks."""
+        return len(self.parked)
+
     def drain(self, version: int) -> None:
-        """Return when no work of a version is pending; Busy when that takes too long."""
+        """Return when no work of a version is pending but what is parked; Busy when that takes too long."""
         until = time.monotonic() + PATIENCE_S
         with self._wake:
             self._draining += 1
             self._wake.notify_all()
         try:
-            while any(task.version == version for _, task in self.pending()):
+            while any(task.version == version and key not in self.parked for key, task in self.pending()):
                 if time.monotonic() > until:
                     raise Busy("background work of this version is still pending")
                 time.sleep(PAUSE_S)
@@ -109,28 +127,56 @@ class WorkQueue:
             self._thread.join()
 
     def _run(self) -> None:
-        given_up: set[bytes] = set()
         while not self._closing:
             self._news = False
-            due = next(((k, t) for k, t in self.pending() if k not in given_up), None)
-            if due is None or (self.held() and not self._draining):
-                with self._wake:
-                    if not (self._closing or self._news):
-                        self._wake.wait(None if due is None else 1.0)
+            due, wait_s = self._next()
+            if due is not None and not (self.held() and not self._draining):
+                self._do(*due)
                 continue
-            if not self._do(*due):
-                given_up.add(due[0])
+            with self._wake:
+                if not (self._closing or self._news):
+                    self._wake.wait(wait_s if due is None else 1.0)
 
-    def _do(self, key: bytes, task: Task) -> bool:
-        change = Change(task.instance, task.version, sync=False)
+    def _next(self) -> tuple[tuple[bytes, Task] | None, float | None]:
+        """(the first task that may be tried now, seconds until one may be where there is none)."""
+        now, wait_s = time.monotonic(), None
+        for key, task in self.pending():
+            trouble = self._troubles.get(key)
+            if key in self.parked:
+                continue
+            if trouble is None or trouble.again_at <= now:
+                return (key, task), None
+            wait_s = min(wait_s or trouble.again_at - now, trouble.again_at - now)
+        return None, wait_s
+
+    def _do(self, key: bytes, task: Task) -> None:
+        gone = self._committer.is_gone(task.instance)
+        change = Change(0 if gone else task.instance, task.version, sync=False)
         change.deletes.append(key)
         try:
-            self.workers[task.kind](task, change)
+            if not gone:
+                self.workers[task.kind](task, change)
             self._committer.commit(change)
+            self._troubles.pop(key, None)
         except Busy:
             time.sleep(PAUSE_S)
-        except Exception:
-            self.failed += 1
-            structlog.get_logger().exception("background work failed", task=task.kind, instance=task.instance)
-            return False
-        return True
+        except Exception as error:
+            if not self._committer.is_gone(task.instance):  # else it was deleted meanwhile, and its task goes next
+                self._fail(key, task, error)
+
+    def _fail(self, key: bytes, task: Task, error: Exception) -> None:
+        """Try a task again later, or park it."""
+        times = self._troubles[key].times + 1 if key in self._troubles else 1
+        parked = times > len(RETRIES_S)
+        structlog.get_logger().exception(
+            "background work failed", task=task.kind, instance=task.instance, times=times, parked=parked
+        )
+        if not parked:
+            self._troubles[key] = _Trouble(times, time.monotonic() + RETRIES_S[times - 1])
+            return
+        self.parked |= {key}
+        try:
+            said = replace(task, failed=f"{type(error).__name__}: {error}"[:500])
+            self._store.batch([(key, msgspec.json.encode(said))])
+        except Exception:  # the medium fails; it is known here, and found out anew after a restart
+            structlog.get_logger().exception("a parked task is not marked", task=task.kind)

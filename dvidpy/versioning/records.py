@@ -67,6 +67,18 @@ class Instance(Struct, frozen=True, kw_only=True):
     created: datetime = msgspec.field(default_factory=now)
 
 
+class Deleted(Struct, frozen=True, kw_only=True):
+    """An instance that was deleted, until all that is stored of it is gone. Its number is not used again."""
+
+    number: int
+    data: str
+    """Uuid of its data."""
+    name: str
+    repo: str
+    store: str
+    at: datetime = msgspec.field(default_factory=now)
+
+
 class RepoRecord(Struct, frozen=True, kw_only=True):
     """What belongs to the whole repo."""
 

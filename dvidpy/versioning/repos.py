@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from dvidpy.errors import BadRequest, LockedVersion
+from dvidpy.errors import BadRequest, LockedVersion, NotPrivileged
 from dvidpy.storage.kv import KeyValueStore
 from dvidpy.versioning import metadata
 from dvidpy.versioning.catalogue import Catalogue
 from dvidpy.versioning.gates import Gates
 from dvidpy.versioning.metadata import Counters, encode
-from dvidpy.versioning.records import Instance, Node, Repo, RepoRecord, log_line, now
+from dvidpy.versioning.records import Deleted, Instance, Node, Repo, RepoRecord, log_line, now
 from dvidpy.versioning.uuids import MASTER, new_uuid
 
 RESERVED = frozenset({"log", "branch", "note", "commit", "newversion"})
@@ -37,6 +38,8 @@ class Repos:
         self._gates = gates
         self._lock = threading.RLock()
         self._counters, repos = metadata.load(store)
+        self.deleted = metadata.load_deleted(store)
+        """Instances of which something may still be stored, by number."""
         self.catalogue = Catalogue(repos)
         self.drain: Drain = lambda version: None
 
@@ -146,8 +149,7 @@ class Repos:
         self._check_name(name)
         with self._lock:
             repo = self._fresh(repo)
-            if name in repo.instances:
-                raise BadRequest(f"there is already a data instance named {name!r} in repo {repo.record.root}")
+            self._demand_new_name(repo, name)
             counters = self._counters
             instance = make(counters.instance, new_uuid())
             grown = Counters(counters.repo, counters.version, counters.instance + 1)
@@ -157,16 +159,80 @@ class Repos:
     def change_instance(self, instance: Instance, **changes: Any) -> Instance:
         """Replace fields of an instance's record."""
         with self._lock:
-            repo = self.catalogue.repos[instance.repo]
-            changed = replace(repo.instances[instance.name], **changes)
-            self._save_instance(repo, changed)
+            changed = replace(self.catalogue.current(instance), **changes)
+            self._save_instance(self.catalogue.repo(instance.repo), changed)
             return changed
 
     def update_instance(self, instance: Instance, update: Callable[[Instance], dict[str, Any]]) -> Instance:
         """The same, with changes worked out from the record as it now is."""
         with self._lock:
-            current = self.catalogue.repos[instance.repo].instances[instance.name]
+            current = self.catalogue.current(instance)
             return self.change_instance(current, **update(current))
+
+    def rename_instance(self, instance: Instance, name: str) -> Instance:
+        """Give an instance another name; its data, their uuid and all that follows them stay."""
+        self._check_name(name)
+        with self._lock:
+            current = self.catalogue.current(instance)
+            repo = self.catalogue.repo(instance.repo)
+            self._demand_new_name(repo, name)
+            renamed = replace(current, name=name)
+            others = {other: i for other, i in repo.instances.items() if i.number != current.number}
+            self._save(Repo(_touched(repo), repo.nodes, others | {name: renamed}), [], [renamed])
+            return renamed
+
+    # ------------------------------------------------------------------ deletion
+    def demand_passcode(self, repo: Repo, passcode: str) -> None:
+        """NotPrivileged where the repo was made with another passcode."""
+        wanted = self._fresh(repo).record.passcode
+        if wanted and not hmac.compare_digest(wanted.encode(), passcode.encode()):
+            raise NotPrivileged("the passcode of the repo is needed, and was not given")
+
+    def delete_instance(self, instance: Instance) -> list[Deleted]:
+        """Hide an instance, at once and for good; what is left of it stands in `deleted`. Others follow it no more."""
+        with self._lock:
+            current = self.catalogue.current(instance)
+            repo = self.catalogue.repo(instance.repo)
+            others = [i for i in repo.instances.values() if i.number != current.number]
+            changed = [
+                replace(i, syncs=tuple(uuid for uuid in i.syncs if uuid != current.uuid))
+                for i in others
+                if current.uuid in i.syncs
+            ]
+            kept = {i.name: i for i in (*others, *changed)}
+            gone = metadata.instance_key(repo.record.number, current.number)
+            marked = self._mark_deleted([current])
+            self._save(Repo(_touched(repo), repo.nodes, kept), [], changed, deleted=marked, deletes=[gone])
+            return marked
+
+    def delete_repo(self, repo: Repo) -> list[Deleted]:
+        """Hide a repo with its versions and instances, at once and for good."""
+        with self._lock:
+            repo = self._fresh(repo)
+            number = repo.record.number
+            marked = self._mark_deleted(repo.instances.values())
+            deletes = [metadata.repo_key(number)]
+            deletes += [metadata.node_key(number, version) for version in repo.nodes]
+            deletes += [metadata.instance_key(number, i.number) for i in repo.instances.values()]
+            puts = [(metadata.deleted_key(one.number), encode(one)) for one in marked]
+            self._store.batch(puts, deletes, sync=True)
+            self._remember(marked)
+            self.catalogue.hide(repo)
+            return marked
+
+    def forget_deleted(self, numbers: Iterable[int]) -> None:
+        """Nothing is stored of these instances any more."""
+        with self._lock:
+            known = [number for number in numbers if number in self.deleted]
+            self._store.batch((), list(map(metadata.deleted_key, known)), sync=True)
+            self.deleted = {number: one for number, one in self.deleted.items() if number not in known}
+
+    @staticmethod
+    def _mark_deleted(instances: Iterable[Instance]) -> list[Deleted]:
+        return [Deleted(number=i.number, data=i.uuid, name=i.name, repo=i.repo, store=i.store) for i in instances]
+
+    def _remember(self, marked: Iterable[Deleted]) -> None:
+        self.deleted = self.deleted | {one.number: one for one in marked}
 
     # ------------------------------------------------------------------ checks
     def _free(self, uuid: str | None) -> str:
@@ -184,6 +250,11 @@ class Repos:
     def _check_name(name: str) -> None:
         if not name or "/" in name or name in RESERVED or not name.isprintable():
             raise BadRequest(f"{name!r} cannot be the name of a data instance")
+
+    @staticmethod
+    def _demand_new_name(repo: Repo, name: str) -> None:
+        if name in repo.instances:
+            raise BadRequest(f"there is already a data instance named {name!r} in repo {repo.record.root}")
 
     @staticmethod
     def _demand_locked(nodes: Iterable[Node]) -> None:
@@ -209,7 +280,7 @@ class Repos:
 
     def _fresh(self, repo: Repo) -> Repo:
         """The repo as it now is."""
-        return self.catalogue.repos[repo.record.root]
+        return self.catalogue.repo(repo.record.root)
 
     def _grow(
         self, repo: Repo, parents: Sequence[Node], *, branch: str, note: str, uuid: str | None, locked: bool = False
@@ -226,12 +297,11 @@ class Repos:
         touched = [replace(parent, updated=now()) for parent in parents]
         grown = Counters(counters.repo, counters.version + 1, counters.instance)
         nodes = repo.nodes | {node.version: node for node in (*touched, child)}
-        record = replace(repo.record, updated=now())
-        self._save(Repo(record, nodes, repo.instances), [*touched, child], counters=grown)
+        self._save(Repo(_touched(repo), nodes, repo.instances), [*touched, child], counters=grown)
         return child
 
     def _save_record(self, record: RepoRecord) -> None:
-        repo = self.catalogue.repos[record.root]
+        repo = self.catalogue.repo(record.root)
         self._save(Repo(record, repo.nodes, repo.instances), [])
 
     def _save_node(self, node: Node) -> None:
@@ -239,11 +309,17 @@ class Repos:
         self._save(Repo(repo.record, repo.nodes | {node.version: node}, repo.instances), [node])
 
     def _save_instance(self, repo: Repo, instance: Instance, counters: Counters | None = None) -> None:
-        grown = Repo(replace(repo.record, updated=now()), repo.nodes, repo.instances | {instance.name: instance})
+        grown = Repo(_touched(repo), repo.nodes, repo.instances | {instance.name: instance})
         self._save(grown, [], [instance], counters)
 
     def _save(
-        self, repo: Repo, nodes: Iterable[Node], instances: Iterable[Instance] = (), counters: Counters | None = None
+        self,
+        repo: Repo,
+        nodes: Iterable[Node],
+        instances: Iterable[Instance] = (),
+        counters: Counters | None = None,
+        deleted: Sequence[Deleted] = (),
+        deletes: Sequence[bytes] = (),
     ) -> None:
         """Store the records in one synced batch, then let readers see the repo."""
         number = repo.record.number
@@ -252,6 +328,12 @@ class Repos:
         puts += [(metadata.instance_key(number, i.number), encode(i)) for i in instances]
         if counters is not None:
             puts.append((metadata.COUNTERS_KEY, encode(counters)))
-        self._store.batch(puts, sync=True)
+        puts += [(metadata.deleted_key(one.number), encode(one)) for one in deleted]
+        self._store.batch(puts, deletes, sync=True)
         self._counters = counters or self._counters
+        self._remember(deleted)
         self.catalogue.show(repo)
+
+
+def _touched(repo: Repo) -> RepoRecord:
+    return replace(repo.record, updated=now())

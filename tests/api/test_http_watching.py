@@ -14,6 +14,7 @@ from served import TOKEN, Serve, Served
 
 from dvidpy.api.front import METHODS
 from dvidpy.api.state import USERS
+from dvidpy.storage.log import JsonLines
 
 
 @pytest.fixture
@@ -206,3 +207,21 @@ def test_interactive_requests_hold_background_work_back(serve: Serve) -> None:
     assert not served.server.people_are_working()
     served.http.get(f"{kv}/key/a?interactive=true")
     assert served.server.people_are_working()
+
+
+def test_an_edit_stands_though_its_line_cannot_be_written(
+    served: Served, kv: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(lines: JsonLines, name: str, text: bytes) -> None:
+        raise OSError("no space left")
+
+    served.http.post(f"{kv}/key/a", content=b"1")
+    with monkeypatch.context() as patch:
+        patch.setattr(JsonLines, "append", fail)
+        assert served.http.post(f"{kv}/key/b", content=b"2").status_code == 200
+        assert served.http.get(f"{kv}/key/b").content == b"2"
+        assert [one["Key"] for one in served.http.get(f"{kv}/mutations").json()] == ["a", "b"]
+        assert 'dvidpy_log_behind{store="main"} 1.0' in served.http.get("/metrics").text
+    served.http.post(f"{kv}/key/c", content=b"3")
+    assert [one["Key"] for one in served.http.get(f"{kv}/mutations").json()] == ["a", "b", "c"]
+    assert 'dvidpy_log_behind{store="main"} 0.0' in served.http.get("/metrics").text

@@ -29,7 +29,7 @@ server has one repo. Refusals are plain text: 400, 404, 413, 416, 429 or 503.
 """
 LONG = 400
 """Characters of an answer that are shown."""
-TITLES = {"server": "Server", "repos": "Repos", "versions": "Versions"}
+TITLES = {"server": "Server", "repos": "Repos", "versions": "Versions", "administration": "Administration"}
 
 
 def page() -> str:

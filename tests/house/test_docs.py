@@ -8,12 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
 from house.api_page import page
 from house.tree import REPOSITORY, tracked
-from servers import ServerProcess
+from servers import ServerProcess, free_port
 
 from dvidpy.cli import app
 from dvidpy.config import (
@@ -27,6 +28,7 @@ from dvidpy.config import (
 from dvidpy.storage.keys import SPACES
 
 DOCS = REPOSITORY / "docs"
+COMMAND_LINE = (DOCS / "command-line.md").read_text(encoding="utf-8")
 CONFIGURATION = (DOCS / "configuration.md").read_text(encoding="utf-8")
 PAGES = [path for path in tracked() if path.suffix == ".md" and path.relative_to(REPOSITORY).parts[0] != "dvidpy"]
 EXAMPLE = re.compile(r"<!-- runs -->\n```(sh|python)\n(.*?)```", re.DOTALL)
@@ -57,13 +59,32 @@ def test_no_setting_is_described_that_is_not_there() -> None:
     assert {name.lower() for name in described} == {name for _, name in settings_list}
 
 
-def test_every_command_and_option_is_described() -> None:
-    program = typer.main.get_command(app)
-    for name, command in getattr(program, "commands", {}).items():
-        line = next((line for line in CONFIGURATION.splitlines() if line.startswith(f"| `dvidpy {name}")), "")
-        assert line, name
-        options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
-        assert [option for option in options if option not in line] == []
+def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """(as it is called, command): `repo UUID info`."""
+    for name, inner in getattr(command, "commands", {}).items():
+        takes = [parameter.name.upper() for parameter in inner.params if parameter.param_type_name == "argument"]
+        if hasattr(inner, "commands"):
+            yield from commands(inner, (*words, name, *takes))
+        else:
+            yield " ".join((*words, name)), inner
+
+
+COMMANDS = list(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS)
+def test_every_command_and_option_is_described(name: str, command: Any) -> None:
+    described = (CONFIGURATION + COMMAND_LINE).splitlines()
+    lines = "".join(line for line in described if re.match(rf"\| `dvidpy {name}[ `]", line))
+    assert lines
+    options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
+    assert [option for option in options if option not in lines] == []
+
+
+@pytest.mark.parametrize("name", [name for name, _ in COMMANDS])
+def test_every_command_has_an_example_that_runs(name: str) -> None:
+    run = "".join(text for _, language, text in examples() if language == "sh")
+    assert re.search(r"\bdvidpy " + re.sub(r"\b[A-Z]+\b", r"\\S+", name) + r"\b", run)
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.toml")), ids=lambda path: path.stem)
@@ -114,7 +135,8 @@ def examples() -> Iterator[tuple[str, str, str]]:
 @pytest.mark.parametrize(("path", "language", "text"), list(examples()))
 def test_examples_run(path: str, language: str, text: str, server_process: ServerProcess, tmp_path: Path) -> None:
     command = [sys.executable, "-c", text] if language == "python" else ["bash", "-euo", "pipefail", "-c", text]
-    environment = os.environ | {"server": server_process.url}
+    places = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"server": server_process.url, "port": str(free_port()), "PATH": places}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )

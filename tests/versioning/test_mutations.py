@@ -11,7 +11,7 @@ from versioning.edits import Chain, logged, put
 
 from dvidpy.config import MutationSettings, Settings, StoreSettings
 from dvidpy.storage.log import JsonLines
-from dvidpy.versioning.check import check_datastore
+from dvidpy.versioning.check import check_datastore, repair_logs
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.mutations import FIRST, MutationLog, file_name
 
@@ -134,6 +134,56 @@ def test_damage_of_lines_that_were_safe_is_found(settings: Settings) -> None:
     assert all("is not once in the log" in fault for fault in faults)
 
 
+def test_a_store_opens_though_its_lines_cannot_be_written(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    datastore = Datastore(settings)
+    chain = Chain(datastore)
+    _edit(chain, 0, 1)
+    _file(datastore, chain).unlink()
+    _crash(datastore)
+
+    def fail(lines: JsonLines, name: str, text: bytes) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JsonLines, "append", fail)
+        with closing(Datastore(settings)) as again:
+            chain.datastore = again
+            _edit(chain, 2)
+            assert _messages(again, chain) == [0, 1, 2]
+    with closing(Datastore(settings)) as again:
+        assert _messages(again, chain) == [0, 1, 2]
+        assert check_datastore(again).faults == []
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_lines_that_were_safe_are_rewritten_from_their_records(settings: Settings, damage: str) -> None:
+    with closing(Datastore(settings)) as before:
+        chain, other = Chain(before), Chain(before)
+        _edit(chain, *range(8))
+        _edit(other, *range(8, 10))
+        file, untouched = _file(before, chain), _file(before, other)
+    whole, beside = file.read_bytes(), untouched.stat()
+    DAMAGES[damage](file)
+    with closing(Datastore(settings, working=False)) as again:
+        assert bool(check_datastore(again).faults) == (damage != "nothing")
+        assert repair_logs(again) == ([] if damage == "nothing" else [file.stem])
+        assert check_datastore(again).faults == []
+    assert file.read_bytes() == whole
+    assert untouched.stat().st_ino == beside.st_ino
+    assert [path.name for path in file.parent.iterdir() if path.is_dir()] == []
+
+
+def test_a_file_of_lines_without_records_is_removed_by_repair(settings: Settings) -> None:
+    with closing(Datastore(settings)) as before:
+        stray = before.main.log.lines.folder / f"{'a' * 32}-{'b' * 32}.jsonl"
+        stray.write_bytes(b'{"id":5,"mutation":{}}\n')
+    with closing(Datastore(settings, working=False)) as again:
+        assert len(check_datastore(again).faults) == 1
+        repair_logs(again)
+        assert check_datastore(again).faults == []
+    assert not stray.exists()
+
+
 def test_a_folder_of_lines_that_fails_holds_up_no_later_line(
     datastore: Datastore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,10 +198,11 @@ def test_a_folder_of_lines_that_fails_holds_up_no_later_line(
 
     monkeypatch.setattr(JsonLines, "append", fail)
     for number in (2, 3):
-        with pytest.raises(OSError, match="no space left"):
-            _edit(chain, number)
+        _edit(chain, number)  # the record is the truth
+        assert datastore.main.log.behind
+        assert _messages(datastore, chain) == list(range(number + 1))
     monkeypatch.undo()
-    assert _messages(datastore, chain) == [0, 1]
+    assert _messages(datastore, chain) == [0, 1, 2, 3]
     _edit(chain, 4, 5)
     assert _messages(datastore, chain) == [0, 1, 2, 3, 4, 5]
 
@@ -165,8 +216,8 @@ def test_lines_that_failed_are_there_after_a_restart(settings: Settings, monkeyp
         _edit(chain, 0)
         with monkeypatch.context() as patch:
             patch.setattr(JsonLines, "append", fail)
-            with pytest.raises(OSError, match="no space left"):
-                _edit(chain, 1)
+            _edit(chain, 1)
+            assert _messages(datastore, chain) == [0, 1]
     with closing(Datastore(settings)) as again:
         assert _messages(again, chain) == [0, 1]
         assert check_datastore(again).faults == []

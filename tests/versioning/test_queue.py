@@ -51,6 +51,11 @@ class Bench:
         return {int(key[len(DONE) :]): int(value) for key, value in self.store.scan(*span)}
 
 
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_module, "RETRIES_S", (0.01, 0.02))
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     with closing(LevelStore(tmp_path / "store")) as store:
@@ -136,7 +141,10 @@ def test_a_task_that_fails_stays_and_holds_up_no_other(bench: Bench) -> None:
         bench.ask(queue, 3, version=2)
         queue.drain(2)
         assert bench.done() == {0: 1, 2: 1, 3: 1}
+        assert queue.length() == 1
+        queue.drain(1)  # a commit goes on: it is parked
         assert (queue.length(), queue.failed) == (1, 1)
+        assert [task.failed for _, task in queue.pending()] == ["ValueError: not today"]
     with bench.open(bench.count) as queue:  # tried again at the next start
         queue.drain(1)
         assert bench.done() == dict.fromkeys(range(4), 1)
@@ -149,7 +157,48 @@ def test_an_unknown_kind_of_task_stays(bench: Bench) -> None:
         bench.committer.commit(change)
         bench.ask(queue, 1, version=2)
         queue.drain(2)
+        queue.drain(1)
         assert (queue.length(), queue.failed) == (1, 1)
+
+
+def test_work_that_fails_at_first_is_tried_again_and_not_parked(bench: Bench) -> None:
+    tries: list[int] = []
+
+    def work(task: Task, change: Change) -> None:
+        tries.append(task.args["n"])
+        if tries.count(1) < 3 and task.args["n"] == 1:
+            raise ValueError("not yet")
+        bench.count(task, change)
+
+    with bench.open(work) as queue:
+        bench.ask(queue, 1, 2)
+        queue.drain(1)
+        assert (queue.length(), queue.failed) == (0, 0)
+    assert sorted(tries) == [1, 1, 1, 2]
+    assert bench.done() == {1: 1, 2: 1}
+
+
+def test_tasks_are_numbered_as_their_edits_are_written(bench: Bench) -> None:
+    """Not as they were asked for: an edit may be made long before it is committed."""
+    order: list[int] = []
+    with bench.open(lambda task, change: order.append(task.args["n"])) as queue:
+        early, late = Change(7, 1, sync=False), Change(7, 1, sync=False)
+        queue.add(early, Task("count", 7, 1, {"n": 1}))
+        queue.add(late, Task("count", 7, 1, {"n": 2}))
+        bench.committer.commit(late)
+        queue.drain(1)
+        bench.committer.commit(early)
+        queue.drain(1)
+    assert order == [2, 1]
+
+
+def test_work_of_a_deleted_instance_is_dropped(bench: Bench) -> None:
+    with bench.open(bench.count, held=True) as queue:
+        bench.ask(queue, 1)
+        bench.committer.shut_out([7])
+        queue.drain(1)
+        assert (queue.length(), queue.failed) == (0, 0)
+    assert bench.done() == {}
 
 
 def test_work_that_finds_no_room_is_tried_again(bench: Bench) -> None:

@@ -28,7 +28,7 @@ from dvidpy.datatypes.keyvalue.routes import First, Last
 from dvidpy.datatypes.keyvalue.values import KeyValue
 from dvidpy.datatypes.params import Flag, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Room, TheCall, WholeBody, at_once
-from dvidpy.errors import BadRequest, Busy
+from dvidpy.errors import BadRequest, DvidError
 
 room = Room()
 
@@ -118,7 +118,7 @@ def post_keyvalues(kv: Annotated[KeyValue, Here], body: Annotated[bytes, WholeBo
         kv.view.put(change, place, value)
     try:
         kv.view.commit(change)
-    except Busy:
+    except DvidError:
         kv.view.forget(change)
         raise
     return DONE
