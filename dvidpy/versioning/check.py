@@ -3,8 +3,9 @@
 1. Every stored key parses, and its instance and version exist.
 2. Versions form one acyclic graph per repo, children newer than parents; only locked versions have children.
 3. A row holds one cell a version; every manifest has all its parts, of the right size.
-4. Mutation ids strictly increase, and each is in its JSON-lines file once.
-5. Orphaned parts are counted (a crash leaves them; `sweep` removes them); they are no fault.
+4. A value is what its datatype says it is, and so is an instance as a whole (`duties`).
+5. Mutation ids strictly increase, and each is in its JSON-lines file once.
+6. Orphaned parts are counted (a crash leaves them; `sweep` removes them); they are no fault.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from dvidpy.storage import codecs, keys
 from dvidpy.storage.keys import CELL, DATA, LARGE, TOMBSTONE, split_cell
 from dvidpy.versioning import dag
 from dvidpy.versioning.datastore import Datastore, Stack
+from dvidpy.versioning.duties import duties_of
 from dvidpy.versioning.large import Manifest, decode_manifest, orphans
-from dvidpy.versioning.records import Repo
+from dvidpy.versioning.records import Instance, Repo
 
 
 @dataclass
@@ -43,6 +45,8 @@ def check_datastore(datastore: Datastore) -> Report:
         report.faults += [f"repo {repo.record.root}: {fault}" for fault in _repo_faults(repo)]
     for stack in datastore.stacks.values():
         report.faults += [f"store {stack.name}: {fault}" for fault in _store_faults(datastore, stack, report.counts)]
+    for instance in datastore.catalogue.instances().values():
+        report.faults += [f"{instance.name}: {fault}" for fault in duties_of(instance).faults(datastore, instance)]
     return report
 
 
@@ -92,10 +96,10 @@ def _data_faults(datastore: Datastore, stack: Stack) -> Iterator[str]:
         if last == (key[:-CELL], version):
             yield f"row {key[:-CELL].hex()} has two cells in version {version}"
         last = (key[:-CELL], version)
-        yield from _value_faults(stack, key, kind, stored)
+        yield from _value_faults(stack, key, kind, stored, instance)
 
 
-def _value_faults(stack: Stack, key: bytes, kind: int, stored: bytes) -> Iterator[str]:
+def _value_faults(stack: Stack, key: bytes, kind: int, stored: bytes, instance: Instance | None) -> Iterator[str]:
     try:
         if kind == TOMBSTONE:
             if stored:
@@ -103,7 +107,10 @@ def _value_faults(stack: Stack, key: bytes, kind: int, stored: bytes) -> Iterato
         elif kind == LARGE:
             yield from _part_faults(stack, key, decode_manifest(stored))
         else:
-            codecs.decode(stored)
+            plain = codecs.decode(stored)
+            fault = duties_of(instance).value_fault(instance, key[keys.HEAD : -CELL], plain) if instance else ""
+            if fault:
+                yield f"value of {key.hex()}: {fault}"
     except StoreError as error:
         yield f"value of {key.hex()}: {error}"
 

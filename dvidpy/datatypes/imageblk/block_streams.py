@@ -9,6 +9,7 @@ import numpy as np
 from dvidpy.datatypes.imageblk.blocks import blank, demand_on_grid, pack, payload, plain, put_blocks, walk
 from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.keys import block_key
+from dvidpy.datatypes.imageblk.pyramid import ask
 from dvidpy.datatypes.voxels.streams import block_head
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, parse_integer
@@ -76,7 +77,8 @@ def parse_indices(text: str) -> list[Zyx]:
 
 
 def demand_span(data: ImageBlk, start: Zyx, span: int, body: bytes) -> None:
-    """BadRequest where there are no such blocks or the body is too short for them."""
+    """BadRequest where the voxels are computed, there are no such blocks, or the body is too short for them."""
+    data.demand_own()
     demand_on_grid(start, span)
     if span < 1 or len(body) < span * data.block_bytes:
         raise BadRequest(f"the body has {len(body)} bytes; {span} blocks have {span * data.block_bytes}")
@@ -89,4 +91,5 @@ def pack_span(data: ImageBlk, start: Zyx, span: int, body: bytes) -> Change:
     whole = np.frombuffer(body, data.kind.dtype, count=span * data.block_bytes // data.kind.itemsize)
     volume = whole.reshape(span, *data.block)
     put_blocks(data, change, (((z, y, first + number), pack(data, block)) for number, block in enumerate(volume)))
+    ask(data, change, Box(start, (1, 1, span)).points())
     return change

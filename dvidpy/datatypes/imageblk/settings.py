@@ -17,6 +17,9 @@ from dvidpy.storage.codecs import JPEG, Codec, parse_codec
 BLOCK_SIZE = [32, 32, 32]
 VOXEL_SIZE: list[float] = [8, 8, 8]
 VOXEL_UNITS = ["nanometers"] * 3
+LEVELS = "Pyramid"
+"""Setting: how many lower resolutions are kept."""
+MOST_LEVELS = 16
 LARGEST_BLOCK = 16 << 20
 """Bytes of the largest block: each is one value of the store, unpacked whole however little of it is asked for."""
 
@@ -36,6 +39,7 @@ def settings_of(kind: Kind) -> Callable[[Given], dict[str, Any]]:
             "Background": _background(given),
             "ScaleLevel": parse_integer(given.text("scalelevel") or "0"),
             "GridStore": "",
+            **_pyramid(given),
             **_extents(given),
         }
 
@@ -93,6 +97,13 @@ def _background(given: Given) -> int:
     if not 0 <= background <= 255:
         raise BadRequest(f"Background {background} is no byte")
     return background
+
+
+def _pyramid(given: Given) -> dict[str, Any]:
+    levels = parse_integer(given.text("pyramid") or "0")
+    if not 0 <= levels <= MOST_LEVELS:
+        raise BadRequest(f"Pyramid {levels}: an instance has from 0 to {MOST_LEVELS} lower resolutions")
+    return {LEVELS: levels} if levels else {}
 
 
 def _units(text: str) -> list[str]:
