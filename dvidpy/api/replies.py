@@ -44,11 +44,13 @@ async def send_reply(reply: Reply, send: Send, receive: Receive, extra: Headers,
 
 
 async def _send_stream(body: Iterator[Piece], send: Send, receive: Receive, pool: Pool) -> int:
-    """Pull each piece on a worker thread, as the client takes it; no thread waits for a slow client."""
+    """Pull each piece on a worker thread while the client takes the one before; no thread waits for a slow client."""
     sent = 0
     hung_up = asyncio.ensure_future(_hung_up(receive))
+    coming = asyncio.ensure_future(pool.go_on(next, body, None))
     try:
-        while (piece := await pool.go_on(next, body, None)) is not None:
+        while (piece := await coming) is not None:
+            coming = asyncio.ensure_future(pool.go_on(next, body, None))
             async with asyncio.timeout(STALLED_S):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             if hung_up.done():  # servers swallow what is sent to nobody: the rest would be made for nothing
@@ -59,6 +61,7 @@ async def _send_stream(body: Iterator[Piece], send: Send, receive: Receive, pool
         raise Gone from None
     finally:
         hung_up.cancel()
+        await asyncio.gather(coming, return_exceptions=True)  # no thread is inside the body when it is closed
     return sent
 
 

@@ -18,7 +18,7 @@ from dvidpy.geometry import Box, Zyx
 from dvidpy.storage.codecs import JPEG, LZ4, NONE, payload_of
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.records import Instance
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.store import Found, View
 
 MOST_BLOCKS = 1 << 22
 """Blocks that one request may ask for, present or not."""
@@ -44,12 +44,18 @@ def is_quick(data: ImageBlk, blocks: int) -> bool:
 
 
 # ---------------------------------------------------------------------- reading
-def walk(data: ImageBlk, blocks: Box) -> Iterator[tuple[Zyx, Found]]:
+def walk(data: ImageBlk, blocks: Box, view: View | None = None) -> Iterator[tuple[Zyx, Found]]:
     """(index, value) of the blocks in a box that were written, in the order z, y, x, all from one moment."""
+    view = view or data.view
     if blocks.volume == 1:  # the way to one value is shorter than the beginning of a walk
-        only = data.view.find(block_key(blocks.start))
+        only = view.find(block_key(blocks.start))
         return iter(() if only is None else [(blocks.start, only)])
-    return ((index_of(key), found) for key, found in data.view.ranges(row_spans(BLOCK, blocks)))
+    return ((index_of(key), found) for key, found in view.ranges(row_spans(BLOCK, blocks)))
+
+
+def count(view: View, blocks: Box) -> int:
+    """Blocks of a box that were written; reads no value."""
+    return sum(1 for start, stop in row_spans(BLOCK, blocks) for _ in view.keys(start, stop))
 
 
 def plain(data: ImageBlk, found: Found) -> bytes:
@@ -59,7 +65,7 @@ def plain(data: ImageBlk, found: Found) -> bytes:
 
 def voxels_of(instance: Instance, value: bytes, size: int) -> bytes:
     """The `size` bytes of a block's voxels from its plain value, which may be a picture; StoreError for others."""
-    voxels = block_from_jpeg(value) if instance.codec.packing == JPEG else value
+    voxels = block_from_jpeg(value, size) if instance.codec.packing == JPEG else value
     if len(voxels) != size:
         raise StoreError(f"a stored block has {len(voxels)} bytes, not {size}")
     return voxels
@@ -71,7 +77,7 @@ def value_fault(instance: Instance, typekey: bytes, plain: bytes) -> str:
         return ""
     try:
         voxels_of(instance, plain, math.prod(instance.settings["BlockSize"]) * KIND_OF[instance.type].itemsize)
-    except (StoreError, OSError) as error:
+    except StoreError as error:
         return str(error)
     return ""
 

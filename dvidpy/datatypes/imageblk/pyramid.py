@@ -110,7 +110,7 @@ def halve_blocks(datastore: Datastore, task: Task, change: Change) -> None:
     blocks: list[Zyx] = [(z, y, x) for z, y, x in task.args["blocks"]]
     frozen = lower.view.frozen()
     for index in blocks:
-        found = _computed(lower, frozen, index)
+        found = block_above(lower, frozen, index)
         if found is not None:
             upper.view.put_stored(change, block_key(index), pack(upper, found))
         elif upper.view.exists(block_key(index)):  # a merge left nothing to see below it
@@ -122,7 +122,7 @@ def _at(datastore: Datastore, instance: Instance, node: Node) -> ImageBlk:
     return ImageBlk(datastore, datastore.catalogue.repos[instance.repo], node, instance, None)
 
 
-def _computed(lower: ImageBlk, view: View, index: Zyx) -> Voxels | None:
+def block_above(lower: ImageBlk, view: View, index: Zyx) -> Voxels | None:
     """The block above eight, background where some were never written; None where none was."""
     from dvidpy.kernels.halving import halve
 
@@ -177,7 +177,7 @@ def _to_check(datastore: Datastore, instance: Instance) -> dict[int, set[Zyx]]:
 def _agrees(upper: ImageBlk, lower: ImageBlk, index: Zyx) -> bool:
     """Of blocks kept as JPEG only whether they are there: another encoder gives other bytes."""
     try:
-        stored, computed = upper.view.find(block_key(index)), _computed(lower, lower.view, index)
+        stored, computed = upper.view.find(block_key(index)), block_above(lower, lower.view, index)
         if stored is None or computed is None or upper.instance.codec.packing == JPEG:
             return (stored is None) == (computed is None)
         return bool(unpack(upper, stored).tobytes() == computed.tobytes())

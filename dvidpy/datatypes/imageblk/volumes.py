@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dvidpy.datatypes.exchange import PIECE
 from dvidpy.datatypes.imageblk.blocks import blank, demand_answerable, unpack, walk
@@ -45,13 +46,27 @@ def layers(data: ImageBlk, box: Box, masking: Masking | None = None) -> Iterator
     pending = next(found, None)
     for first, last in _layer_bounds(data, box, blocks):
         layer = box.layer(first * block[0], last * block[0])
-        out = np.zeros(layer.size, data.kind.dtype)
+        out = np.empty(layer.size, data.kind.dtype)
+        blocks_here = layer.blocks(block)
+        missing = np.ones(blocks_here.size, bool)
         while pending is not None and pending[0][0] < last:
             index, voxels = pending
             at = (index[0] * block[0], index[1] * block[1], index[2] * block[2])
             paste(out, layer.start, voxels, at)
+            missing[index[0] - first, index[1] - blocks.start[1], index[2] - blocks.start[2]] = False
             pending = next(found, None)
+        _clear(out, layer, np.argwhere(missing) + blocks_here.start, block)
         yield out
+
+
+def _clear(out: Voxels, layer: Box, missing: NDArray[np.intp], block: Zyx) -> None:
+    """Make voxels 0 in the blocks (n, 3) that were not pasted into a layer: less to do than beginning with zeros."""
+    if len(missing) == layer.blocks(block).volume:
+        out[...] = 0
+        return
+    nothing = np.zeros(block, out.dtype) if len(missing) else out
+    for z, y, x in missing.tolist():
+        paste(out, layer.start, nothing, (z * block[0], y * block[1], x * block[2]))
 
 
 def _layer_bounds(data: ImageBlk, box: Box, blocks: Box) -> Iterator[tuple[int, int]]:
