@@ -1,6 +1,6 @@
 """Makes `images-<N>.tar.gz`, image blocks as this format writes them: `python tests/old_data/make_golden_images.py`.
 
-One instance of each packing, and of each voxel type with a lower resolution; two versions. The rules of `make_golden` hold.
+One instance of each packing, and of each voxel type with a lower one; two versions. The rules of `make_golden` hold.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import numpy as np
 from msgspec.structs import replace
@@ -31,6 +32,8 @@ from dvidpy.versioning.store import View
 
 HALVE = "halve blocks"
 """Kind of its tasks; `blocks` are [z, y, x] of the blocks to compute, `instance` the one they belong to."""
+LOOK_AHEAD = 32
+"""Pending tasks that are looked through for the same blocks."""
 AT_ONCE = 16 << 20
 """Bytes of blocks that one task reads, if they are more than eight."""
 _OWN = ("VoxelSize", "MinPoint", "MaxPoint", LEVELS)
@@ -107,7 +110,7 @@ def halve_blocks(datastore: Datastore, task: Task, change: Change) -> None:
     lower = upper and upper.below()
     if not (upper and lower):
         return
-    blocks: list[Zyx] = [(z, y, x) for z, y, x in task.args["blocks"]]
+    blocks = sorted(_blocks_of(task) - _asked_again(datastore, task, change))
     frozen = lower.view.frozen()
     for index in blocks:
         found = block_above(lower, frozen, index)
@@ -116,6 +119,20 @@ def halve_blocks(datastore: Datastore, task: Task, change: Change) -> None:
         elif upper.view.exists(block_key(index)):  # a merge left nothing to see below it
             upper.view.delete(change, block_key(index))
     ask(upper, change, blocks)
+
+
+def _blocks_of(task: Task) -> set[Zyx]:
+    return {(z, y, x) for z, y, x in task.args["blocks"]}
+
+
+def _asked_again(datastore: Datastore, task: Task, change: Change) -> set[Zyx]:
+    """Blocks that one of the next tasks computes too: slabs posted one after the other share what lies above them."""
+    queue = datastore.stack_of(datastore.catalogue.instances()[task.instance]).queue
+    (own,) = change.deletes
+    following = islice((other for key, other in queue.pending() if key > own), LOOK_AHEAD)
+    same = (other for other in following if other.kind == HALVE)
+    same = (other for other in same if (other.instance, other.version) == (task.instance, task.version))
+    return set().union(*map(_blocks_of, same))
 
 
 def _at(datastore: Datastore, instance: Instance, node: Node) -> ImageBlk:
