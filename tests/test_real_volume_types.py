@@ -47,11 +47,11 @@ def as_type(typename: str, gray: np.ndarray) -> np.ndarray:
     """The volume in another kind of voxels, all of whose bytes are in use."""
     kind = KIND_OF[typename]
     if kind.dtype.kind == "f":
-        return (gray.astype("<f4") - 128) / 3
+        return np.asarray((gray.astype("<f4") - 128) / 3)
     if kind.itemsize == 1:
         return gray
     factor = 0x0101010101010101 >> (64 - 8 * kind.itemsize)
-    return gray.astype(kind.dtype) * kind.dtype.type(factor)
+    return np.asarray(gray.astype(kind.dtype) * kind.dtype.type(factor))
 
 
 def halved(typename: str, volume: np.ndarray) -> np.ndarray:
@@ -149,7 +149,7 @@ def pixels(body: bytes, dtype: Any) -> np.ndarray:
     lines = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, 1 + width * step)
     assert (lines[:, 0] == 1).all()
     plain = np.cumsum(lines[:, 1:].reshape(height, width, step), axis=1, dtype=np.uint8)
-    if depth == 16:
+    if (depth, colour) == (16, 0):  # colours of 16 bits are the bytes as they are stored
         plain = plain.reshape(height, width, -1, 2)[..., ::-1]
     return np.ascontiguousarray(plain).reshape(height, -1).view(dtype)
 
