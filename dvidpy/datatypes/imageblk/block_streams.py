@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvidpy.datatypes.exchange import PIECE
 from dvidpy.datatypes.imageblk.blocks import blank, count, demand_on_grid, pack, payload, plain, put_blocks, walk
 from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.keys import block_key
@@ -65,9 +66,10 @@ def _span_pieces(data: ImageBlk, blocks: Box) -> Iterator[bytes]:
 
 def box_stream(data: ImageBlk, blocks: Box, form: str) -> Stream:
     """The blocks of a box that were written, each behind its head."""
-    frozen = data.view.frozen()
-    # Counting their keys costs less than the copies of an answer in chunks.
-    length = count(frozen, blocks) * (HEAD + data.block_bytes) if form == UNCOMPRESSED else None
+    if form != UNCOMPRESSED or blocks.volume * data.block_bytes <= PIECE:
+        return Stream(_with_heads(data, walk(data, blocks), form))
+    frozen = data.view.frozen()  # counting the keys costs less than an answer in chunks, which servers copy
+    length = count(frozen, blocks) * (HEAD + data.block_bytes)
     return Stream(_with_heads(data, walk(data, blocks, frozen), form), length)
 
 

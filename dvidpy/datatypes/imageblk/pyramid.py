@@ -62,23 +62,31 @@ def companions(base: Instance) -> list[Instance]:
 def ask(data: ImageBlk, change: Change, written: Iterable[Zyx]) -> None:
     """Ask, as part of an edit, for what lies above the blocks it writes."""
     upper = data.level_instance(data.level + 1)
-    if upper is None:
-        return
-    blocks = sorted({_above(index) for index in written})
+    if upper is not None:
+        _ask_for(data, upper, change, {_above(index) for index in written})
+
+
+def _ask_for(data: ImageBlk, level: Instance, change: Change, wanted: Iterable[Zyx]) -> None:
+    """Ask for blocks of a level, as many in a task as it may read at once."""
+    blocks = sorted(wanted)
     limit = max(1, AT_ONCE // (8 * data.block_bytes))
-    queue = data.datastore.stack_of(upper).queue
+    queue = data.datastore.stack_of(level).queue
     for first in range(0, len(blocks), limit):
-        queue.add(change, Task(HALVE, upper.number, data.version, {"blocks": blocks[first : first + limit]}))
+        queue.add(change, Task(HALVE, level.number, data.version, {"blocks": blocks[first : first + limit]}))
 
 
 def settle(datastore: Datastore, instance: Instance, node: Node) -> None:
-    """Ask for what lies above the blocks in which a version differs from one of its parents."""
-    if not (instance.settings.get(LEVELS) and instance.versioned):
+    """Ask for what lies above the blocks in which a version differs from one of its parents; of a level for these."""
+    if not (instance.versioned and (LEVELS in instance.settings or PYRAMID_OF in instance.settings)):
         return
     fresh = _fresh(datastore, node)
+    touched = (index for index, versions in _cells(datastore, instance) if not fresh.isdisjoint(versions))
     data = _at(datastore, instance, node)
     change = data.change()
-    ask(data, change, (index for index, versions in _cells(datastore, instance) if not fresh.isdisjoint(versions)))
+    if PYRAMID_OF in instance.settings:  # `resolve` may have been told to delete there
+        _ask_for(data, instance, change, touched)
+    else:
+        ask(data, change, touched)
     if change.puts:
         data.view.commit(change)
 

@@ -19,6 +19,9 @@ from dvidpy.datatypes.voxels.masks import Mask, find_mask
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, parse_integer
 
+SMALL = 1 << 12
+"""Bytes of a block below which it costs more to make it 0 than to begin with zeros."""
+
 
 class Masking(NamedTuple):
     """A region of interest, and what becomes of voxels outside it."""
@@ -44,9 +47,10 @@ def layers(data: ImageBlk, box: Box, masking: Masking | None = None) -> Iterator
     blocks = box.blocks(block)
     found = _placed(data, blocks, masking)
     pending = next(found, None)
+    small = data.block_bytes < SMALL
     for first, last in _layer_bounds(data, box, blocks):
         layer = box.layer(first * block[0], last * block[0])
-        out = np.empty(layer.size, data.kind.dtype)
+        out = (np.zeros if small else np.empty)(layer.size, data.kind.dtype)
         blocks_here = layer.blocks(block)
         missing = np.ones(blocks_here.size, bool)
         while pending is not None and pending[0][0] < last:
@@ -55,7 +59,8 @@ def layers(data: ImageBlk, box: Box, masking: Masking | None = None) -> Iterator
             paste(out, layer.start, voxels, at)
             missing[index[0] - first, index[1] - blocks.start[1], index[2] - blocks.start[2]] = False
             pending = next(found, None)
-        _clear(out, layer, np.argwhere(missing) + blocks_here.start, block)
+        if not small:
+            _clear(out, layer, np.argwhere(missing) + blocks_here.start, block)
         yield out
 
 

@@ -129,19 +129,21 @@ def test_versions_branches_and_a_merge(volumes: Any, noise: Any) -> None:
         assert (volumes.get(f"/api/node/{uuid}/g_2", (0, 0, 0), (8, 8, 8)) == halved(once)).all()
 
 
-def test_a_merge_that_settles_conflicts(volumes: Any) -> None:
+@pytest.mark.parametrize(("data", "gray"), [(["g"], 16), (["g", "g_1"], 16), (["g_1"], 0)])
+def test_a_merge_that_settles_conflicts(volumes: Any, data: list[str], gray: int) -> None:
+    """What both parents changed and nobody settles is as if it were never written."""
     path = volumes.new(BlockSize="8,8,8", Pyramid="1")
     volumes.post(path, (0, 0, 0), np.full((16, 16, 16), 8, np.uint8))
     volumes.commit(volumes.root)
     sides = [volumes.child(volumes.root), volumes.child(volumes.root, "side")]
-    for gray, uuid in zip((16, 80), sides, strict=True):
-        volumes.post(f"/api/node/{uuid}/g", (0, 0, 0), np.full((8, 8, 8), gray, np.uint8))
+    for value, uuid in zip((16, 80), sides, strict=True):
+        volumes.post(f"/api/node/{uuid}/g", (0, 0, 0), np.full((8, 8, 8), value, np.uint8))
         volumes.commit(uuid)
-    body = {"data": ["g"], "parents": sides}
+    body = {"data": data, "parents": sides}
     merged = volumes.client.post(f"/api/repo/{volumes.root}/resolve", json=body).json()["child"]
     settled(volumes)
     expected = np.full((8, 8, 8), 8, np.uint8)
-    expected[:4, :4, :4] = 16
+    expected[:4, :4, :4] = gray
     assert (volumes.get(f"/api/node/{merged}/g_1", (0, 0, 0), (8, 8, 8)) == expected).all()
 
 
