@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-TUNABLES = "glibc.malloc.hugetlb=1:glibc.malloc.trim_threshold=1000000000:glibc.malloc.mmap_max=0"
+TUNABLES = ":".join(
+    f"glibc.malloc.{name}" for name in ("hugetlb=1", "trim_threshold=1000000000", "mmap_max=0", "arena_max=1")
+)
 """Measured: unpacking 134 MB takes 30 ms with these and 273 ms without (docs/decisions/004-memory.md)."""
 
 

@@ -53,9 +53,10 @@ async def send_reply(reply: Reply, send: Send, receive: Receive, extra: Headers,
 
 
 async def _send_stream(first: Piece, body: Iterator[Piece], send: Send, receive: Receive, pool: Pool) -> int:
-    """Pull each piece on a worker thread, as the client takes it; no thread waits for a slow client."""
+    """Pull each piece on a worker thread while the client takes the one before; no thread waits for a slow client."""
     sent = 0
     hung_up = asyncio.ensure_future(_hung_up(receive))
+    coming: asyncio.Future[Piece | None] = asyncio.ensure_future(pool.go_on(next, body, None))
     piece: Piece | None = first
     try:
         while piece is not None:
@@ -64,12 +65,15 @@ async def _send_stream(first: Piece, body: Iterator[Piece], send: Send, receive:
             if hung_up.done():  # servers swallow what is sent to nobody: the rest would be made for nothing
                 raise Gone
             sent += len(piece)
-            piece = await pool.go_on(next, body, None)
+            piece = await coming
+            if piece is not None:
+                coming = asyncio.ensure_future(pool.go_on(next, body, None))
         await send({"type": "http.response.body", "body": b""})
     except TimeoutError:
         raise Gone from None
     finally:
         hung_up.cancel()
+        await asyncio.gather(coming, return_exceptions=True)  # no thread is inside the body when it is closed
     return sent
 
 

@@ -133,6 +133,7 @@ def post_instance(at: Subject, call: Annotated[Call, TheCall], uuid: Uuid, body:
         lambda number, data: kind.make_instance(
             given, name=name, number=number, uuid=data, repo=root, root_version=at.repo.root.version, store=store
         ),
+        kind.companions,
     )
     return json_reply({"result": f"Added {name} [{kind.name}] to node {at.node.uuid}"})
 

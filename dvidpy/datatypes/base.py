@@ -6,7 +6,7 @@ To add a datatype: copy `keyvalue/`, write its routes on a `Room`, and name its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from dvidpy.storage.codecs import Codec, parse_codec
 from dvidpy.versioning.catalogue import find_instance
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
+from dvidpy.versioning.duties import Duties
 from dvidpy.versioning.mutations import Mutation
 from dvidpy.versioning.records import Instance, Node, Repo
 from dvidpy.versioning.store import View
@@ -110,6 +111,10 @@ class DataType:
     """How its values are packed."""
     head: bool = True
     """GET routes answer HEAD too."""
+    companions: Callable[[Instance], Sequence[Instance]] = lambda instance: ()
+    """Record of a new instance -> those of the instances that are made with it; they get numbers of their own."""
+    duties: Duties = field(default_factory=Duties)
+    """What it does beside answering requests."""
     syncs_with: tuple[str, ...] = ()
     """Types whose instances it can follow; none: POST sync is refused."""
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from dvidpy.datatypes.base import TYPES, DataType
+from dvidpy.versioning.duties import DUTIES
 
 GROUP = "dvidpy.datatypes"
 BUILT_IN = ("dvidpy.datatypes.imageblk:DATATYPES", "dvidpy.datatypes.keyvalue:DATATYPES")
@@ -21,6 +22,7 @@ def load_types() -> dict[str, DataType]:
         doors = {point.value for point in entry_points(group=GROUP)} | set(BUILT_IN)
         found = [kind for door in sorted(doors) for kind in _enter(door)]
         TYPES.update({kind.name: kind for kind in sorted(found, key=lambda kind: kind.name)})
+        DUTIES.update({kind.name: kind.duties for kind in TYPES.values()})
     return TYPES
 
 

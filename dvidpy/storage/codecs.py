@@ -7,7 +7,7 @@
 | payload | as the packing says |
 
 Payloads: none as it is; snappy raw; lz4 u32 LE size and one raw LZ4 block; gzip a member; jpeg a picture; blosc
-a frame.
+a frame; zstd a frame.
 The payload of LZ4 is what the reference streams for "as stored" blocks.
 """
 
@@ -22,7 +22,7 @@ import lz4.block
 
 from dvidpy.errors import BadRequest, StoreError
 
-NONE, SNAPPY, LZ4, GZIP, JPEG, BLOSC = range(6)
+NONE, SNAPPY, LZ4, GZIP, JPEG, BLOSC, ZSTD = range(7)
 _FLAG = 0x80
 _U32 = struct.Struct("<I")
 _TITLES = {
@@ -32,8 +32,12 @@ _TITLES = {
     GZIP: "gzip compression",
     JPEG: "jpeg compression",
     BLOSC: "Blosc compression",
+    ZSTD: "Zstandard compression",
 }
-_PACKINGS = {"none": NONE, "snappy": SNAPPY, "lz4": LZ4, "gzip": GZIP, "jpeg": JPEG, "blosc": BLOSC}
+_PACKINGS = {"none": NONE, "snappy": SNAPPY, "lz4": LZ4, "gzip": GZIP, "jpeg": JPEG, "blosc": BLOSC, "zstd": ZSTD}
+_LEVELS = {"gzip": range(-1, 10), "zstd": range(1, 20)}
+"""What may stand behind a colon."""
+ZSTD_LEVEL = 3
 JPEG_LEVEL = 80
 
 
@@ -94,13 +98,13 @@ def decode(stored: bytes) -> bytes:
 
 
 def parse_codec(compression: str | None, checksum: str | None, itemsize: int = 1) -> Codec:
-    """Settings of an instance (any letter case, `gzip:9`) -> codec; BadRequest where they name none."""
+    """Settings of an instance (any letter case, `gzip:9`, `zstd:19`) -> codec; BadRequest where they name none."""
     name, colon, level = (compression if compression is not None else "lz4").lower().partition(":")
-    if name not in _PACKINGS or (colon and name != "gzip"):
+    if name not in _PACKINGS or (colon and name not in _LEVELS):
         raise BadRequest(f"Illegal compression specified: {compression}")
     if checksum is not None and checksum.lower() not in ("none", "crc32"):
         raise BadRequest(f"Illegal checksum specified: {checksum}")
-    if colon and level not in map(str, range(-1, 10)):
+    if colon and level not in map(str, _LEVELS[name]):
         raise BadRequest(f"Illegal compression level: {compression}")
     number = int(level) if colon else (JPEG_LEVEL if name == "jpeg" else -1)
     return Codec(_PACKINGS[name], number, (checksum or "none").lower() == "crc32", itemsize)
@@ -137,6 +141,18 @@ def _blosc(value: bytes | memoryview, codec: Codec) -> bytes:
     return blosc.compress(bytes(value), typesize=codec.itemsize, cname="lz4")  # type: ignore[no-any-return]
 
 
+def _zstd(value: bytes | memoryview, codec: Codec) -> bytes:
+    import cramjam
+
+    return bytes(cramjam.zstd.compress(value, ZSTD_LEVEL if codec.level < 0 else codec.level))
+
+
+def _unzstd(payload: memoryview) -> bytes:
+    import cramjam
+
+    return bytes(cramjam.zstd.decompress(payload))
+
+
 def _unsnappy(payload: memoryview) -> bytes:
     import cramjam
 
@@ -160,5 +176,5 @@ def _unlz4(payload: memoryview) -> bytes:
 
 
 # A JPEG instance keeps what is no picture (a manifest, a setting) as it is.
-_PACK: tuple[Callable[[bytes | memoryview, Codec], bytes], ...] = (_plain, _snappy, _lz4, _gzip, _plain, _blosc)
-_UNPACK: tuple[Callable[[memoryview], bytes], ...] = (bytes, _unsnappy, _unlz4, _ungzip, bytes, _unblosc)
+_PACK: tuple[Callable[[bytes | memoryview, Codec], bytes], ...] = (_plain, _snappy, _lz4, _gzip, _plain, _blosc, _zstd)
+_UNPACK: tuple[Callable[[memoryview], bytes], ...] = (bytes, _unsnappy, _unlz4, _ungzip, bytes, _unblosc, _unzstd)

@@ -25,6 +25,8 @@ VALUE, TOMBSTONE, LARGE = 0, 1, 2
 """Kinds of a cell: a stored value, a deletion, the manifest of a value kept in parts."""
 KINDS = (VALUE, TOMBSTONE, LARGE)
 
+HEAD = 5
+"""Bytes of an instance prefix."""
 CELL = 5
 """Bytes of a version cell: inverted version and kind."""
 PAST = b"\xff" * (CELL + 1)

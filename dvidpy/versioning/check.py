@@ -3,8 +3,9 @@
 1. Every stored key parses, and its instance and version exist.
 2. Versions form one acyclic graph per repo, children newer than parents; only locked versions have children.
 3. A row holds one cell a version; every manifest has all its parts, of the right size.
-4. Mutation ids strictly increase, and each is in its JSON-lines file once (`repair_logs` rewrites files).
-5. What is left of deleted instances, parked work, and orphaned parts (a crash leaves them; `sweep` removes them) are
+4. A value is what its datatype says it is, and so is an instance as a whole (`duties`).
+5. Mutation ids strictly increase, and each is in its JSON-lines file once (`repair_logs` rewrites files).
+6. What is left of deleted instances, parked work, and orphaned parts (a crash leaves them; `sweep` removes them) are
    counted; they are no fault. An instance is deleted or there, not both.
 """
 
@@ -19,8 +20,9 @@ from dvidpy.storage import codecs, keys
 from dvidpy.storage.keys import CELL, DATA, LARGE, TOMBSTONE, split_cell
 from dvidpy.versioning import dag
 from dvidpy.versioning.datastore import Datastore, Stack
+from dvidpy.versioning.duties import duties_of
 from dvidpy.versioning.large import Manifest, decode_manifest, orphans
-from dvidpy.versioning.records import Repo
+from dvidpy.versioning.records import Instance, Repo
 
 
 @dataclass
@@ -49,6 +51,8 @@ def check_datastore(datastore: Datastore) -> Report:
         report.notes += [f"store {stack.name}: {note}" for note in _notes(stack)]
     numbers = set(datastore.catalogue.instances())
     report.faults += [f"instance {number} is deleted, and there" for number in numbers & set(datastore.repos.deleted)]
+    for instance in datastore.catalogue.instances().values():
+        report.faults += [f"{instance.name}: {fault}" for fault in duties_of(instance).faults(datastore, instance)]
     return report
 
 
@@ -124,10 +128,10 @@ def _data_faults(datastore: Datastore, stack: Stack, counts: Counter[str]) -> It
         if last == (key[:-CELL], version):
             yield f"row {key[:-CELL].hex()} has two cells in version {version}"
         last = (key[:-CELL], version)
-        yield from _value_faults(stack, key, kind, stored)
+        yield from _value_faults(stack, key, kind, stored, instance)
 
 
-def _value_faults(stack: Stack, key: bytes, kind: int, stored: bytes) -> Iterator[str]:
+def _value_faults(stack: Stack, key: bytes, kind: int, stored: bytes, instance: Instance | None) -> Iterator[str]:
     try:
         if kind == TOMBSTONE:
             if stored:
@@ -135,7 +139,10 @@ def _value_faults(stack: Stack, key: bytes, kind: int, stored: bytes) -> Iterato
         elif kind == LARGE:
             yield from _part_faults(stack, key, decode_manifest(stored))
         else:
-            codecs.decode(stored)
+            plain = codecs.decode(stored)
+            fault = duties_of(instance).value_fault(instance, key[keys.HEAD : -CELL], plain) if instance else ""
+            if fault:
+                yield f"value of {key.hex()}: {fault}"
     except StoreError as error:
         yield f"value of {key.hex()}: {error}"
 

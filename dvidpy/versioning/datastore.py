@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -18,11 +19,12 @@ from dvidpy.storage.log import JsonLines
 from dvidpy.storage.stores import open_store
 from dvidpy.versioning import metadata
 from dvidpy.versioning.commits import Change, Committer
+from dvidpy.versioning.duties import duties_of, workers
 from dvidpy.versioning.freeing import Freeing, ask
 from dvidpy.versioning.gates import Gates
 from dvidpy.versioning.mutations import MutationIds, MutationLog
 from dvidpy.versioning.queue import WorkQueue
-from dvidpy.versioning.records import Deleted, Instance, Repo
+from dvidpy.versioning.records import Deleted, Instance, Node, Repo
 from dvidpy.versioning.repos import Repos
 from dvidpy.versioning.store import VersionedStore
 from dvidpy.versioning.upkeep import Upkeep
@@ -64,7 +66,7 @@ class Datastore:
                 self.stacks[name] = self._stack(name, open_store(store.engine, store.path, store.model_extra or {}))
         self.main = self.stacks[settings.default_store()]
         self.repos = Repos(self.main.store, self.gates)
-        self.repos.drain = self.drain
+        self.repos.drain, self.repos.merged = self.drain, self.settle
         self.catalogue = self.repos.catalogue
         for instance in self.catalogue.instances().values():
             if instance.store not in self.stacks:
@@ -73,7 +75,9 @@ class Datastore:
                     "which is not configured"
                 )
         self._go_on_freeing()
+        self._settle_open_merges()
         for stack in self.stacks.values() if working else ():
+            stack.queue.workers |= {kind: partial(work, self) for kind, work in workers()}
             stack.queue.start()
 
     def _go_on_freeing(self) -> None:
@@ -151,6 +155,18 @@ class Datastore:
         """Return when no background work of a version is pending."""
         for stack in self.stacks.values():
             stack.queue.drain(version)
+
+    def settle(self, node: Node) -> None:
+        """Ask for the work that follows from a merge, or from what it deleted in a parent."""
+        for instance in list(self.catalogue.place(node.uuid).repo.instances.values()):
+            duties_of(instance).settle(self, instance, node)
+
+    def _settle_open_merges(self) -> None:
+        """A crash may have come between a merge and its work; that may be asked for twice."""
+        for repo in self.catalogue.repos.values():
+            for node in repo.nodes.values():
+                if len(node.parents) > 1 and not node.locked:
+                    self.settle(node)
 
     # ------------------------------------------------------------------ deletion
     def delete_instance(self, instance: Instance) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import groupby
 
 import msgspec
@@ -65,6 +66,8 @@ class MutationIds:
     def __init__(self, first: int = FIRST) -> None:
         self.next = first
         self._lock = threading.Lock()
+        self._open: set[int] = set()
+        """Numbers that were given out before their edit was written, and may still be."""
 
     def take(self) -> int:
         """The next number."""
@@ -72,6 +75,20 @@ class MutationIds:
             number = self.next
             self.next += 1
             return number
+
+    @contextmanager
+    def reserved(self) -> Iterator[int]:
+        """A number for an edit that must know it before it is written; inside, it may still be."""
+        number = self.take()
+        self._open.add(number)
+        try:
+            yield number
+        finally:
+            self._open.discard(number)
+
+    def settled(self, last: int) -> int:
+        """The largest number up to `last` below which no edit will be written any more."""
+        return min([last, *(number - 1 for number in self._open.copy())])
 
     def beyond(self, number: int) -> None:
         """Never hand out `number` or a smaller one."""
@@ -88,7 +105,7 @@ class MutationLog:
         self._unsynced = 0
         self._behind = False
         """Lines could not be written; the records of their edits are in the store."""
-        self._last = read_number(store, LOG_MARK)
+        self._last = self._written = read_number(store, LOG_MARK)
         ids.beyond(max(self._last, self._mark - 1))
         try:
             self._repair()
@@ -101,7 +118,7 @@ class MutationLog:
         """Give each its id; what to write in the batch of their edits."""
         puts: dict[bytes, bytes] = {}
         for mutation in mutations:
-            mutation.id = self._ids.take()
+            mutation.id = mutation.id or self._ids.take()
             puts[keys.mutation_key(mutation.id)] = _encode(mutation)
             if mutation.id >= self._mark:
                 self._mark = mutation.id + STRIDE
@@ -129,7 +146,8 @@ class MutationLog:
             self.lines.append(name, b"".join(map(_lines_of, group)))
         self._behind = False
         if mutations:
-            self._last = mutations[-1].id
+            self._written = max(self._written, *(mutation.id for mutation in mutations))
+            self._last = self._ids.settled(self._written)
             self._unsynced += len(mutations)
             if self._unsynced >= UNSYNCED:
                 self.checkpoint()
@@ -137,6 +155,7 @@ class MutationLog:
     def checkpoint(self) -> None:
         """Make the JSON lines survive a power failure, and remember that they do."""
         self.lines.sync()
+        self._last = self._ids.settled(self._written)
         self._store.batch([(LOG_MARK, write_number(self._last))])
         self._unsynced = 0
 
@@ -197,7 +216,7 @@ class MutationLog:
                 self.lines.cut(name, above)
                 cut.add(name)
             self.lines.append(name, _lines_of(mutation))
-            self._last = mutation.id
+            self._last = self._written = mutation.id
         self._behind = False
         if cut:
             self.checkpoint()

@@ -42,6 +42,8 @@ class Repos:
         """Instances of which something may still be stored, by number."""
         self.catalogue = Catalogue(repos)
         self.drain: Drain = lambda version: None
+        self.merged: Callable[[Node], None] = lambda node: None
+        """Told of every child of a merge, before anybody else hears of it."""
 
     # ------------------------------------------------------------------ repos
     def create(self, alias: str = "", description: str = "", root: str | None = None, passcode: str = "") -> Repo:
@@ -141,26 +143,38 @@ class Repos:
                 raise BadRequest("the parents of a merge must belong to one repo")
             nodes = [place.node for place in places]
             self._demand_locked(nodes)
-            return self._grow(repo, nodes, branch="", note=note, uuid=None)
+            child = self._grow(repo, nodes, branch="", note=note, uuid=None)
+            self.merged(child)
+            return child
 
     # ------------------------------------------------------------------ instances
-    def add_instance(self, repo: Repo, name: str, make: Callable[[int, str], Instance]) -> Instance:
-        """A new instance; `make` gets its number and data uuid."""
+    def add_instance(
+        self,
+        repo: Repo,
+        name: str,
+        make: Callable[[int, str], Instance],
+        companions: Callable[[Instance], Sequence[Instance]] = lambda instance: (),
+    ) -> Instance:
+        """A new instance; `make` gets its number and data uuid. Its companions, which get their own, come with it."""
         self._check_name(name)
         with self._lock:
             repo = self._fresh(repo)
-            self._demand_new_name(repo, name)
             counters = self._counters
             instance = make(counters.instance, new_uuid())
-            grown = Counters(counters.repo, counters.version, counters.instance + 1)
-            self._save_instance(repo, instance, counters=grown)
+            family = [instance]
+            for number, companion in enumerate(companions(instance), counters.instance + 1):
+                family.append(replace(companion, number=number, uuid=new_uuid()))
+            for one in family:
+                self._demand_new_name(repo, one.name)
+            grown = Counters(counters.repo, counters.version, counters.instance + len(family))
+            self._save_instances(repo, family, counters=grown)
             return instance
 
     def change_instance(self, instance: Instance, **changes: Any) -> Instance:
         """Replace fields of an instance's record."""
         with self._lock:
             changed = replace(self.catalogue.current(instance), **changes)
-            self._save_instance(self.catalogue.repo(instance.repo), changed)
+            self._save_instances(self.catalogue.repo(instance.repo), [changed])
             return changed
 
     def update_instance(self, instance: Instance, update: Callable[[Instance], dict[str, Any]]) -> Instance:
@@ -308,9 +322,10 @@ class Repos:
         repo = self.catalogue.place(node.uuid).repo
         self._save(Repo(repo.record, repo.nodes | {node.version: node}, repo.instances), [node])
 
-    def _save_instance(self, repo: Repo, instance: Instance, counters: Counters | None = None) -> None:
-        grown = Repo(_touched(repo), repo.nodes, repo.instances | {instance.name: instance})
-        self._save(grown, [], [instance], counters)
+    def _save_instances(self, repo: Repo, instances: Sequence[Instance], counters: Counters | None = None) -> None:
+        named = {instance.name: instance for instance in instances}
+        grown = Repo(_touched(repo), repo.nodes, repo.instances | named)
+        self._save(grown, [], instances, counters)
 
     def _save(
         self,

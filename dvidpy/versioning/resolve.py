@@ -32,6 +32,7 @@ def resolve(datastore: Datastore, instances: Sequence[Instance], parents: Sequen
         if instance.versioned:
             _delete_conflicts(datastore, instance, parents, losers)
     for node in losers.values():
+        datastore.settle(node)
         datastore.repos.commit(node, NOTE)
     return datastore.repos.merge([losers.get(parent.version, parent) for parent in parents], note)
 

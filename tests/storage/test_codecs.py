@@ -11,7 +11,7 @@ from dvidpy.errors import BadRequest, StoreError
 from dvidpy.storage import codecs
 from dvidpy.storage.codecs import Codec, parse_codec
 
-NAMES = ["none", "snappy", "lz4", "gzip", "gzip:1", "gzip:9", "blosc", "jpeg"]
+NAMES = ["none", "snappy", "lz4", "gzip", "gzip:1", "gzip:9", "blosc", "zstd", "zstd:1", "zstd:19", "jpeg"]
 CHECKSUMS = ["none", "crc32"]
 VALUES = st.binary(max_size=300) | st.integers(0, 5000).map(lambda size: b"neuron " * size)
 
@@ -35,7 +35,7 @@ def test_a_checksum_notices_every_flipped_byte(name: str, bit: int) -> None:
         stored[at] ^= 1 << bit
 
 
-@pytest.mark.parametrize("name", ["snappy", "lz4", "gzip", "blosc"])
+@pytest.mark.parametrize("name", ["snappy", "lz4", "gzip", "blosc", "zstd"])
 def test_what_cannot_be_unpacked_is_an_error_of_the_store(name: str) -> None:
     stored = parse_codec(name, None).encode(b"the same words " * 9)
     with pytest.raises(StoreError, match="cannot be unpacked"):
@@ -44,7 +44,7 @@ def test_what_cannot_be_unpacked_is_an_error_of_the_store(name: str) -> None:
         codecs.decode(b"")
 
 
-@pytest.mark.parametrize("packing", [6, 15, 127])
+@pytest.mark.parametrize("packing", [7, 15, 127])
 def test_an_unknown_packing_is_an_error_of_the_store(packing: int) -> None:
     with pytest.raises(StoreError, match="cannot be unpacked"):
         codecs.decode(bytes([packing]) + b"value")
@@ -62,7 +62,9 @@ def test_names_ignore_letter_case(text: str | None) -> None:
     assert codecs.decode(parse_codec(text, "CRC32").encode(b"value")) == b"value"
 
 
-@pytest.mark.parametrize("text", ["", "zip", "lz4:3", "gzip:", "gzip:10", "gzip:x", "none:0"])
+@pytest.mark.parametrize(
+    "text", ["", "zip", "lz4:3", "gzip:", "gzip:10", "gzip:x", "none:0", "zstd:0", "zstd:20", "zstd:"]
+)
 def test_other_names_are_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="Illegal compression"):
         parse_codec(text, None)

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+from dvidpy.datatypes import every_volume
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.imageblk.block_routes import room as block_room
+from dvidpy.datatypes.imageblk.blocks import value_fault
 from dvidpy.datatypes.imageblk.instance import KIND_OF, ImageBlk
-from dvidpy.datatypes.imageblk.property_routes import room as property_room
+from dvidpy.datatypes.imageblk.key_routes import room as key_room
+from dvidpy.datatypes.imageblk.pyramid import HALVE, companions, faults, halve_blocks, settle
 from dvidpy.datatypes.imageblk.settings import codec_of, settings_of
 from dvidpy.datatypes.imageblk.voxel_routes import room as voxel_room
 from dvidpy.datatypes.voxels.kinds import Kind
+from dvidpy.versioning.duties import Duties
 
 VERSIONS = {"uint8": "0.2", "rgba8": "0.2"}
 """As the reference numbers them; the others are 0.1."""
 HELP = files(__package__).joinpath("help.md").read_text(encoding="utf-8")
+
+
+DUTIES = Duties(workers={HALVE: halve_blocks}, settle=settle, value_fault=value_fault, faults=faults)
 
 
 def _type_of(name: str, kind: Kind) -> DataType:
@@ -26,12 +33,14 @@ def _type_of(name: str, kind: Kind) -> DataType:
         name=name,
         url=f"github.com/janelia-flyem/dvid/datatype/imageblk/{kind.name}.go",
         version=VERSIONS.get(kind.name, "0.1"),
-        rooms=(property_room, voxel_room, block_room),
+        rooms=(every_volume.room, key_room, voxel_room, block_room),
         subject=ImageBlk,
         help=HELP,
         settings=settings_of(kind),
         codec=codec_of(kind),
         head=False,
+        companions=companions,
+        duties=DUTIES,
     )
 
 

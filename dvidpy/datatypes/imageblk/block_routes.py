@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Piece, Reply, gather, pieces_reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, gather, pieces_reply
 from dvidpy.datatypes.imageblk.block_streams import (
     AS_JPEG,
-    box_pieces,
+    UNCOMPRESSED,
+    Stream,
+    box_stream,
+    chunk_stream,
     demand_form,
     demand_span,
     is_kept_as_jpeg,
-    list_pieces,
+    list_stream,
     pack_span,
     parse_indices,
-    span_pieces,
+    span_stream,
 )
 from dvidpy.datatypes.imageblk.blocks import demand_answerable, demand_on_grid, is_quick
-from dvidpy.datatypes.imageblk.instance import ImageBlk, describe
+from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.params import Throttle, gives, takes
 from dvidpy.datatypes.rooms import Parse, Room, TheCall, WholeBody, at_once
+from dvidpy.datatypes.voxels.pictures import parse_format
 from dvidpy.datatypes.voxels.planes import parse_box
+from dvidpy.datatypes.voxels.volume import describe
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, parse_integer, parse_point, to_wire
 
 room = Room()
+
+NEUROGLANCER = "Neuroglancer"
+"""What it calls itself. It takes every answer for one picture (docs/decisions/014-one-picture.md)."""
 
 FirstBlock = Annotated[Zyx, Path(description="Block, x_y_z.", examples=["10_20_30"]), Parse(parse_point)]
 Span = Annotated[int, Path(description="Number of blocks along x.", examples=["8"]), Parse(parse_integer)]
@@ -55,7 +63,7 @@ def get_blocks(
     if not span:
         return Reply(b"", OCTETS)
     demand_answerable(image, span * Box((0, 0, 0), image.block).volume, span)
-    return _stream(image, call, span, lambda: span_pieces(image, blocks), span * image.block_bytes)
+    return _stream(image, call, span, lambda: span_stream(image, blocks))
 
 
 @room.post(
@@ -91,17 +99,22 @@ def get_subvolblocks(
     offset: Annotated[str, Path(description="First voxel, x_y_z, where a block begins.", examples=["0_0_0"])],
     compression: Compression = "",
     throttle: Throttle = "",
+    app: Annotated[str, Query(description="The client's name.", examples=["Neuroglancer"])] = "",
 ) -> Reply | Awaitable[Reply]:
-    """Only blocks that were written."""
+    """Only blocks that were written. Where blocks are kept as JPEG, a box that is not made of whole ones, and any that
+    Neuroglancer asks for, comes as one picture behind one head, its z slices below each other.
+    """
     box = parse_box(size, offset)
     form = demand_form(compression)
+    if is_kept_as_jpeg(image) and form != UNCOMPRESSED and (app == NEUROGLANCER or not box.is_aligned(image.block)):
+        return _chunk(image, call, box)
     if not box.is_aligned(image.block):
         raise BadRequest(f"the box {describe(box)} is not made of whole blocks of {to_wire(image.block)} voxels")
     if form == AS_JPEG and not is_kept_as_jpeg(image):
         raise BadRequest(f"{image.instance.name!r} does not keep its blocks as JPEG")
     blocks = box.blocks(image.block)
     demand_answerable(image, box.volume, blocks.volume)
-    return _stream(image, call, blocks.volume, lambda: box_pieces(image, blocks, form))
+    return _stream(image, call, blocks.volume, lambda: box_stream(image, blocks, form))
 
 
 @room.get("/specificblocks", summary="Some blocks", responses=STREAM)
@@ -119,13 +132,22 @@ def get_specificblocks(
     if prefetch in ("on", "true") or (form == AS_JPEG and not is_kept_as_jpeg(image)):
         return Reply(b"", OCTETS)
     demand_answerable(image, len(indices) * Box((0, 0, 0), image.block).volume, len(indices))
-    return _stream(image, call, len(indices), lambda: list_pieces(image, indices, form))
+    return _stream(image, call, len(indices), lambda: list_stream(image, indices, form))
 
 
-def _stream(
-    image: ImageBlk, call: Call, blocks: int, pieces: Callable[[], Iterator[Piece]], length: int | None = None
-) -> Reply | Awaitable[Reply]:
+def _chunk(image: ImageBlk, call: Call, box: Box) -> Reply | Awaitable[Reply]:
+    depth, height, width = box.size
+    parse_format("jpg").demand_fits(width, height * depth)
+    blocks = box.blocks(image.block).volume
+    demand_answerable(image, box.volume, blocks)
+    return _stream(image, call, blocks, lambda: chunk_stream(image, box))
+
+
+def _stream(image: ImageBlk, call: Call, blocks: int, make: Callable[[], Stream]) -> Reply | Awaitable[Reply]:
     """A few blocks at once, more from a worker thread."""
-    if is_quick(image, blocks):
-        return pieces_reply(gather(pieces()), OCTETS, length)
-    return call.pool.run(lambda: pieces_reply(gather(pieces()), OCTETS, length))
+
+    def answer() -> Reply:
+        stream = make()
+        return pieces_reply(gather(stream.pieces), OCTETS, stream.length)
+
+    return answer() if is_quick(image, blocks) else call.pool.run(answer)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from dvidpy.datatypes.imageblk.blocks import blank, demand_on_grid, pack, payload, plain, put_blocks, walk
+from dvidpy.datatypes.exchange import PIECE
+from dvidpy.datatypes.imageblk.blocks import blank, count, demand_on_grid, pack, payload, plain, put_blocks, walk
 from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.keys import block_key
-from dvidpy.datatypes.voxels.streams import block_head
+from dvidpy.datatypes.imageblk.pyramid import ask
+from dvidpy.datatypes.imageblk.volumes import read_box
+from dvidpy.datatypes.voxels.pictures import block_to_jpeg
+from dvidpy.datatypes.voxels.streams import HEAD, block_head
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, parse_integer
 from dvidpy.storage.codecs import JPEG
@@ -32,7 +37,20 @@ def is_kept_as_jpeg(data: ImageBlk) -> bool:
     return data.instance.codec.packing == JPEG
 
 
-def span_pieces(data: ImageBlk, blocks: Box) -> Iterator[bytes]:
+class Stream(NamedTuple):
+    """An answer in pieces."""
+
+    pieces: Iterator[bytes | memoryview]
+    length: int | None = None
+    """Bytes of all, where that is known before."""
+
+
+def span_stream(data: ImageBlk, blocks: Box) -> Stream:
+    """Blocks in a row."""
+    return Stream(_span_pieces(data, blocks), blocks.volume * data.block_bytes)
+
+
+def _span_pieces(data: ImageBlk, blocks: Box) -> Iterator[bytes]:
     """Voxels of blocks in a row, one block after the other; those never written are background."""
     z, y, first = blocks.start
     found = walk(data, blocks)
@@ -46,16 +64,31 @@ def span_pieces(data: ImageBlk, blocks: Box) -> Iterator[bytes]:
             yield empty
 
 
-def box_pieces(data: ImageBlk, blocks: Box, form: str) -> Iterator[bytes | memoryview]:
+def box_stream(data: ImageBlk, blocks: Box, form: str) -> Stream:
     """The blocks of a box that were written, each behind its head."""
-    return _with_heads(data, walk(data, blocks), form)
+    if form != UNCOMPRESSED or blocks.volume * data.block_bytes <= PIECE:
+        return Stream(_with_heads(data, walk(data, blocks), form))
+    frozen = data.view.frozen()  # counting the keys costs less than an answer in chunks, which servers copy
+    length = count(frozen, blocks) * (HEAD + data.block_bytes)
+    return Stream(_with_heads(data, walk(data, blocks, frozen), form), length)
 
 
-def list_pieces(data: ImageBlk, indices: Iterable[Zyx], form: str) -> Iterator[bytes | memoryview]:
+def list_stream(data: ImageBlk, indices: Iterable[Zyx], form: str) -> Stream:
     """Some blocks in the order asked, without those that were never written, each behind its head."""
     frozen = data.view.frozen()
     found = ((index, frozen.find(block_key(index))) for index in indices)
-    return _with_heads(data, ((index, value) for index, value in found if value is not None), form)
+    return Stream(_with_heads(data, ((index, value) for index, value in found if value is not None), form))
+
+
+def chunk_stream(data: ImageBlk, box: Box) -> Stream:
+    """A box of voxels, whichever blocks it touches, as one picture behind one head; 0 where none were written.
+
+    Of exactly one block, the picture is the stored one.
+    """
+    blocks = box.blocks(data.block)
+    only = data.view.find(block_key(blocks.start)) if box == blocks.voxels(data.block) and blocks.volume == 1 else None
+    picture = bytes(payload(only)) if only else block_to_jpeg(read_box(data, box))
+    return Stream(iter([block_head(blocks.start, len(picture)), picture]))
 
 
 def _with_heads(data: ImageBlk, found: Iterable[tuple[Zyx, Found]], form: str) -> Iterator[bytes | memoryview]:
@@ -76,7 +109,8 @@ def parse_indices(text: str) -> list[Zyx]:
 
 
 def demand_span(data: ImageBlk, start: Zyx, span: int, body: bytes) -> None:
-    """BadRequest where there are no such blocks or the body is too short for them."""
+    """BadRequest where the voxels are computed, there are no such blocks, or the body is too short for them."""
+    data.demand_own()
     demand_on_grid(start, span)
     if span < 1 or len(body) < span * data.block_bytes:
         raise BadRequest(f"the body has {len(body)} bytes; {span} blocks have {span * data.block_bytes}")
@@ -89,4 +123,5 @@ def pack_span(data: ImageBlk, start: Zyx, span: int, body: bytes) -> Change:
     whole = np.frombuffer(body, data.kind.dtype, count=span * data.block_bytes // data.kind.itemsize)
     volume = whole.reshape(span, *data.block)
     put_blocks(data, change, (((z, y, first + number), pack(data, block)) for number, block in enumerate(volume)))
+    ask(data, change, Box(start, (1, 1, span)).points())
     return change

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from dvidpy.datatypes.imageblk.instance import ImageBlk
+from dvidpy.datatypes.imageblk.instance import KIND_OF, ImageBlk
 from dvidpy.datatypes.imageblk.keys import BLOCK, block_key
 from dvidpy.datatypes.voxels.grid import index_of, is_index, row_spans
 from dvidpy.datatypes.voxels.kinds import Voxels
@@ -16,7 +17,8 @@ from dvidpy.errors import BadRequest, StoreError
 from dvidpy.geometry import Box, Zyx
 from dvidpy.storage.codecs import JPEG, LZ4, NONE, payload_of
 from dvidpy.versioning.commits import Change
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.records import Instance
+from dvidpy.versioning.store import Found, View
 
 MOST_BLOCKS = 1 << 22
 """Blocks that one request may ask for, present or not."""
@@ -42,22 +44,42 @@ def is_quick(data: ImageBlk, blocks: int) -> bool:
 
 
 # ---------------------------------------------------------------------- reading
-def walk(data: ImageBlk, blocks: Box) -> Iterator[tuple[Zyx, Found]]:
+def walk(data: ImageBlk, blocks: Box, view: View | None = None) -> Iterator[tuple[Zyx, Found]]:
     """(index, value) of the blocks in a box that were written, in the order z, y, x, all from one moment."""
+    view = view or data.view
     if blocks.volume == 1:  # the way to one value is shorter than the beginning of a walk
-        only = data.view.find(block_key(blocks.start))
+        only = view.find(block_key(blocks.start))
         return iter(() if only is None else [(blocks.start, only)])
-    return ((index_of(key), found) for key, found in data.view.ranges(row_spans(BLOCK, blocks)))
+    return ((index_of(key), found) for key, found in view.ranges(row_spans(BLOCK, blocks)))
+
+
+def count(view: View, blocks: Box) -> int:
+    """Blocks of a box that were written; reads no value."""
+    return sum(1 for start, stop in row_spans(BLOCK, blocks) for _ in view.keys(start, stop))
 
 
 def plain(data: ImageBlk, found: Found) -> bytes:
     """The voxels of a stored block, x fastest; StoreError where it does not have their number."""
-    voxels = found.read()
-    if data.instance.codec.packing == JPEG:
-        voxels = block_from_jpeg(voxels)
-    if len(voxels) != data.block_bytes:
-        raise StoreError(f"a stored block has {len(voxels)} bytes, not {data.block_bytes}")
+    return voxels_of(data.instance, found.read(), data.block_bytes)
+
+
+def voxels_of(instance: Instance, value: bytes, size: int) -> bytes:
+    """The `size` bytes of a block's voxels from its plain value, which may be a picture; StoreError for others."""
+    voxels = block_from_jpeg(value, size) if instance.codec.packing == JPEG else value
+    if len(voxels) != size:
+        raise StoreError(f"a stored block has {len(voxels)} bytes, not {size}")
     return voxels
+
+
+def value_fault(instance: Instance, typekey: bytes, plain: bytes) -> str:
+    """What is wrong with a stored value of an instance; empty where it is sound."""
+    if typekey[:1] != BLOCK:
+        return ""
+    try:
+        voxels_of(instance, plain, math.prod(instance.settings["BlockSize"]) * KIND_OF[instance.type].itemsize)
+    except StoreError as error:
+        return str(error)
+    return ""
 
 
 def unpack(data: ImageBlk, found: Found) -> Voxels:

@@ -13,9 +13,11 @@ import numpy as np
 
 from dvidpy.datatypes.exchange import Call
 from dvidpy.datatypes.imageblk.blocks import Stored, demand_answerable, is_quick, pack, put_blocks
-from dvidpy.datatypes.imageblk.instance import ImageBlk, describe
+from dvidpy.datatypes.imageblk.instance import ImageBlk
+from dvidpy.datatypes.imageblk.pyramid import ask
 from dvidpy.datatypes.voxels.cutting import cut
 from dvidpy.datatypes.voxels.masks import Mask
+from dvidpy.datatypes.voxels.volume import describe
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, to_wire
 
@@ -24,7 +26,8 @@ AHEAD = 4
 
 
 def demand_storable(data: ImageBlk, box: Box, call: Call) -> None:
-    """BadRequest for a box that is not made of blocks, or a body that cannot be its voxels."""
+    """BadRequest for computed voxels, a box that is not made of blocks, or a body that cannot be its voxels."""
+    data.demand_own()
     if not box.is_aligned(data.block):
         raise BadRequest(f"the volume {describe(box)} is not made of whole blocks of {to_wire(data.block)} voxels")
     demand_answerable(data, box.volume, box.blocks(data.block).volume)
@@ -61,6 +64,7 @@ async def store_volume(data: ImageBlk, box: Box, call: Call, mask: Mask | None) 
             put_blocks(data, change, await pending.popleft())
     finally:
         await asyncio.gather(*pending, return_exceptions=True)
+    ask(data, change, box.blocks(data.block).points())
     with call.gate():
         if data.extents().holds(box):
             await data.view.commit_soon(change)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dvidpy.datatypes.exchange import PIECE
 from dvidpy.datatypes.imageblk.blocks import blank, demand_answerable, unpack, walk
@@ -17,6 +18,9 @@ from dvidpy.datatypes.voxels.kinds import UINT8, Voxels
 from dvidpy.datatypes.voxels.masks import Mask, find_mask
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, parse_integer
+
+SMALL = 1 << 12
+"""Bytes of a block below which it costs more to make it 0 than to begin with zeros."""
 
 
 class Masking(NamedTuple):
@@ -43,15 +47,31 @@ def layers(data: ImageBlk, box: Box, masking: Masking | None = None) -> Iterator
     blocks = box.blocks(block)
     found = _placed(data, blocks, masking)
     pending = next(found, None)
+    small = data.block_bytes < SMALL
     for first, last in _layer_bounds(data, box, blocks):
         layer = box.layer(first * block[0], last * block[0])
-        out = np.zeros(layer.size, data.kind.dtype)
+        out = (np.zeros if small else np.empty)(layer.size, data.kind.dtype)
+        blocks_here = layer.blocks(block)
+        missing = np.ones(blocks_here.size, bool)
         while pending is not None and pending[0][0] < last:
             index, voxels = pending
             at = (index[0] * block[0], index[1] * block[1], index[2] * block[2])
             paste(out, layer.start, voxels, at)
+            missing[index[0] - first, index[1] - blocks.start[1], index[2] - blocks.start[2]] = False
             pending = next(found, None)
+        if not small:
+            _clear(out, layer, np.argwhere(missing) + blocks_here.start, block)
         yield out
+
+
+def _clear(out: Voxels, layer: Box, missing: NDArray[np.intp], block: Zyx) -> None:
+    """Make voxels 0 in the blocks (n, 3) that were not pasted into a layer: less to do than beginning with zeros."""
+    if len(missing) == layer.blocks(block).volume:
+        out[...] = 0
+        return
+    nothing = np.zeros(block, out.dtype) if len(missing) else out
+    for z, y, x in missing.tolist():
+        paste(out, layer.start, nothing, (z * block[0], y * block[1], x * block[2]))
 
 
 def _layer_bounds(data: ImageBlk, box: Box, blocks: Box) -> Iterator[tuple[int, int]]:

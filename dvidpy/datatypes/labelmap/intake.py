@@ -25,7 +25,8 @@ from dvidpy.kernels.label_blocks import Labels
 class NewBlock(NamedTuple):
     """A block to be stored."""
 
-    index: Zyx
+    place: Zyx
+    """Index of the block in the grid."""
     block: LabelBlock
     """Looked through by `count`, or made here: its codes are sound."""
     stored: bytes
@@ -40,17 +41,17 @@ def store_blocks(
     With `indexing`, at full resolution, indices follow; with `downres` the coarser scales do, in the background.
     """
     indexing = indexing and data.indexed and scale == 0
-    gained = joined(entries_of_block(one.index, one.block) for one in new) if indexing else NO_ENTRIES
+    gained = joined(entries_of_block(one.place, one.block) for one in new) if indexing else NO_ENTRIES
     with editing(data) as edit:
         if indexing:
             lost = joined(entries_of_block(*old) for old in _before(edit.data, new))
             update_indices(edit, joined([gained, lost._replace(voxels=-lost.voxels)]))
         for one in new:
-            edit.put_block(scale, one.index, one.stored)
+            edit.put_block(scale, one.place, one.stored)
         if scale == 0:
             _note(edit, new)
         if downres:
-            ask(data, edit.change, scale, (one.index for one in new))
+            ask(data, edit.change, scale, (one.place for one in new))
 
 
 def entries_of_block(index: Zyx, block: LabelBlock) -> Entries:
@@ -61,7 +62,7 @@ def entries_of_block(index: Zyx, block: LabelBlock) -> Entries:
 
 
 def _before(data: LabelMap, new: Iterable[NewBlock]) -> Iterable[tuple[Zyx, LabelBlock]]:
-    for index, found in stored_blocks.find(data, 0, (one.index for one in new)):
+    for index, found in stored_blocks.find(data, 0, (one.place for one in new)):
         if found is not None:
             yield index, stored_blocks.load(data, found)
 
@@ -95,5 +96,5 @@ def _note(edit: Edit, new: Sequence[NewBlock]) -> None:
     """Extents and the largest label grow."""
     block = edit.data.block
     for one in new:
-        edit.cover(Box(one.index, (1, 1, 1)).voxels(block))
+        edit.cover(Box(one.place, (1, 1, 1)).voxels(block))
     edit.use_labels(max((int(one.block.labels.max()) for one in new), default=0))

@@ -6,6 +6,7 @@ from typing import Any
 
 from dvidpy.datatypes.labels.blocks import demand_block_size
 from dvidpy.datatypes.settings import Given
+from dvidpy.datatypes.voxels.settings import volume_settings
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import from_wire, parse_integers
 from dvidpy.storage.codecs import GZIP, Codec
@@ -14,6 +15,16 @@ BLOCK_SIZE = [64, 64, 64]
 STEP = 16
 """Sides of blocks are multiples of it: half a block is still made of sub-blocks."""
 MOST_SCALES = 255
+
+
+def settings_of(given: Given) -> dict[str, Any]:
+    """What the instance keeps; lists are x, y, z. BadRequest for what makes no sense."""
+    return {
+        **volume_settings(given, read_block_size(given)),
+        "MaxDownresLevel": read_levels(given),
+        "IndexedLabels": given.flag("indexedlabels", default=True) and given.flag("countlabels", default=True),
+        "NextLabel": 0,
+    }
 
 
 def codec_of(given: Given, settings: dict[str, Any]) -> Codec:

@@ -33,7 +33,6 @@ class Entries(NamedTuple):
         """Some of them, or all in another order."""
         return Entries(self.blocks[kept], self.supervoxels[kept], self.voxels[kept])
 
-
     def netted(self) -> Entries:
         """Each block and supervoxel once, with the sum of its voxels; those whose sum is 0 are left out."""
         if not self.blocks.size:

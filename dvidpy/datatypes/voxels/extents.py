@@ -27,6 +27,10 @@ class Extents(Struct, frozen=True):
         """Wide enough for a box already."""
         return self.grown(box) == self
 
+    def halved(self, times: int) -> Extents:
+        """Those of a volume whose sides were halved so often."""
+        return Extents(*(corner and [at >> times for at in corner] for corner in (self.MinPoint, self.MaxPoint)))
+
     def shown(self) -> dict[str, Any]:
         """As `info` shows them."""
         return {"MinPoint": self.MinPoint, "MaxPoint": self.MaxPoint}

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dvidpy.datatypes.exchange import Reply
 from dvidpy.datatypes.voxels.kinds import Kind, Voxels
-from dvidpy.errors import BadRequest
+from dvidpy.errors import BadRequest, StoreError
 from dvidpy.storage.codecs import JPEG_LEVEL
 
 Pixels = NDArray[Any]
@@ -133,9 +133,16 @@ def block_to_jpeg(block: Voxels) -> bytes:
     return _by_pillow(block.reshape(depth * height, width), Format("JPEG"))
 
 
-def block_from_jpeg(packed: bytes | memoryview) -> bytes:
-    """The voxels of such a picture, x fastest."""
+def block_from_jpeg(packed: bytes | memoryview, size: int) -> bytes:
+    """The `size` voxels of such a picture, x fastest; StoreError for any other, before it is unpacked."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(packed)) as found:
-        return found.tobytes()
+    try:
+        with Image.open(io.BytesIO(packed), formats=("JPEG",)) as found:
+            if found.mode != "L" or found.width * found.height != size:
+                raise StoreError(
+                    f"a stored picture has {found.width} x {found.height} pixels of {found.mode}, not {size}"
+                )
+            return found.tobytes()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise StoreError(f"a stored picture cannot be unpacked: {error}") from error

@@ -10,6 +10,8 @@ from dvidpy.datatypes.voxels.kinds import Voxels
 from dvidpy.geometry import Zyx
 
 _HEAD = struct.Struct("<4i")
+HEAD = _HEAD.size
+"""Bytes before those of a block."""
 
 
 def block_head(index: Zyx, size: int) -> bytes:

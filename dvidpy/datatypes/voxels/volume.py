@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.voxels.extents import Extents, decode, united
+from dvidpy.datatypes.voxels.settings import read_voxel_size
 from dvidpy.geometry import Box, Zyx, from_wire, to_wire
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.records import Instance
@@ -87,6 +88,10 @@ class Volume(Data):
         return _LOCKS[hash((self.instance.number, self.version)) % len(_LOCKS)]
 
     # ------------------------------------------------------------------ properties
+    def set_resolution(self, given: Any) -> None:
+        """Replace the size of voxels, for all versions; BadRequest where that makes no sense."""
+        self.update_settings({"VoxelSize": read_voxel_size(given)})
+
     def update_settings(self, changes: dict[str, Any]) -> None:
         """Replace settings, for all versions."""
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dvidpy.datatypes.voxels.kinds import KINDS, Kind
 from dvidpy.datatypes.voxels.pictures import block_from_jpeg, block_to_jpeg, parse_format, picture, pixels_of
-from dvidpy.errors import BadRequest
+from dvidpy.errors import BadRequest, StoreError
 
 KIND = {kind.name: kind for kind in KINDS}
 FORMATS = ("png", "jpg:90", "tif", "bmp")
@@ -105,5 +105,22 @@ def test_a_block_kept_as_jpeg_comes_back_nearly() -> None:
     packed = block_to_jpeg(block)
     with opened(packed) as found:
         assert (found.size, found.mode) == ((32, 256), "L")
-    again = np.frombuffer(block_from_jpeg(packed), np.uint8).reshape(block.shape)
+    again = np.frombuffer(block_from_jpeg(packed, block.size), np.uint8).reshape(block.shape)
     assert np.abs(again.astype(int) - block).mean() < 3
+
+
+def test_other_pictures_are_errors_of_the_store() -> None:
+    """Too small, of colours, of another format, broken, or a bomb: refused before they are unpacked."""
+    gray = Image.fromarray(np.zeros((8, 8), np.uint8))
+
+    def saved(image: Image.Image, form: str) -> bytes:
+        out = io.BytesIO()
+        image.save(out, form)
+        return out.getvalue()
+
+    packed = saved(gray, "JPEG")
+    huge = packed.replace(b"\x00\x08\x00\x08", b"\xff\xdc\xff\xdc", 1)
+    for body in (packed, saved(gray.convert("RGB"), "JPEG"), saved(gray, "PNG"), packed[:30], b"", bytes(99), huge):
+        with pytest.raises(StoreError, match="a stored picture"):
+            block_from_jpeg(body, 65 if body == packed else 64)
+    assert block_from_jpeg(packed, 64) == bytes(64)

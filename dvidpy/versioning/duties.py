@@ -1,0 +1,43 @@
+"""What a datatype does beside answering requests, told to the layers below it: `datatypes.registry` fills `DUTIES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dvidpy.versioning.commits import Change
+from dvidpy.versioning.queue import Task
+from dvidpy.versioning.records import Instance, Node
+
+if TYPE_CHECKING:
+    from dvidpy.versioning.datastore import Datastore
+
+
+@dataclass(frozen=True)
+class Duties:
+    """Of one datatype; what it leaves out is nothing."""
+
+    workers: Mapping[str, Callable[[Datastore, Task, Change], None]] = field(default_factory=dict)
+    """Kind of a task -> does it: adds what it writes to the edit that also removes the task."""
+    settle: Callable[[Datastore, Instance, Node], None] = lambda datastore, instance, node: None
+    """A merge made or changed this version of an instance: asks for the work that follows from it."""
+    value_fault: Callable[[Instance, bytes, bytes], str] = lambda instance, typekey, plain: ""
+    """What is wrong with a stored value (type key, plain bytes), for `dvidpy check`; empty where it is sound."""
+    faults: Callable[[Datastore, Instance], Iterable[str]] = lambda datastore, instance: ()
+    """What is wrong with an instance as a whole."""
+
+
+DUTIES: dict[str, Duties] = {}
+"""By name of the type."""
+
+
+def duties_of(instance: Instance) -> Duties:
+    """Those of an instance's type; none where the type is not known here."""
+    return DUTIES.get(instance.type, Duties())
+
+
+def workers() -> Iterator[tuple[str, Callable[[Datastore, Task, Change], None]]]:
+    """(kind of a task, who does it) of all types."""
+    for duties in {id(duties): duties for duties in DUTIES.values()}.values():
+        yield from duties.workers.items()
