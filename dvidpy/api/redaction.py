@@ -13,8 +13,11 @@ import tomli_w
 
 HIDDEN = "(hidden)"
 _SECRET_NAME = re.compile(
-    r"token|passw|passcode|passphrase|secret|credential|private|apikey|api_key|(^|[_.-])key$", re.IGNORECASE
+    r"token|passw|passcode|passphrase|secret|credential|private|apikey|api_key|(^|[_.-])key$"
+    r"|sasl_?user|webhook|janelia_?config",
+    re.IGNORECASE,
 )
+"""Whoever knows the address of a web hook may call it, so that is a secret too."""
 _SECRET_SECTIONS = ("auth", "email")
 """Sections of the reference's configuration that hold little but secrets: no text of theirs is shown."""
 _IN_TEXT = (

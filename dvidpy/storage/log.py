@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
 
@@ -31,11 +31,17 @@ def encode_line(number: int, mutation: bytes) -> bytes:
 
 
 class JsonLines:
-    """A folder of such files. Appending is ordered; `sync` makes what was appended survive a power failure."""
+    """Such files, in one folder or several. Appending is ordered; `sync` makes what was appended survive a power
+    failure.
+    """
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, folder: Path, *others: Path, place: Callable[[str], Path] | None = None) -> None:
+        """`place` says which of the folders a file lies in; without one, all lie in the first."""
         self.folder = folder
+        self._folders = (folder, *others)
+        for each in self._folders:
+            each.mkdir(parents=True, exist_ok=True)
+        self._place = place or (lambda name: folder)
         self._open: OrderedDict[str, FileIO] = OrderedDict()
         self._unsynced: set[str] = set()
         self._lock = threading.Lock()
@@ -88,21 +94,14 @@ class JsonLines:
         with self._lock:
             for name in self._unsynced:
                 os.fsync(self._file(name).fileno())
-            if self._unsynced:
-                self._sync_folder()
+            for folder in {self._path(name).parent for name in self._unsynced}:
+                sync_folder(folder)
             self._unsynced.clear()
-
-    def _sync_folder(self) -> None:
-        """A new file survives a power failure only when its name in the folder does."""
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def names(self) -> Iterable[str]:
         """Names of all files."""
-        return sorted(path.stem for path in self.folder.glob("*.jsonl"))
+        found = [path for folder in self._folders for path in folder.glob("*.jsonl")]
+        return sorted(path.stem for path in found if self._path(path.stem) == path)
 
     def close(self) -> None:
         """Sync and close everything."""
@@ -112,7 +111,7 @@ class JsonLines:
                 self._close(name)
 
     def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.jsonl"
+        return self._place(name) / f"{name}.jsonl"
 
     def _file(self, name: str) -> FileIO:
         file = self._open.pop(name, None)
@@ -128,3 +127,12 @@ class JsonLines:
         file = self._open.pop(name, None)
         if file is not None:
             file.close()
+
+
+def sync_folder(folder: Path) -> None:
+    """A new file survives a power failure only when its name in the folder does."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

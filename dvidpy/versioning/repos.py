@@ -14,6 +14,7 @@ from dvidpy.versioning import metadata
 from dvidpy.versioning.catalogue import Catalogue
 from dvidpy.versioning.gates import Gates
 from dvidpy.versioning.metadata import Counters, encode
+from dvidpy.versioning.numbering import SEQUENTIAL, Numbering
 from dvidpy.versioning.records import Instance, Node, Repo, RepoRecord, log_line, now
 from dvidpy.versioning.uuids import MASTER, new_uuid
 
@@ -31,10 +32,11 @@ class Drain(Protocol):
 class Repos:
     """All changes go through here, one at a time."""
 
-    def __init__(self, store: KeyValueStore, gates: Gates) -> None:
+    def __init__(self, store: KeyValueStore, gates: Gates, numbering: Numbering = SEQUENTIAL) -> None:
         metadata.prepare(store)
         self._store = store
         self._gates = gates
+        self._numbering = numbering
         self._lock = threading.RLock()
         self._counters, repos = metadata.load(store)
         self.catalogue = Catalogue(repos)
@@ -149,8 +151,9 @@ class Repos:
             if name in repo.instances:
                 raise BadRequest(f"there is already a data instance named {name!r} in repo {repo.record.root}")
             counters = self._counters
-            instance = make(counters.instance, new_uuid())
-            grown = Counters(counters.repo, counters.version, counters.instance + 1)
+            number, following = self._numbering.take(counters.instance, self.catalogue.instances())
+            instance = make(number, new_uuid())
+            grown = Counters(counters.repo, counters.version, following)
             self._save_instance(repo, instance, counters=grown)
             return instance
 

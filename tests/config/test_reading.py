@@ -26,6 +26,8 @@ TWO = """
     [store.log]
     engine = "filelog"
     path = "log"
+    [backend.default]
+    store = "fast"
     """
 
 
@@ -47,12 +49,8 @@ def test_names_ignore_letter_case_and_paths_are_relative_to_the_file(tmp_path: P
     assert settings.server.admin_token == "sesame"
     assert settings.stores["fast"].path == str(tmp_path / "fast")
     assert settings.stores["slow"].path == "/somewhere/slow"
-    assert settings.ignored == ()
-
-
-def test_what_has_no_effect_is_named(tmp_path: Path) -> None:
-    settings = load(tmp_path, "[server]\nrpcAddress = ':8001'\n" + MEMORY + "[kafka]\nservers = []\n[email]\n")
-    assert settings.ignored == ("[kafka]", "[email]", "server.rpcAddress")
+    assert settings.warnings == ()
+    assert settings.stores["log"].path == str(tmp_path / "log")
 
 
 @pytest.mark.parametrize(
@@ -61,10 +59,27 @@ def test_what_has_no_effect_is_named(tmp_path: Path) -> None:
         ("[server]\nport = 1\n", "no \\[store.NAME\\] with a key-value engine"),
         ('[store.log]\nengine = "filelog"\npath = "x"\n', "no \\[store.NAME\\] with a key-value engine"),
         (MEMORY + '[backend.default]\nstore = "other"\n', "backend.default names the store 'other'"),
-        ("[server]\nmaxThrottledOps = 0\n" + MEMORY, "maxthrottledops: .*greater than or equal to 1"),
-        ("[server]\nreadonly = 'perhaps'\n" + MEMORY, "readonly: "),
-        ("[store.main]\n", "engine: Field required"),
+        ("[server]\nmaxThrottledOps = 0\n" + MEMORY, "server.maxThrottledOps: .*greater than or equal to 1"),
+        ("[server]\nreadonly = 'perhaps'\n" + MEMORY, "server.readonly: "),
+        ("[store.main]\n", "store.main.engine: Field required"),
         ("[server\n", "config.toml: "),
+        ("server = 1\n", "server is no section"),
+        ("store = 1\n", r"store is no section \[store.NAME\]"),
+        ("[store]\nengine = 'leveldb'\n", "store.engine is no section"),
+        (MEMORY + "[server]\nreadOnly = true\nreadonly = false\n", "server says readonly twice"),
+        (MEMORY + "[server]\n[Server]\n", "the file says Server twice"),
+        (MEMORY + "[server]\nrwmode = 'read-only'\n", "server.rwmode: "),
+        (MEMORY + "[server]\nshutdownDelay = -1\n", "server.shutdownDelay: "),
+        (MEMORY + "[server]\ninstance_id_gen = 'dense'\n", "server.instance_id_gen: "),
+        (MEMORY + "[server]\ninstance_id_start = 4294967296\n", "server.instance_id_start: "),
+        (MEMORY + "[server]\nmin_mutation_id_start = 'x'\n", "server.min_mutation_id_start: "),
+        (MEMORY + "[server]\nstartWebhook = 'file:///etc/passwd'\n", "server.startWebhook: .*is no http"),
+        (MEMORY + "[server]\ncorsDomains = '*'\n", "server.corsDomains: "),
+        (MEMORY + "[server]\nwebClient = 5\n", "server.webClient: "),
+        (MEMORY + "[logging]\nmax_log_size = -1\n", "logging.max_log_size: "),
+        (MEMORY + "[cache.labelmap]\nsize = 'large'\n", "cache.labelmap.size: "),
+        (MEMORY + "[mirror.all]\nservers = 'x'\n", "mirror.all.servers: "),
+        (MEMORY + "[groupcache]\ngb = 'x'\n", "groupcache.gb: "),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_name(tmp_path: Path, text: str, complaint: str) -> None:
@@ -83,42 +98,68 @@ def test_rwmode_is_another_word_for_the_modes(tmp_path: Path, mode: str, expecte
     assert (server.readonly, server.fullwrite) == expected
 
 
-# ---------------------------------------------------------------------- which store
-def test_the_store_of_an_instance_by_name_then_tag_then_type_then_default(tmp_path: Path) -> None:
+def test_paths_are_relative_to_the_file_or_to_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/elsewhere")
     settings = load(
         tmp_path,
         """
-        [store.a]
-        engine = "memory"
-        [store.b]
-        engine = "memory"
-        [store.c]
-        engine = "memory"
-        [store.d]
-        engine = "memory"
-        [backend."notes:abc"]
-        store = "a"
-        [backend."kind:meshes"]
-        store = "b"
-        [backend.uint8blk]
-        store = "c"
-        [backend.default]
-        store = "d"
+        [server]
+        pidFile = "run/pid"
+        webClient = "~/client"
+        [logging]
+        logfile = "../dvid.log"
+        [mutations]
+        jsonstore = "json"
+        [mutcache.segmentation]
+        path = "cache"
+        [store.main]
+        engine = "leveldb"
+        path = "~store"
         """,
     )
-    tags = {"kind": "meshes"}
-    assert settings.store_for("notes", "abc", tags, "uint8blk") == "a"
-    assert settings.store_for("notes", "abd", tags, "uint8blk") == "b"
-    assert settings.store_for("notes", "abd", {}, "uint8blk") == "c"
-    assert settings.store_for("notes", "abd", {}, "keyvalue") == "d"
-    assert settings.default_store() == "d"
+    assert settings.server.pid_file == str(tmp_path / "run" / "pid")
+    assert settings.server.web_client == "/elsewhere/client"
+    assert settings.logging.logfile == str(tmp_path / ".." / "dvid.log")
+    assert settings.mutations.jsonstore == str(tmp_path / "json")
+    assert settings.others["mutcache"]["segmentation"].path == str(tmp_path / "cache")  # type: ignore[attr-defined]
+    assert settings.stores["main"].path == str(tmp_path / "~store")
 
 
-def test_metadata_goes_before_default_and_the_first_store_comes_last(tmp_path: Path) -> None:
-    metadata = '[backend.metadata]\nstore = "slow"\n[backend.default]\nstore = "fast"\n'
-    assert load(tmp_path, dedent(TWO) + metadata).default_store() == "slow"
-    assert load(tmp_path, TWO).default_store() == "fast"
-    assert load(tmp_path, TWO).store_for("x", "y", {}, "keyvalue") == "fast"
+def test_names_of_sections_ignore_letter_case_too(tmp_path: Path) -> None:
+    settings = load(tmp_path, "[SERVER]\nNOTE = 'x'\n[Store.Main]\nENGINE = 'memory'\n")
+    assert settings.server.note == "x"
+    assert list(settings.stores) == ["Main"]
+    assert settings.warnings == ()
+
+
+def test_every_setting_of_the_reference_is_known_and_kept(tmp_path: Path) -> None:
+    """What has no effect is kept too: its name, and a value of the right kind."""
+    settings = load(tmp_path, (Path(__file__).parent / "reference.toml").read_text())
+    assert settings.server.model_extra == settings.kafka.model_extra == settings.email.model_extra == {}
+    assert settings.server.min_mutation_id_start == 1000100000
+    assert settings.server.web_redirect_path == "/index.html"
+    assert settings.email.port == 25
+    assert settings.kafka.buffer_size == 1000000
+    assert settings.groupcache.gb == 60
+    assert settings.others["cache"]["labelmap"].size == 1000  # type: ignore[attr-defined]
+    assert set(settings.others["mirror"]) == {
+        "all",
+        "bc95398cb3ae40fcab2529c7bca1ad0d:99ef22cd85f143f58a623bd22aad0ef7",
+    }
+    assert not [warning for warning in settings.warnings if "not known" in warning]
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("", False),
+        ("allowLabelmapSplit = true", True),
+        ("allowLabelmapSplit = true\nnoLabelmapSplit = true", False),
+        ("noLabelmapSplit = false", False),
+    ],
+)
+def test_labelmap_splits_are_allowed_only_where_nothing_forbids(tmp_path: Path, text: str, allowed: bool) -> None:
+    assert load(tmp_path, f"[server]\n{text}\n" + MEMORY).server.labelmap_split is allowed
 
 
 # ---------------------------------------------------------------------- the command line
