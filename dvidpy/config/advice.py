@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from dvidpy.config.sections import NAMED, SINGLE, ConfigError, Section
 from dvidpy.config.settings import Settings
@@ -18,7 +19,7 @@ def unknown_section(name: str) -> str:
     return f"the section [{name}] is not known" + (f"; did you mean [{meant}]?" if meant else "")
 
 
-def about(place: str, section: Section, given: Iterable[str]) -> Iterator[str]:
+def about(place: str, section: Section, given: Mapping[str, Any]) -> Iterator[str]:
     """Warnings about one section of the file; `given` are the settings that stand there."""
     known = section.names()
     for name in section.model_extra or {}:
@@ -28,7 +29,9 @@ def about(place: str, section: Section, given: Iterable[str]) -> Iterator[str]:
         yield f"[{place}] has no effect yet"
         return
     idle = {name.lower() for name in section.idle}
-    yield from (f"{place}.{known[name.lower()]} has no effect yet" for name in given if name.lower() in idle)
+    yield from (
+        f"{place}.{known[name.lower()]} has no effect yet" for name in given if name.lower() in idle and given[name]
+    )
 
 
 def about_places(settings: Settings) -> Iterator[str]:

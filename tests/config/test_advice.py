@@ -43,7 +43,7 @@ def test_what_is_not_known_is_named_with_what_may_be_meant(tmp_path: Path, text:
         ("[cache.labelmap]\nsize = 1\n", "[cache.labelmap] has no effect yet"),
         ("[mutcache.segmentation]\npath = 'x'\n", "[mutcache.segmentation] has no effect yet"),
         ("[mirror.all]\nservers = []\n", "[mirror.all] has no effect yet"),
-        ("[store.x]\nengine = 'filelog'\npath = 'x'\ninmemory = []\n", "store.x.inmemory has no effect yet"),
+        ("[store.x]\nengine = 'filelog'\npath = 'x'\ninmemory = [':main']\n", "store.x.inmemory has no effect yet"),
     ],
 )
 def test_what_has_no_effect_yet_is_named_once(tmp_path: Path, text: str, warning: str) -> None:
