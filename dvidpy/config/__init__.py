@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dvidpy.config.reading import load_settings
 from dvidpy.config.sections import (
+    NAMED,
+    SINGLE,
     AuthSettings,
     BackendSettings,
     ConfigError,
@@ -21,6 +23,8 @@ from dvidpy.config.sections import (
 from dvidpy.config.settings import Settings, Spec, default_settings
 
 __all__ = [
+    "NAMED",
+    "SINGLE",
     "AuthSettings",
     "BackendSettings",
     "ConfigError",

@@ -29,9 +29,8 @@ def about(place: str, section: Section, given: Mapping[str, Any]) -> Iterator[st
         yield f"[{place}] has no effect yet"
         return
     idle = {name.lower() for name in section.idle}
-    yield from (
-        f"{place}.{known[name.lower()]} has no effect yet" for name in given if name.lower() in idle and given[name]
-    )
+    set_in_vain = (known[name.lower()] for name, value in given.items() if name.lower() in idle and value)
+    yield from (f"{place}.{name} has no effect yet" for name in set_in_vain)
 
 
 def about_places(settings: Settings) -> Iterator[str]:

@@ -42,7 +42,7 @@ startWebhook = "https://hooks.example.org/services/pepper22"
 startJaneliaConfig = "https://example.org/pepper23"
 [auth]
 authFile = "pepper15"
-deep = { x = ["pepper16"] }
+deep = { x = ["pepper16"], token = "" }
 useIt = true
 [email]
 Username = "pepper17"
@@ -68,7 +68,7 @@ def test_everything_else_is_shown_and_is_toml() -> None:
     assert shown["store"]["main"]["path"] == "/data"
     assert shown["store"]["main"]["url"] == f"https://somebody:{HIDDEN}@example.org/x?token={HIDDEN}&a=b"
     assert shown["backend"] == {"grayscale:abc": {"store": "main"}}
-    assert shown["auth"] == {"authFile": HIDDEN, "deep": {"x": [HIDDEN]}, "useIt": True}
+    assert shown["auth"] == {"authFile": HIDDEN, "deep": {"x": [HIDDEN], "token": ""}, "useIt": True}
     assert shown["kafka"]["saslMechanisms"] == "PLAIN"
     assert shown["mirror"] == [{"name": "second", "token": HIDDEN}]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from contextlib import closing
@@ -28,7 +29,12 @@ def test_lines_are_added_to_what_is_there(tmp_path: Path) -> None:
 
 def test_a_large_file_gets_another_name_and_no_line_is_lost(tmp_path: Path) -> None:
     with closing(LogFile(tmp_path / "dvid.log", 3 * len(LINE))) as log:
-        threads = [threading.Thread(target=lambda: [log.write(LINE) for _ in range(10)]) for _ in range(4)]
+
+        def write() -> None:
+            for _ in range(10):
+                log.write(LINE)
+
+        threads = [threading.Thread(target=write) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -71,7 +77,5 @@ def test_what_cannot_be_written_goes_to_standard_error(
     log = LogFile(tmp_path / "dvid.log", 10**6)
     log.close()
     log.write(LINE)
-    import sys
-
     sys.stderr.flush()
     assert LINE.strip() in capfdbinary.readouterr().err
