@@ -12,6 +12,7 @@ from dvidpy.cli.serve import Config
 if TYPE_CHECKING:
     from dvidpy.config import Section, Settings
 
+ALWAYS_SHOWN = ("server", "logging", "mutations")
 config = typer.Typer(no_args_is_help=True, help="Look at a configuration.")
 
 
@@ -48,12 +49,12 @@ def show(
 
 
 def _tables(settings: Settings) -> dict[str, Any]:
-    """All settings with their names in the file; sections without effect only where they stand there."""
+    """All settings with their names in the file; most sections only where they stand there."""
     single = {
         name: _table(section)
         for name in ("server", "logging", "mutations", "auth", "email", "kafka", "groupcache")
         for section in [getattr(settings, name)]
-        if section.idle is not None or section.model_fields_set
+        if name in ALWAYS_SHOWN or section.model_fields_set
     }
     named: dict[str, dict[str, Section]] = {"store": {**settings.stores}, "backend": {**settings.backends}}
     named |= {name: sections for name, sections in settings.others.items() if sections}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
 
 from dvidpy.api.wire import WireProtocol
-from dvidpy.cli.start_and_end import tell_of_start
+from dvidpy.cli.start_and_end import pid_file, tell_of_start
 from dvidpy.config import ServerSettings
+from dvidpy.errors import StoreError
 
 if TYPE_CHECKING:
     from dvidpy.api.front import Front
@@ -22,8 +23,8 @@ CLOSING_S = 10
 """Seconds beyond shutdownDelay for what must be written at the end."""
 
 
-def listen(app: Front, host: str, port: int, settings: ServerSettings, at_end: Callable[[], None]) -> None:
-    """Serve until a signal ends it: that signal ends the process too, so `at_end` is called before."""
+def listen(app: Front, host: str, port: int, settings: ServerSettings) -> None:
+    """Serve until a signal ends it; StoreError where the pid file cannot be written."""
     config = uvicorn.Config(
         app,
         host=host,
@@ -37,20 +38,32 @@ def listen(app: Front, host: str, port: int, settings: ServerSettings, at_end: C
         timeout_keep_alive=75,
         timeout_graceful_shutdown=settings.shutdown_delay,
     )
-    _Listener(config, settings, at_end).run()
+    listener = _Listener(config, settings)
+    listener.run()
+    if listener.failure is not None:
+        raise listener.failure
 
 
 class _Listener(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, settings: ServerSettings, at_end: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, settings: ServerSettings) -> None:
         super().__init__(config)
+        self.failure: StoreError | None = None
         self._settings = settings
-        self._at_end = at_end
+        self._while_listening = ExitStack()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
+        """Listen, then say so: only who listens may claim the pid file."""
         await super().startup(sockets)
-        if self.started:
-            tell_of_start(self._settings, socket.gethostname())
+        if not self.started:
+            return
+        try:
+            self._while_listening.enter_context(pid_file(self._settings.pid_file))
+        except StoreError as error:
+            self.failure = error
+            self.should_exit = True
+            await self.shutdown(sockets)
+            return
+        tell_of_start(self._settings, socket.gethostname())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Work that cannot be broken off must not hold the end up for ever: what is acknowledged is kept anyway."""
@@ -60,9 +73,10 @@ class _Listener(uvicorn.Server):
         try:
             await super().shutdown(sockets)
         finally:
-            self._at_end()
+            last.cancel()
+            self._while_listening.close()  # the signal that ended this will end the process too
 
     def _end_now(self) -> None:
         structlog.get_logger().error("work under way did not end in time; what is acknowledged is kept")
-        self._at_end()
+        self._while_listening.close()
         os._exit(1)

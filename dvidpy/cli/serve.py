@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,7 +52,6 @@ def run(settings: Settings, *, verbose: bool = False) -> None:
     from dvidpy.cli.listening import listen
     from dvidpy.cli.logging import configure_logging
     from dvidpy.cli.settings import split_address
-    from dvidpy.cli.start_and_end import pid_file
 
     stream = _log_file(settings)
     configure_logging(verbose=verbose, stream=stream)
@@ -65,9 +63,7 @@ def run(settings: Settings, *, verbose: bool = False) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
-    with ExitStack() as until_end:
-        until_end.enter_context(pid_file(settings.server.pid_file))
-        listen(app, *address, settings.server, until_end.close)
+    listen(app, *address, settings.server)
 
 
 def _log_file(settings: Settings) -> LogFile | None:

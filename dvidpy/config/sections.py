@@ -89,7 +89,7 @@ class ServerSettings(Section):
 class AuthSettings(Section):
     """[auth]: whatever closes the server is refused until it is built, see `refusals`."""
 
-    idle = None
+    idle = ("auth_file", "dsg_address", "dsg_cache_ttl", "trusted_proxies", "dataset_map")
 
     enforce: str = ""
     enforce_internal: str = ""

@@ -216,6 +216,14 @@ def test_the_pid_file_of_a_server_started_since_stays(start: Start, tmp_path: Pa
     assert (tmp_path / "pid").read_text() == "1\n"
 
 
+def test_a_server_that_cannot_listen_leaves_the_pid_file_of_the_one_that_does(start: Start, tmp_path: Path) -> None:
+    server = start("[server]\npidFile = 'pid'\n" + MEMORY)
+    command = [sys.executable, "-m", "dvidpy", "serve", str(tmp_path / "dvid.toml"), "--host", "127.0.0.1"]
+    port = server.url.rpartition(":")[2]
+    assert subprocess.run([*command, "--port", port], capture_output=True, timeout=60, check=False).returncode != 0
+    assert (tmp_path / "pid").read_text() == f"{server.process.pid}\n"
+
+
 # ---------------------------------------------------------------------- web hooks
 class Hook:
     """A server that is told of starts."""

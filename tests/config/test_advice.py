@@ -37,6 +37,7 @@ def test_what_is_not_known_is_named_with_what_may_be_meant(tmp_path: Path, text:
     [
         ("[server]\nrpcaddress = ':8001'\n", "server.rpcAddress has no effect yet"),
         ("[mutations]\nhttpstore = 'kafka:x'\n", "mutations.httpstore has no effect yet"),
+        ("[auth]\ndsg_address = 'https://x'\n", "auth.dsg_address has no effect yet"),
         ("[kafka]\nservers = []\n", "[kafka] has no effect yet"),
         ("[email]\n", "[email] has no effect yet"),
         ("[groupcache]\ngb = 1\n", "[groupcache] has no effect yet"),
