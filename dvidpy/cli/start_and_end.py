@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import threading
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import structlog
 
@@ -48,7 +46,7 @@ def tell_of_start(settings: ServerSettings, host: str) -> None:
         "RPC Address": settings.rpc_address,
     }
     text = json.dumps(shown)
-    form = urllib.parse.urlencode({"config": text})
+    form = urlencode({"config": text})
     posts = [
         ("startWebhook", settings.start_webhook, text, "application/json"),
         ("startJaneliaConfig", settings.start_janelia_config, form, "application/x-www-form-urlencoded"),
@@ -60,11 +58,14 @@ def tell_of_start(settings: ServerSettings, host: str) -> None:
 
 def _post(setting: str, address: str, body: bytes, kind: str) -> None:
     """The address may hold a secret, so it is not logged."""
-    request = urllib.request.Request(address, body, {"Content-Type": kind})  # noqa: S310  # settings: http(s) only
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    request = Request(address, body, {"Content-Type": kind})  # noqa: S310  # settings: http(s) only
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310  # as above
+        with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310  # as above
             status = answer.status
-    except urllib.error.HTTPError as error:
+    except HTTPError as error:
         status = error.code
         error.close()
     except Exception as error:  # whatever is wrong with that address, this server serves

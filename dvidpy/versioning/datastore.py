@@ -86,10 +86,13 @@ class Datastore:
         return Stack(name, store, log, committer, queue, Blobs(store))
 
     def _lines(self, name: str, store: KeyValueStore) -> JsonLines:
-        if not self.settings.stores[name].path:
-            self._scratch = self._scratch or tempfile.TemporaryDirectory(prefix="dvidpy-")
-        scratch = Path(self._scratch.name) if self._scratch and not self.settings.stores[name].path else None
+        scratch = None if self.settings.stores[name].path else self._scratch_folder()
         return log_places.open_lines(self.settings, name, store, self.catalogue, scratch)
+
+    def _scratch_folder(self) -> Path:
+        """For the logs of stores without a folder; gone at the end."""
+        self._scratch = self._scratch or tempfile.TemporaryDirectory(prefix="dvidpy-")
+        return Path(self._scratch.name)
 
     def _blob_places(self) -> list[BlobPlace]:
         """Every place where blobs may lie, the one that [mutations] names first."""

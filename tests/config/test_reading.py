@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from dvidpy.cli.settings import settings_from, split_address
-from dvidpy.config import ConfigError, Settings, default_settings, load_settings
+from dvidpy.config import NAMED, SINGLE, ConfigError, Settings, default_settings, load_settings
 
 
 def load(folder: Path, text: str) -> Settings:
@@ -147,6 +148,13 @@ def test_every_setting_of_the_reference_is_known_and_kept(tmp_path: Path) -> Non
         "bc95398cb3ae40fcab2529c7bca1ad0d:99ef22cd85f143f58a623bd22aad0ef7",
     }
     assert not [warning for warning in settings.warnings if "not known" in warning]
+
+
+def test_no_setting_is_left_out_there() -> None:
+    text = (Path(__file__).parent / "reference.toml").read_text()
+    ours = {"adminToken", "fullwrite", "maxRequestBytes", "maxThrottledOps", "maxWaiting", "readonly", "workers"}
+    known = {name for model in (SINGLE | NAMED).values() for name in model.names().values()}
+    assert known - ours == {name for name in known if re.search(rf"^ *{name} =", text, re.MULTILINE)}
 
 
 @pytest.mark.parametrize(
