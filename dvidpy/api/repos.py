@@ -12,6 +12,7 @@ from dvidpy.api.bodies import Log, Merge, Resolve, read
 from dvidpy.api.forced import forced_line
 from dvidpy.api.shown import show_repo
 from dvidpy.api.state import Server
+from dvidpy.config import Spec
 from dvidpy.datatypes.base import Here, type_named
 from dvidpy.datatypes.exchange import DONE, Call, Reply, json_reply, text_reply
 from dvidpy.datatypes.params import gives, takes
@@ -19,7 +20,7 @@ from dvidpy.datatypes.rooms import Endpoint, Room, TheCall, WholeBody, at_once
 from dvidpy.datatypes.settings import read_settings
 from dvidpy.errors import BadRequest, LockedVersion, NotPrivileged, UnknownVersion
 from dvidpy.versioning.catalogue import find_instance
-from dvidpy.versioning.records import Node, Repo
+from dvidpy.versioning.records import Instance, Node, Repo
 from dvidpy.versioning.resolve import resolve
 
 room = Room(tags=["repos"])
@@ -125,16 +126,16 @@ def post_instance(at: Subject, call: Annotated[Call, TheCall], uuid: Uuid, body:
     root = at.repo.record.root
     if at.node.locked:
         server.datastore.repos.add_repo_log(at.repo, [forced_line(call)])
-    store = server.settings.store_for(name, root, given.tags() or {}, kind.name)
+    tags = given.tags() or {}
 
-    server.datastore.repos.add_instance(
-        at.repo,
-        name,
-        lambda number, data: kind.make_instance(
-            given, name=name, number=number, uuid=data, repo=root, root_version=at.repo.root.version, store=store
-        ),
-        kind.companions,
-    )
+    def make(number: int, data: str) -> Instance:
+        spec = Spec(name, root, data, tags, kind.name)
+        places = {"store": server.settings.store_for(spec), "log": server.settings.log_for(spec)}
+        return kind.make_instance(
+            given, name=name, number=number, uuid=data, repo=root, root_version=at.repo.root.version, **places
+        )
+
+    server.datastore.repos.add_instance(at.repo, name, make, kind.companions)
     return json_reply({"result": f"Added {name} [{kind.name}] to node {at.node.uuid}"})
 
 

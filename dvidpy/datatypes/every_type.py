@@ -159,7 +159,7 @@ def get_blob(
     reference: Annotated[str, Path(description="As given by POST.", examples=["8UtYSGSD2U9wgDh5jClpfw=="])],
 ) -> Reply:
     """404 where nothing has that reference."""
-    blob = data.datastore.stack_of(data.instance).blobs.get(reference)
+    blob = data.datastore.blobs(data.instance).get(reference)
     if blob is None:
         raise NotFound(f"Reference {reference!r} not found")
     return octets(blob)
@@ -174,4 +174,4 @@ def get_blob(
 @reading
 def post_blob(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody]) -> Reply:
     """Blobs belong to no version: locked ones allow it. The reference is made from the content (FNV-128)."""
-    return json_reply({"reference": data.datastore.stack_of(data.instance).blobs.put(body)})
+    return json_reply({"reference": data.datastore.blobs(data.instance).put(body)})

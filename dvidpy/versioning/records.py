@@ -57,6 +57,8 @@ class Instance(Struct, frozen=True, kw_only=True):
     root_version: int
     store: str
     """Name of the store its values live in, settled at creation."""
+    log: str = ""
+    """Name of the filelog store of its mutation log, settled at creation; empty for the folder of its store."""
     versioned: bool = True
     codec: Codec = Codec()
     tags: dict[str, str] | None = None

@@ -15,6 +15,7 @@ from dvidpy.versioning import metadata
 from dvidpy.versioning.catalogue import Catalogue
 from dvidpy.versioning.gates import Gates
 from dvidpy.versioning.metadata import Counters, encode
+from dvidpy.versioning.numbering import SEQUENTIAL, Numbering
 from dvidpy.versioning.records import Deleted, Instance, Node, Repo, RepoRecord, log_line, now
 from dvidpy.versioning.uuids import MASTER, new_uuid
 
@@ -32,10 +33,11 @@ class Drain(Protocol):
 class Repos:
     """All changes go through here, one at a time."""
 
-    def __init__(self, store: KeyValueStore, gates: Gates) -> None:
+    def __init__(self, store: KeyValueStore, gates: Gates, numbering: Numbering = SEQUENTIAL) -> None:
         metadata.prepare(store)
         self._store = store
         self._gates = gates
+        self._numbering = numbering
         self._lock = threading.RLock()
         self._counters, repos = metadata.load(store)
         self.deleted = metadata.load_deleted(store)
@@ -160,13 +162,16 @@ class Repos:
         with self._lock:
             repo = self._fresh(repo)
             counters = self._counters
-            instance = make(counters.instance, new_uuid())
-            family = [instance]
-            for number, companion in enumerate(companions(instance), counters.instance + 1):
+            taken = self.catalogue.instances().keys() | self.deleted.keys()
+            number, following = self._numbering.take(counters.instance, taken)
+            family = [instance := make(number, new_uuid())]
+            for companion in companions(instance):
+                taken = taken | {number}
+                number, following = self._numbering.take(following, taken)
                 family.append(replace(companion, number=number, uuid=new_uuid()))
             for one in family:
                 self._demand_new_name(repo, one.name)
-            grown = Counters(counters.repo, counters.version, counters.instance + len(family))
+            grown = Counters(counters.repo, counters.version, following)
             self._save_instances(repo, family, counters=grown)
             return instance
 
