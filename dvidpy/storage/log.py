@@ -98,13 +98,14 @@ class JsonLines:
         size = max((end for end, _ in self._lines(name)), default=0)
         return self._path(name).stat().st_size != size
 
-    def remove(self, data: str) -> None:
-        """Remove the files of all versions of a data instance, `<data>-<version>`."""
-        with self._lock:
-            for path in [path for folder in self._folders for path in folder.glob(f"{data}-*.jsonl")]:
-                self._close(path.stem)
-                self._unsynced.discard(path.stem)
-                path.unlink()
+    def remove(self, data: Collection[str]) -> None:
+        """Remove the files of all versions of some data instances, `<data>-<version>`."""
+        for name in self.names():
+            if name.partition("-")[0] in data:
+                with self._lock:
+                    self._close(name)
+                    self._unsynced.discard(name)
+                    self._path(name).unlink(missing_ok=True)
 
     @contextmanager
     def rewriting(self, names: Collection[str]) -> Iterator[JsonLines]:
