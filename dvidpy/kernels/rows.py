@@ -43,12 +43,12 @@ def parse_rows_plain(text: bytes, width: int) -> Rows:
 
 @cache
 def _decoder(width: int) -> Any:
-    row = tuple[(_Number,) * width]  # type: ignore[misc]  # its length is known only now
+    row: Any = tuple.__class_getitem__((_Number,) * width)
     return msgspec.json.Decoder(list[row])
 
 
 @kernel("int64(Array(uint8, 1, 'C', readonly=True), Array(int32, 2, 'C'))")
-def _parse_rows(text: Any, rows: Any) -> Any:
+def _parse_rows(text: Any, rows: Any) -> Any:  # noqa: C901  # a whole grammar: no kernel calls another
     """Number of rows written; -1 - position where the text is no such list."""
     size, width = len(text), rows.shape[1]
 

@@ -116,4 +116,6 @@ def demand_answerable(roi: Roi, box: Box) -> None:
     """BadRequest for a mask of more bytes than the server allows in an answer."""
     limit = roi.call.limit if roi.call is not None else box.volume
     if box.volume > limit:
-        raise BadRequest(f"a mask of {to_wire(box.size)} voxels has {box.volume} bytes; the server gives at most {limit}")
+        raise BadRequest(
+            f"a mask of {to_wire(box.size)} voxels has {box.volume} bytes; the server gives at most {limit}"
+        )

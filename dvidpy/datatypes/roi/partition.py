@@ -168,7 +168,7 @@ def _widened(low: int, high: int, batch: int, used: Any) -> Iterator[tuple[int, 
 
 
 def _stretches(spans: Columns, batch: int) -> Iterator[tuple[int, int]]:
-    """(x, x behind the last) of the subvolumes of a row. One that has a hole ends there, joined to the one before it."""
+    """(x, x behind the last) of the subvolumes of a row; one that has a hole ends there, joined to the one before."""
     runs = _runs(spans)
     low, high = int(runs[0][0]), int(runs[1][-1])
     left = (high - low) % batch
@@ -232,7 +232,7 @@ def as_json(roi: Roi, found: Partition) -> Iterator[bytes]:
 
 
 def _extents(roi: Roi) -> dict[str, list[int]]:
-    """Corners of the region, in blocks. As in the reference block 0 counts along x and y, whether it is inside or not."""
+    """Corners of the region, in blocks. As in the reference block 0 always counts along x and y."""
     low, high = roi.z_range()
     _, y, x, xx = roi.region.columns
     return {

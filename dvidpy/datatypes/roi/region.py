@@ -31,7 +31,7 @@ class Region:
         self.columns = columns
 
     def __len__(self) -> int:
-        return self.columns.shape[1]
+        return int(self.columns.shape[1])
 
     # ------------------------------------------------------------------ forms
     def encode(self) -> bytes:
@@ -52,7 +52,8 @@ class Region:
     def _rows(self) -> Numbers:
         """(z, y) of each span as one number that ascends."""
         z, y = self.columns[:2].astype(np.int64)
-        return (z << 32) | (y + _BIAS)
+        found: Numbers = (z << 32) | (y + _BIAS)
+        return found
 
     @cached_property
     def _row_numbers(self) -> tuple[Numbers, Numbers]:
@@ -82,7 +83,7 @@ class Region:
         return found
 
     def touched(self, blocks: Box, own: Zyx, block: Zyx) -> Inside:
-        """Which blocks of a box of a grid of blocks of the size `block` a region of blocks of the size `own` touches."""
+        """Which blocks of a box it touches; they have the size `block` in voxels, its own ones the size `own`."""
         out = np.zeros(blocks.size, np.bool_)
         low = blocks.start[0] * block[0] // own[0]
         high = (blocks.stop[0] * block[0] - 1) // own[0]
