@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from dvidpy.datatypes.base import TYPES, DataType
 
 GROUP = "dvidpy.datatypes"
-BUILT_IN = tuple(f"dvidpy.datatypes.{folder}:DATATYPES" for folder in ("imageblk", "keyvalue", "roi"))
+BUILT_IN = tuple(f"dvidpy.datatypes.{folder}:DATATYPES" for folder in ("imageblk", "keyvalue", "roi", "tarsupervoxels"))
 
 
 def load_types() -> dict[str, DataType]:

@@ -5,6 +5,7 @@ Both go layer by layer along z, in a layer row by row along y, in a row from blo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from dvidpy.geometry import Box, Zyx, box_between, to_wire
 
 MOST = 1 << 18
 """Subvolumes of an answer."""
+LARGEST_BATCH = 1 << 16
+"""Blocks along an axis of a subvolume."""
 SHOWN = 1000
 """Subvolumes of a piece of JSON."""
 
@@ -223,7 +226,7 @@ def as_json(roi: Roi, found: Partition) -> Iterator[bytes]:
         "NumSubvolumes": len(found.subvolumes),
         "ROI": _extents(roi),
     }
-    yield orjson.dumps(head)[:-1] + b',"Subvolumes":['
+    yield json.dumps(head).encode()[:-1] + b',"Subvolumes":['
     block = roi.block
     for first in range(0, len(found.subvolumes), SHOWN):
         some = [_shown(subvolume, block) for subvolume in found.subvolumes[first : first + SHOWN]]

@@ -10,7 +10,7 @@ from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, JSON, OCTETS, Reply, json_bytes, json_reply, pieces_reply
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.roi.instance import Roi, demand_answerable
-from dvidpy.datatypes.roi.partition import as_json, equal, fitted
+from dvidpy.datatypes.roi.partition import LARGEST_BATCH, as_json, equal, fitted
 from dvidpy.datatypes.roi.region import parse_points, parse_spans
 from dvidpy.datatypes.rooms import Parse, Room, WholeBody, reading
 from dvidpy.datatypes.voxels.planes import parse_box, parse_shape
@@ -109,8 +109,8 @@ def get_partition(
     ] = "",
 ) -> Reply:
     """Cubes of equal size, centred over the region, without those that hold none of it; or fitted ones."""
-    if batchsize is None or batchsize < 1:
-        raise BadRequest("batchsize must be given, as a whole number from 1")
+    if batchsize is None or not 1 <= batchsize <= LARGEST_BATCH:
+        raise BadRequest(f"batchsize must be given, as a whole number from 1 to {LARGEST_BATCH}")
     divide = fitted if optimized in ("true", "on") else equal
     return pieces_reply(as_json(roi, divide(roi.region.without_overlaps(), batchsize)), JSON)
 

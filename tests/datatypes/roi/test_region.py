@@ -71,7 +71,9 @@ def test_blocks_of_another_size(spans: Spans, own: Any, block: Any, start: Any) 
 def test_coordinates_at_the_ends_of_32_bits() -> None:
     spans = [(LOW, LOW, LOW, LOW), (HIGH, HIGH, LOW, HIGH), (0, HIGH, HIGH, HIGH)]
     region = region_of(spans)
-    points = np.array([[LOW] * 3, [LOW, LOW, LOW + 1], [HIGH] * 3, [HIGH, HIGH, 0], [0, HIGH, HIGH], [0, 0, 0]], np.int32)
+    points = np.array(
+        [[LOW] * 3, [LOW, LOW, LOW + 1], [HIGH] * 3, [HIGH, HIGH, 0], [0, HIGH, HIGH], [0, 0, 0]], np.int32
+    )
     assert region.holds(points).tolist() == [True, False, True, True, True, False]
     assert region.touched(Box((HIGH, HIGH, HIGH), (1, 1, 1)), (32, 32, 32), (32, 32, 32)).all()
     assert not region.touched(Box((HIGH + 1, HIGH, HIGH), (2, 1, 1)), (1, 1, 1), (1, 1, 1)).any()
