@@ -23,9 +23,8 @@ def archive(files: Any, kind: int = tarfile.PAX_FORMAT, **member: Any) -> bytes:
         for name, content in files:
             info = tarfile.TarInfo(name)
             info.size = len(content)
-            vars(info).update(member) if not hasattr(tarfile.TarInfo, "__slots__") else [
-                setattr(info, key, value) for key, value in member.items()
-            ]
+            for key, value in member.items():
+                setattr(info, key, value)
             tar.addfile(info, io.BytesIO(content))
     return out.getvalue()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from dvidpy.datatypes import tars
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.bodies import find_bodies
 from dvidpy.datatypes.settings import Given
-from dvidpy.datatypes.tarsupervoxels.keys import file_key
+from dvidpy.datatypes.tarsupervoxels.keys import PAST, file_key
 from dvidpy.errors import BadRequest, NotFound
 from dvidpy.versioning.records import Instance
 from dvidpy.versioning.store import Found
@@ -21,6 +21,8 @@ LARGEST = (1 << 64) - 1
 MODE = 0o755
 """Of members of a tar file, as the reference gives them."""
 LONGEST_EXTENSION = 200
+NEAR = 8
+"""Files that are passed over on the way to one that is asked for; a longer way is jumped."""
 _DIGITS = re.compile(r"[0-9]{1,40}\Z", re.ASCII)
 _NAME = re.compile(r"([0-9]{1,40})\.(\S+)\Z", re.ASCII)
 
@@ -59,9 +61,23 @@ class TarSupervoxels(Data):
         still = self.view.frozen().find(self.key(supervoxel))  # its parts must stay while they are sent
         return found if still is None else still
 
-    def exists(self, supervoxel: int) -> bool:
-        """Whether it has a file, an empty one included."""
-        return self.view.exists(self.key(supervoxel))
+    def existing(self, supervoxels: Collection[int]) -> list[bool]:
+        """Which supervoxels have a file, in the order asked; an empty file counts. No file is read."""
+        asked = [self.key(supervoxel) for supervoxel in supervoxels]
+        view = self.view.frozen()
+        found: set[bytes] = set()
+        files, at = iter(asked), b""
+        for key in sorted(set(asked)):
+            for _ in range(NEAR if at else 0):
+                if at >= key:
+                    break
+                at = next(files, PAST)
+            if at < key:  # far ahead, or the first: go there at once
+                files = view.keys(key, PAST)
+                at = next(files, PAST)
+            if at == key:
+                found.add(key)
+        return [key in found for key in asked]
 
     def set_extension(self, given: Given) -> None:
         """Change the extension, where one is given."""
@@ -87,9 +103,11 @@ class TarSupervoxels(Data):
             raise BadRequest(f"label {label} has no supervoxels")
         return found
 
-    def missing(self, label: int) -> Iterator[int]:
+    def missing(self, label: int) -> list[int]:
         """Supervoxels of a body that have no file, ascending."""
-        return (supervoxel for supervoxel in self.supervoxels_of(label) if not self.exists(supervoxel))
+        supervoxels = self.supervoxels_of(label)
+        existing = self.existing(supervoxels)
+        return [supervoxel for supervoxel, there in zip(supervoxels, existing, strict=True) if not there]
 
     def tar(self, label: int) -> Iterator[bytes]:
         """A tar file of a body's files. A supervoxel without one, or with an empty one, is an empty N.missing."""

@@ -8,35 +8,33 @@ from dvidpy.datatypes.exchange import Call, Gone
 from dvidpy.datatypes.tars import members
 from dvidpy.datatypes.tarsupervoxels.instance import TarSupervoxels, parse_name
 from dvidpy.errors import DvidError
-from dvidpy.versioning.commits import Change
 from dvidpy.versioning.large import PART, Manifest
 
 TOGETHER = 256
 """Files of one edit."""
 TOGETHER_BYTES = 4 << 20
-"""Bytes of an edit after which no further file joins it."""
+"""Bytes of an edit that takes no further file in."""
 
 
 class Intake:
-    """Files in the order they come, committed a few at a time."""
+    """Files in the order they come, committed some at a time; only the last edit waits for the medium."""
 
     def __init__(self, files: TarSupervoxels, call: Call) -> None:
         self._files, self._call = files, call
         self._change = files.change()
 
-    async def take(self, supervoxel: int, content: AsyncIterator[bytes], *, last: bool = False) -> None:
+    async def take(self, supervoxel: int, content: AsyncIterator[bytes]) -> None:
         """One file. It is kept at the latest when `finish` returns."""
+        if len(self._change.cells) >= TOGETHER or self._change.size() >= TOGETHER_BYTES:
+            await self.finish(sync=False)
         held = bytearray()
         async for piece in content:
             held += piece
             if len(held) > PART:
                 manifest = await self._store_parts(held, content)
                 self._files.view.put_manifest(self._change, self._files.key(supervoxel), manifest)
-                break
-        else:
-            self._files.view.put(self._change, self._files.key(supervoxel), bytes(held))
-        if last or len(self._change.cells) >= TOGETHER or self._change.size() >= TOGETHER_BYTES:
-            await self.finish()
+                return
+        self._files.view.put(self._change, self._files.key(supervoxel), bytes(held))
 
     async def _store_parts(self, held: bytearray, rest: AsyncIterator[bytes]) -> Manifest:
         upload, pool = self._files.view.upload(), self._call.pool
@@ -49,13 +47,12 @@ class Intake:
             await pool.go_on(upload.abandon)
             raise
 
-    async def finish(self) -> None:
+    async def finish(self, *, sync: bool = True) -> None:
         """Keep what came so far."""
         change, self._change = self._change, self._files.change()
-        if change.cells:
-            await self._commit(change)
-
-    async def _commit(self, change: Change) -> None:
+        change.sync = sync
+        if not change.cells:
+            return
         try:
             with self._call.gate():
                 await self._files.view.commit_soon(change)
@@ -66,7 +63,9 @@ class Intake:
 
 async def store_file(files: TarSupervoxels, supervoxel: int, call: Call) -> None:
     """Write the body of a request as the file of a supervoxel."""
-    await Intake(files, call).take(supervoxel, call.stream(), last=True)
+    intake = Intake(files, call)
+    await intake.take(supervoxel, call.stream())
+    await intake.finish()
 
 
 async def store_tar(files: TarSupervoxels, call: Call) -> None:

@@ -13,6 +13,8 @@ from dvidpy.storage.keys import escape
 
 FILE = b"\x01"
 """Class byte of files."""
+PAST = b"\x02"
+"""Behind all of them."""
 
 
 def file_key(supervoxel: int, extension: str) -> bytes:

@@ -85,7 +85,7 @@ def get_exists(
         raise BadRequest(f"expected a JSON list of supervoxels: {error}") from None
     if asked and not 0 <= min(asked) <= max(asked) <= LARGEST:
         raise BadRequest("supervoxels are whole numbers of 64 bits, without a sign")
-    return json_reply([files.exists(supervoxel) for supervoxel in asked])
+    return json_reply(files.existing(asked))
 
 
 @room.post(
@@ -116,9 +116,9 @@ def get_tarfile(files: Annotated[TarSupervoxels, Here], label: Label) -> Reply:
 )
 def head_tarfile(files: Annotated[TarSupervoxels, Here], label: Label) -> Reply:
     """200 or 400; an empty file counts."""
-    missing = next(files.missing(label), None)
-    if missing is not None:
-        raise BadRequest(f"label {label} has no file of its supervoxel {missing}")
+    missing = files.missing(label)
+    if missing:
+        raise BadRequest(f"label {label} has no file of its supervoxel {missing[0]}")
     return DONE
 
 
@@ -129,7 +129,7 @@ def head_tarfile(files: Annotated[TarSupervoxels, Here], label: Label) -> Reply:
 )
 def get_missing(files: Annotated[TarSupervoxels, Here], label: Label) -> Reply:
     """An empty list where all are there."""
-    return json_reply([*files.missing(label)])
+    return json_reply(files.missing(label))
 
 
 @room.head("/info", summary="Whether the instance is there", responses={200: {"description": "It is"}})

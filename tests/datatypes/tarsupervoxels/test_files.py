@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from served import Served
 
 from dvidpy.datatypes import bodies
@@ -251,3 +253,12 @@ def test_a_tar_file_is_made_piece_by_piece(served: Served, followed: str) -> Non
 
 def test_the_double_is_what_the_protocol_asks_for() -> None:
     assert issubclass(Segmentation, bodies.Bodies)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(st.sets(st.integers(1, 80) | st.integers(1, 2**64 - 1), max_size=40), st.lists(st.integers(0, 90), max_size=40))
+def test_which_files_exist(served: Served, stored: set[int], asked: list[int]) -> None:
+    meshes = served.instance(served.repo(), "meshes", "tarsupervoxels")
+    assert load(served, meshes, *((f"{supervoxel}.dat", b"x") for supervoxel in stored)) == 200
+    asked = [*asked, *stored][::-1]
+    assert exists(served, meshes, *asked) == [supervoxel in stored for supervoxel in asked]
