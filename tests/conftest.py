@@ -22,6 +22,7 @@ from starlette.testclient import TestClient
 from dvidpy.api.front import Front
 from dvidpy.app import build_app
 from dvidpy.config import ServerSettings, Settings, StoreSettings
+from dvidpy.datatypes.base import judge_by_type
 from dvidpy.datatypes.registry import load_types
 from dvidpy.versioning.check import check_datastore
 from dvidpy.versioning.datastore import Datastore
@@ -124,5 +125,5 @@ def demand_sound(datastore: Datastore) -> None:
     for queue in datastore.queues():
         while queue.length() > queue.failed and time.monotonic() < until:
             time.sleep(0.01)
-    report = check_datastore(datastore)
+    report = check_datastore(datastore, judge_by_type)
     assert report.faults == []

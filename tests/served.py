@@ -24,6 +24,7 @@ from dvidpy.api.state import Server
 from dvidpy.api.wire import WireProtocol
 from dvidpy.app import build_app
 from dvidpy.config import ServerSettings, Settings, StoreSettings
+from dvidpy.datatypes.base import judge_by_type
 from dvidpy.versioning.check import check_datastore
 
 TOKEN = "sesame"
@@ -104,7 +105,7 @@ def running(settings: Settings) -> Iterator[Served]:
     server, thread, port = _listen(app)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as http:
         yield Served(app._server, http, port, stream, log)
-    report = check_datastore(app._server.datastore)
+    report = check_datastore(app._server.datastore, judge_by_type)
     server.should_exit = True
     thread.join(20)
     assert report.faults == []

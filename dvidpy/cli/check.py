@@ -18,6 +18,7 @@ def check(
 ) -> None:
     """Walk all stores and list every broken invariant. The server must not be running."""
     from dvidpy.cli.settings import settings_from
+    from dvidpy.datatypes.base import judge_by_type
     from dvidpy.datatypes.registry import load_types
     from dvidpy.errors import StoreError
     from dvidpy.versioning.check import check_datastore, sweep_orphans
@@ -32,7 +33,7 @@ def check(
     try:
         if sweep:
             typer.echo(f"{sweep_orphans(datastore)} orphaned parts removed")
-        report = check_datastore(datastore)
+        report = check_datastore(datastore, judge_by_type)
     finally:
         datastore.close()
     for fault in report.faults:

@@ -6,7 +6,7 @@ To add a datatype: copy `keyvalue/`, write its routes on a `Room`, and name its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from dvidpy.datatypes.settings import Given
 from dvidpy.errors import BadRequest
 from dvidpy.storage.codecs import Codec, parse_codec
 from dvidpy.versioning.catalogue import find_instance
+from dvidpy.versioning.check import Judge, Kept
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.mutations import Mutation
@@ -87,6 +88,10 @@ def _no_settings(given: Given) -> dict[str, Any]:
     return {}
 
 
+def _nothing_wrong(kept: Kept) -> Iterable[str]:
+    return ()
+
+
 @dataclass(frozen=True)
 class DataType:
     """One datatype: its name, its routes, its words."""
@@ -112,6 +117,8 @@ class DataType:
     """GET routes answer HEAD too."""
     syncs_with: tuple[str, ...] = ()
     """Types whose instances it can follow; none: POST sync is refused."""
+    judge: Judge = _nothing_wrong
+    """What is wrong with one of its stored values, for `dvidpy check`."""
     omits: tuple[str, ...] = ()
     """Keywords of `every_type` that it does not answer, as in the reference."""
 
@@ -156,6 +163,12 @@ def base_info(data: Data) -> dict[str, Any]:
 
 TYPES: dict[str, DataType] = {}
 """All datatypes by name; filled by `registry`."""
+
+
+def judge_by_type(kept: Kept) -> Iterable[str]:
+    """What is wrong with a stored value; nothing where its type is not there to say."""
+    kind = TYPES.get(kept.instance.type)
+    return kind.judge(kept) if kind is not None else ()
 
 
 def type_named(name: str) -> DataType:

@@ -5,21 +5,41 @@
 3. A row holds one cell a version; every manifest has all its parts, of the right size.
 4. Mutation ids strictly increase, and each is in its JSON-lines file once.
 5. Orphaned parts are counted (a crash leaves them; `sweep` removes them); they are no fault.
+6. What a datatype says of its own values, where it is asked (`Judge`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 from dvidpy.errors import StoreError
 from dvidpy.storage import codecs, keys
 from dvidpy.storage.keys import CELL, DATA, LARGE, TOMBSTONE, split_cell
 from dvidpy.versioning import dag
 from dvidpy.versioning.datastore import Datastore, Stack
-from dvidpy.versioning.large import Manifest, decode_manifest, orphans
-from dvidpy.versioning.records import Repo
+from dvidpy.versioning.large import Manifest, decode_manifest, orphans, read_parts
+from dvidpy.versioning.records import Instance, Repo
+
+
+class Kept(NamedTuple):
+    """A stored value."""
+
+    instance: Instance
+    version: int
+    typekey: bytes
+    read: Callable[[], bytes]
+
+
+Judge = Callable[[Kept], Iterable[str]]
+"""What is wrong with a stored value, as its datatype sees it."""
+
+
+def _content(kept: Kept) -> Iterable[str]:
+    return ()
 
 
 @dataclass
@@ -36,13 +56,15 @@ class Report:
         return f"{len(self.faults)} faults; {counted or 'nothing stored'}"
 
 
-def check_datastore(datastore: Datastore) -> Report:
+def check_datastore(datastore: Datastore, judge: Judge = _content) -> Report:
     """Walk everything. Nothing may be written meanwhile."""
     report = Report()
     for repo in datastore.catalogue.repos.values():
         report.faults += [f"repo {repo.record.root}: {fault}" for fault in _repo_faults(repo)]
     for stack in datastore.stacks.values():
-        report.faults += [f"store {stack.name}: {fault}" for fault in _store_faults(datastore, stack, report.counts)]
+        report.faults += [
+            f"store {stack.name}: {fault}" for fault in _store_faults(datastore, stack, report.counts, judge)
+        ]
     return report
 
 
@@ -68,18 +90,18 @@ def _repo_faults(repo: Repo) -> Iterator[str]:
             yield f"version {node.uuid} has an open parent"
 
 
-def _store_faults(datastore: Datastore, stack: Stack, counts: Counter[str]) -> Iterator[str]:
+def _store_faults(datastore: Datastore, stack: Stack, counts: Counter[str], judge: Judge) -> Iterator[str]:
     for key in stack.store.scan_keys(b"", b"\xff" * 8):
         try:
             counts[keys.parse(key)] += 1
         except ValueError as error:
             yield str(error)
-    yield from _data_faults(datastore, stack)
+    yield from _data_faults(datastore, stack, judge)
     yield from _log_faults(stack)
     counts["orphaned parts"] = sum(1 for _ in orphans(stack.store, _manifests(stack)))
 
 
-def _data_faults(datastore: Datastore, stack: Stack) -> Iterator[str]:
+def _data_faults(datastore: Datastore, stack: Stack, judge: Judge) -> Iterator[str]:
     instances = datastore.catalogue.instances()
     last = (b"", -1)
     for key, stored in stack.store.scan(DATA, keys.after(DATA)):
@@ -92,7 +114,18 @@ def _data_faults(datastore: Datastore, stack: Stack) -> Iterator[str]:
         if last == (key[:-CELL], version):
             yield f"row {key[:-CELL].hex()} has two cells in version {version}"
         last = (key[:-CELL], version)
-        yield from _value_faults(stack, key, kind, stored)
+        unreadable = list(_value_faults(stack, key, kind, stored))
+        yield from unreadable
+        if instance is not None and kind != TOMBSTONE and not unreadable:
+            kept = Kept(instance, version, key[5:-CELL], partial(_read, stack, number, kind, stored))
+            yield from (f"value of {key.hex()}: {fault}" for fault in judge(kept))
+
+
+def _read(stack: Stack, number: int, kind: int, stored: bytes) -> bytes:
+    if kind != LARGE:
+        return codecs.decode(stored)
+    manifest = decode_manifest(stored)
+    return b"".join(read_parts(stack.store, number, manifest, 0, manifest.size))
 
 
 def _value_faults(stack: Stack, key: bytes, kind: int, stored: bytes) -> Iterator[str]:

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.roi.instance import Roi, settings_of
+from dvidpy.datatypes.roi.region import judge
 from dvidpy.datatypes.roi.routes import room
 
 ROI = DataType(
@@ -20,6 +21,7 @@ ROI = DataType(
     subject=Roi,
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     settings=settings_of,
+    judge=judge,
     omits=("tags",),
 )
 DATATYPES = (ROI,)

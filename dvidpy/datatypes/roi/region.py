@@ -9,11 +9,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from dvidpy.datatypes.roi.keys import REGION
 from dvidpy.datatypes.voxels.masks import Inside
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.painting import paint_boxes
 from dvidpy.kernels.rows import parse_rows
+from dvidpy.versioning.check import Kept
 
 Columns = NDArray[np.int32]
 """(4, n): z, y, first x, last x of each span, in numbers of blocks."""
@@ -120,6 +122,17 @@ EMPTY = Region(np.zeros((4, 0), np.int32))
 def decode(stored: bytes) -> Region:
     """Of its stored form."""
     return Region(np.frombuffer(stored, "<i4").reshape(4, -1))
+
+
+def judge(kept: Kept) -> Iterator[str]:
+    """What is wrong with a stored region."""
+    stored = kept.read()
+    if kept.typekey != REGION or len(stored) % 16:  # four numbers of four bytes
+        yield "this is no region"
+        return
+    columns = decode(stored).columns
+    if (columns[3] < columns[2]).any() or not np.array_equal(_sorted(columns), columns):
+        yield "its spans run backwards or are not in order"
 
 
 def parse_spans(body: bytes) -> Region:

@@ -9,6 +9,7 @@ from importlib.resources import files
 
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.tarsupervoxels.instance import TarSupervoxels, settings_of
+from dvidpy.datatypes.tarsupervoxels.keys import judge
 from dvidpy.datatypes.tarsupervoxels.routes import room
 
 TARSUPERVOXELS = DataType(
@@ -21,6 +22,7 @@ TARSUPERVOXELS = DataType(
     settings=settings_of,
     head=False,
     syncs_with=("labelmap",),
+    judge=judge,
     omits=("tags",),
 )
 DATATYPES = (TARSUPERVOXELS,)

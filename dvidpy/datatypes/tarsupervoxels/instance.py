@@ -23,6 +23,8 @@ MODE = 0o755
 LONGEST_EXTENSION = 200
 NEAR = 8
 """Files that are passed over on the way to one that is asked for; a longer way is jumped."""
+EMPTY = 64
+"""Stored bytes that may be those of an empty file, however it is packed."""
 _DIGITS = re.compile(r"[0-9]{1,40}\Z", re.ASCII)
 _NAME = re.compile(r"([0-9]{1,40})\.(\S+)\Z", re.ASCII)
 
@@ -53,13 +55,13 @@ class TarSupervoxels(Data):
 
     def need(self, supervoxel: int) -> Found:
         """A supervoxel's file; NotFound where there is none, or an empty one (the reference's way)."""
-        found = self.view.find(self.key(supervoxel))
-        if found is None or not found.plain_size():
+        key = self.key(supervoxel)
+        found = self.view.find(key)
+        if found is not None and found.manifest is not None:
+            found = self.view.frozen().find(key)  # its parts must stay while they are sent
+        if found is None or (len(found.stored) <= EMPTY and not found.plain_size()):
             raise NotFound(f"Supervoxel {supervoxel} not found")
-        if found.manifest is None:
-            return found
-        still = self.view.frozen().find(self.key(supervoxel))  # its parts must stay while they are sent
-        return found if still is None else still
+        return found
 
     def existing(self, supervoxels: Collection[int]) -> list[bool]:
         """Which supervoxels have a file, in the order asked; an empty file counts. No file is read."""

@@ -9,12 +9,24 @@ The extension belongs to the key: files of another one show again when the setti
 
 from __future__ import annotations
 
-from dvidpy.storage.keys import escape
+from collections.abc import Iterator
+
+from dvidpy.storage.keys import escape, unescape
+from dvidpy.versioning.check import Kept
 
 FILE = b"\x01"
 """Class byte of files."""
 PAST = b"\x02"
 """Behind all of them."""
+
+
+def judge(kept: Kept) -> Iterator[str]:
+    """What is wrong with where a file is kept."""
+    supervoxel, extension = kept.typekey[1:9], unescape(kept.typekey[9:]).decode(errors="replace")
+    if kept.typekey != file_key(int.from_bytes(supervoxel, "big"), extension) or not any(supervoxel):
+        yield "this is no key of a supervoxel's file"
+    if kept.version != kept.instance.root_version:
+        yield "files belong to the root version"
 
 
 def file_key(supervoxel: int, extension: str) -> bytes:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable
 from typing import Annotated
 
 import msgspec
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, gather, json_reply, octets, pieces_reply, text_reply
+from dvidpy.datatypes.exchange import DONE, Call, Reply, gather, json_reply, octets, pieces_reply, text_reply
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Parse, Room, TheCall, WholeBody, at_once, streaming
 from dvidpy.datatypes.settings import read_settings
@@ -24,17 +25,24 @@ Label = Annotated[int, Path(description="Label of a body, from 1.", examples=["1
 _decode_labels = msgspec.json.Decoder(list[int]).decode
 
 
+AT_ONCE = 1 << 16
+"""Stored bytes that are unpacked in the event loop; more go to a worker thread."""
+
+
 @room.get(
     "/supervoxel/{supervoxel}",
     summary="File of a supervoxel",
     responses=gives("The bytes that were posted", "application/octet-stream"),
 )
-def get_supervoxel(files: Annotated[TarSupervoxels, Here], supervoxel: Supervoxel) -> Reply:
+@at_once
+def get_supervoxel(
+    files: Annotated[TarSupervoxels, Here], call: Annotated[Call, TheCall], supervoxel: Supervoxel
+) -> Reply | Awaitable[Reply]:
     """404 where it has none, or an empty one."""
     found = files.need(supervoxel)
-    if found.manifest is None:
-        return Reply(found.read(), OCTETS)
-    return octets(found.pieces(0, found.manifest.size), found.manifest.size)
+    if found.manifest is not None:
+        return octets(found.pieces(0, found.manifest.size), found.manifest.size)
+    return octets(found.read()) if len(found.stored) <= AT_ONCE else call.pool.run(lambda: octets(found.read()))
 
 
 @room.post(
@@ -91,7 +99,7 @@ def get_exists(
 @room.post(
     "/load",
     summary="Write many files",
-    openapi_extra=takes("A tar file with members such as 18491823.drc", "application/tar"),
+    openapi_extra=takes("A tar file with members such as 18491823.drc", "application/octet-stream"),
     responses=gives("Stored", "text/plain", ""),
 )
 @streaming
