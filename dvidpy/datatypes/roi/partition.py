@@ -6,16 +6,17 @@ Both go layer by layer along z, in a layer row by row along y, in a row from blo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 
 from dvidpy.datatypes.roi.instance import Roi
-from dvidpy.datatypes.roi.region import Columns
+from dvidpy.datatypes.roi.region import Columns, Numbers
 from dvidpy.errors import BadRequest
-from dvidpy.geometry import Box, Zyx, box_between, to_wire
+from dvidpy.geometry import HIGHEST, Box, Zyx, box_between, to_wire
 
 MOST = 1 << 18
 """Subvolumes of an answer."""
@@ -60,7 +61,25 @@ class Partition:
             raise BadRequest(f"this makes more than {MOST} subvolumes; a larger batchsize makes fewer")
 
 
-Divide = Callable[[Partition, Layer, int], None]
+class Row:
+    """What spans cover along x, whatever their y and z."""
+
+    def __init__(self, spans: Columns) -> None:
+        first, stop = spans[2].astype(np.int64), spans[3].astype(np.int64) + 1
+        order = np.argsort(first, kind="stable")
+        self._first, farthest = first[order], np.maximum.accumulate(stop[order])
+        self._stop = np.sort(stop)
+        self._firsts, self._stops = (np.concatenate([[0], np.cumsum(ends)]) for ends in (self._first, self._stop))
+        apart = self._first[1:] > farthest[:-1]
+        self.begins: Numbers = self._first[np.concatenate([[True], apart])]
+        self.ends: Numbers = farthest[np.concatenate([apart, [True]])]
+        """Stretches that any span covers: begins <= x < ends, ascending and apart."""
+
+    def before(self, x: Numbers) -> Numbers:
+        """How many blocks of the spans lie before each x."""
+        begun, over = np.searchsorted(self._first, x), np.searchsorted(self._stop, x)
+        found: Numbers = (begun * x - self._firsts[begun]) - (over * x - self._stops[over])
+        return found
 
 
 # ---------------------------------------------------------------------- equal ones
@@ -88,13 +107,22 @@ def _centred_layers(spans: Columns, batch: int) -> Iterator[Layer]:
 
 def _divide_equally(found: Partition, layer: Layer, batch: int) -> None:
     for start, stop, here in _rows(layer.spans, _centred(layer.spans[1], layer.spans[1], batch), batch):
-        begin, end = _centred(here[2], here[3], batch)
+        row = Row(here)
+        begin, end = _centred(row.begins, row.ends - 1, batch)
         found.total += -(-(end - begin) // batch) * batch**3
-        cells = (here[2:].astype(np.int64) - begin) // batch
-        found.demand_few(int((cells[1] - cells[0] + 1).max()))
-        for cell, active in _active_cells(here, begin, batch):
-            x = begin + cell * batch
-            found.add(Subvolume(box_between((layer.z, start, x), (layer.z + batch, stop, x + batch)), active))
+        places = begin + _cells(found, (row.begins - begin) // batch, (row.ends - 1 - begin) // batch) * batch
+        active = row.before(places + batch) - row.before(places)
+        for x, number in zip(places.tolist(), active.tolist(), strict=True):
+            found.add(Subvolume(box_between((layer.z, start, x), (layer.z + batch, stop, x + batch)), number))
+
+
+def _cells(found: Partition, first: Numbers, last: Numbers) -> Numbers:
+    """Numbers of the subvolumes along x that any stretch lies in; BadRequest where they are too many."""
+    found.demand_few(int((last - first).max()) + 1)
+    first = np.maximum(first, np.concatenate([first[:1], last[:-1] + 1]))  # the first may be the last one's
+    counts = np.maximum(last - first + 1, 0)
+    found.demand_few(int(counts.sum()))
+    return np.repeat(last + 1 - np.cumsum(counts), counts) + np.arange(counts.sum())
 
 
 def _centred(first: Any, last: Any, batch: int) -> tuple[int, int]:
@@ -114,26 +142,21 @@ def _rows(spans: Columns, bounds: tuple[int, int], batch: int) -> Iterator[tuple
         yield y, y + batch, spans[:, these]
 
 
-def _active_cells(spans: Columns, begin: int, batch: int) -> Iterator[tuple[int, int]]:
-    """(number of a subvolume along x, blocks of the region in it), where there are any."""
-    active: dict[int, int] = {}
-    first, last = (spans[2:].astype(np.int64) - begin).tolist()
-    for x, xx in zip(first, last, strict=True):
-        for cell in range(x // batch, xx // batch + 1):
-            active[cell] = active.get(cell, 0) + min(xx, (cell + 1) * batch - 1) - max(x, cell * batch) + 1
-    return iter(sorted(active.items()))
-
-
 # ---------------------------------------------------------------------- fitted ones
 def fitted(spans: Columns, batch: int) -> Partition:
     """Subvolumes of some batch blocks a side, without layers, rows and ends that are empty."""
     found = Partition()
     for layer in _fitted_layers(spans, batch):
-        for start, stop in _widened(int(layer.spans[1].min()), int(layer.spans[1].max()), batch, layer.spans[1]):
-            here = layer.spans[:, (layer.spans[1] >= start) & (layer.spans[1] < stop)]
-            for x, xx in _stretches(here, batch):
+        by_y = layer.spans[:, np.argsort(layer.spans[1], kind="stable")]
+        for start, stop in _widened(by_y[1].astype(np.int64), batch):
+            first, last = np.searchsorted(by_y[1], (start, min(stop, HIGHEST + 1)))
+            row = Row(by_y[:, first:last])
+            found.demand_few(int((row.ends - row.begins).sum()) // (batch + 1))
+            places = np.array(list(_stretches(row, batch)), np.int64)
+            active = row.before(places[:, 1]) - row.before(places[:, 0])
+            for (x, xx), number in zip(places.tolist(), active.tolist(), strict=True):
                 box = box_between((layer.z, start, x), (layer.z + layer.depth, stop, xx))
-                found.add(Subvolume(box, _active(here, x, xx)))
+                found.add(Subvolume(box, number))
                 found.total += box.volume
     return found
 
@@ -155,13 +178,13 @@ def _fitted_layers(spans: Columns, batch: int) -> Iterator[Layer]:
             start = int(z[first])  # a gap: the next layer begins with the next block
 
 
-def _widened(low: int, high: int, batch: int, used: Any) -> Iterator[tuple[int, int]]:
-    """Rows from low to high, batch wide, the first ones a block wider while any are left over; only those used."""
+def _widened(used: Numbers, batch: int) -> Iterator[tuple[int, int]]:
+    """Rows over these ascending y, batch wide, the first ones a block wider while any are left over; none is empty."""
+    low, high = int(used[0]), int(used[-1])
     left = (high - low + 1) % batch
-    places = np.unique(used).astype(np.int64)
     while low <= high:
-        next_used = int(places[np.searchsorted(places, low)])
         width = batch + (left > 0)
+        next_used = int(used[np.searchsorted(used, low)])
         if next_used >= low + width:
             low = next_used  # nothing here: go on where something is
             continue
@@ -170,51 +193,35 @@ def _widened(low: int, high: int, batch: int, used: Any) -> Iterator[tuple[int, 
         low += width
 
 
-def _stretches(spans: Columns, batch: int) -> Iterator[tuple[int, int]]:
+def _stretches(row: Row, batch: int) -> Iterator[tuple[int, int]]:
     """(x, x behind the last) of the subvolumes of a row; one that has a hole ends there, joined to the one before."""
-    runs = _runs(spans)
-    low, high = int(runs[0][0]), int(runs[1][-1])
+    begins, ends = row.begins.tolist(), row.ends.tolist()
+    low, high = begins[0], ends[-1]
     left = (high - low) % batch
     waiting: tuple[int, int] | None = None
     while low < high:
-        run = int(np.searchsorted(runs[1], low, side="right"))
-        low = max(low, int(runs[0][run]))
-        width = batch + (left > 0)
+        here = bisect_right(ends, low)
+        low = max(low, begins[here])
+        stop = low + batch + (left > 0)
         left -= left > 0
-        hole = _largest_hole(runs, low, low + width)
-        joined = waiting is not None and hole is not None and waiting[1] == low
-        here = (waiting[0] if waiting is not None and joined else low, low + width if hole is None else hole[0])
-        if waiting is not None and not joined:
-            yield waiting
-        waiting = here
-        low = low + width if hole is None else hole[1]
+        hole = _largest_hole(begins, ends, here, stop) if stop > ends[here] else None
+        end, after = hole or (stop, stop)
+        if waiting is not None and hole is not None and waiting[1] == low:
+            waiting = waiting[0], end
+        else:
+            if waiting is not None:
+                yield waiting
+            waiting = low, end
+        low = after
     if waiting is not None:
         yield waiting
 
 
-def _runs(spans: Columns) -> tuple[Any, Any]:
-    """(first x, x behind the last) of the stretches that any span covers, ascending and apart."""
-    order = np.argsort(spans[2], kind="stable")
-    first = spans[2, order].astype(np.int64)
-    stop = np.maximum.accumulate(spans[3, order].astype(np.int64) + 1)
-    apart = first[1:] > stop[:-1]
-    return first[np.concatenate([[True], apart])], stop[np.concatenate([apart, [True]])]
-
-
-def _largest_hole(runs: tuple[Any, Any], low: int, stop: int) -> tuple[int, int] | None:
-    """The longest stretch of low <= x < stop that nothing covers, the first of equal ones; `low` is covered."""
-    first = int(np.searchsorted(runs[1], low, side="right"))
-    last = int(np.searchsorted(runs[0], stop))
-    begins = np.minimum(runs[1][first:last], stop)
-    ends = np.append(runs[0][first + 1 : last], stop)
-    best = int(np.argmax(ends - begins))
-    return (int(begins[best]), int(ends[best])) if ends[best] > begins[best] else None
-
-
-def _active(spans: Columns, start: int, stop: int) -> int:
-    """Blocks of spans with start <= x < stop."""
-    first, last = np.maximum(spans[2].astype(np.int64), start), np.minimum(spans[3].astype(np.int64) + 1, stop)
-    return int(np.maximum(last - first, 0).sum())
+def _largest_hole(begins: list[int], ends: list[int], here: int, stop: int) -> tuple[int, int]:
+    """The longest hole before `stop`, behind the stretch `here`, which ends before it; the first of equal ones."""
+    last = bisect_left(begins, stop)
+    holes = zip((min(end, stop) for end in ends[here:last]), (*begins[here + 1 : last], stop), strict=True)
+    return max(holes, key=lambda hole: hole[1] - hole[0])
 
 
 # ---------------------------------------------------------------------- answers

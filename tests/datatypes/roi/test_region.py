@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import numpy as np
@@ -143,3 +144,20 @@ def test_too_many_subvolumes_are_refused_before_they_are_made(divide: Any) -> No
     far: Partition = divide(region_of([(LOW, LOW, LOW, LOW), (HIGH, HIGH, HIGH, HIGH)]).columns, 1)
     assert [subvolume.active for subvolume in far.subvolumes] == [1, 1]
     assert len(divide(region_of([(0, 0, LOW, HIGH)]).columns, HIGH).subvolumes) in (2, 3)
+
+
+@pytest.mark.parametrize("divide", [equal, fitted])
+@pytest.mark.parametrize("batch", [1, 64, 65536])
+def test_a_crafted_region_takes_no_long_work(divide: Any, batch: int) -> None:
+    """Thousands of spans through all of x, and thousands of short ones of as many rows."""
+    through = [(z, y, LOW, LOW + (1 << 24)) for z in range(64) for y in range(64)]
+    rows = [(100, y, 7 * y, 7 * y) for y in range(5000)]
+    started = time.process_time()
+    try:
+        found = divide(region_of([*through, *rows]).columns, batch)
+    except BadRequest:
+        assert batch < 65536
+    else:
+        active = sum(subvolume.active for subvolume in found.subvolumes)
+        assert active == 5000 + 64 * 64 * ((1 << 24) + 1)
+    assert time.process_time() - started < 8
