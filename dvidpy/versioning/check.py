@@ -38,7 +38,7 @@ Judge = Callable[[Kept], Iterable[str]]
 """What is wrong with a stored value, as its datatype sees it."""
 
 
-def _content(kept: Kept) -> Iterable[str]:
+def _no_judge(kept: Kept) -> Iterable[str]:
     return ()
 
 
@@ -56,7 +56,7 @@ class Report:
         return f"{len(self.faults)} faults; {counted or 'nothing stored'}"
 
 
-def check_datastore(datastore: Datastore, judge: Judge = _content) -> Report:
+def check_datastore(datastore: Datastore, judge: Judge = _no_judge) -> Report:
     """Walk everything. Nothing may be written meanwhile."""
     report = Report()
     for repo in datastore.catalogue.repos.values():

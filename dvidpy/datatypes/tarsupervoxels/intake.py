@@ -22,10 +22,12 @@ class Intake:
     def __init__(self, files: TarSupervoxels, call: Call) -> None:
         self._files, self._call = files, call
         self._change = files.change()
+        self._held = 0
+        """Bytes of the files in that edit."""
 
     async def take(self, supervoxel: int, content: AsyncIterator[bytes]) -> None:
         """One file. It is kept at the latest when `finish` returns."""
-        if len(self._change.cells) >= TOGETHER or self._change.size() >= TOGETHER_BYTES:
+        if len(self._change.cells) >= TOGETHER or self._held >= TOGETHER_BYTES:
             await self.finish(sync=False)
         held = bytearray()
         async for piece in content:
@@ -34,6 +36,7 @@ class Intake:
                 manifest = await self._store_parts(held, content)
                 self._files.view.put_manifest(self._change, self._files.key(supervoxel), manifest)
                 return
+        self._held += len(held)
         self._files.view.put(self._change, self._files.key(supervoxel), bytes(held))
 
     async def _store_parts(self, held: bytearray, rest: AsyncIterator[bytes]) -> Manifest:
@@ -49,7 +52,7 @@ class Intake:
 
     async def finish(self, *, sync: bool = True) -> None:
         """Keep what came so far."""
-        change, self._change = self._change, self._files.change()
+        change, self._change, self._held = self._change, self._files.change(), 0
         change.sync = sync
         if not change.cells:
             return
