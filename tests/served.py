@@ -27,6 +27,8 @@ from dvidpy.config import ServerSettings, Settings, StoreSettings
 from dvidpy.versioning.check import check_datastore
 
 TOKEN = "sesame"
+NEEDED = {"tarsupervoxels": {"Extension": "dat"}}
+"""Settings without which a type makes no instance."""
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Served:
 
     def instance(self, uuid: str, name: str = "kv", typename: str = "keyvalue", **settings: Any) -> str:
         """Path of a new instance."""
-        given = {"typename": typename, "dataname": name, **settings}
+        given = {"typename": typename, "dataname": name, **NEEDED.get(typename, {}), **settings}
         answer = self.http.post(f"/api/repo/{uuid}/instance", json=given)
         assert answer.status_code == 200, answer.text
         return f"/api/node/{uuid}/{name}"

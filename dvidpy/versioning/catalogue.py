@@ -95,6 +95,7 @@ class Catalogue:
             if found.number == instance.number:
                 return found
         raise UnknownInstance(f"Data {instance.name!r} was deleted")
+
     def of_data(self, data: str) -> Instance | None:
         """Instance of any repo by the uuid of its data."""
         found = (self.by_data(repo, data) for repo in list(self.repos.values()))

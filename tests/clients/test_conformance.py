@@ -20,7 +20,14 @@ from servers import ServerProcess
 
 from dvidpy.datatypes.registry import load_types
 
-GROUPS = {"server": "keyvalue", "repo": "keyvalue", "keyvalue": "keyvalue", "imageblk": "uint8blk"}
+GROUPS = {
+    "server": "keyvalue",
+    "repo": "keyvalue",
+    "keyvalue": "keyvalue",
+    "imageblk": "uint8blk",
+    "roi": "roi",
+    "tarsupervoxels": "tarsupervoxels",
+}
 """File of cases -> the datatype it needs."""
 TOKEN = "conf"
 FOLDER = Path(os.environ.get("DVIDPY_SHARED", REPOSITORY.parent / "shared")) / "conformance"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import chain
-from tarfile import PAX_FORMAT, TarInfo
 from typing import NamedTuple
 
 import orjson
 
+from dvidpy.datatypes import tars
 from dvidpy.datatypes.exchange import JSON, OCTETS, Pool, Reply, gather, pieces_reply, readable
 from dvidpy.datatypes.keyvalue.keys import LONGEST, NOWHERE, typekey
 from dvidpy.datatypes.keyvalue.messages import pair_head, parse_keys
@@ -18,7 +18,6 @@ from dvidpy.errors import BadRequest
 from dvidpy.versioning.store import Found
 
 TAR = b"application/tar"
-_TAR_BLOCK = 512
 QUICK, QUICK_BODY = 1 << 16, 1 << 13
 """Bytes of an answer that is made in the event loop, and of the body that asks for it."""
 TOGETHER = 8
@@ -149,14 +148,10 @@ def as_json(items: Iterable[Item], *, check: bool) -> Iterator[bytes]:
 def as_tar(items: Iterable[Item]) -> Iterator[bytes]:
     """One member a key."""
     for item in items:
-        member = TarInfo(item.key)
-        if "\0" in item.key:  # the name of a plain member ends there
-            member.pax_headers = {"path": item.key}
-        member.size = item.size
-        yield member.tobuf(PAX_FORMAT)
+        yield tars.head(item.key, item.size)
         yield from item.pieces()
-        yield bytes(-item.size % _TAR_BLOCK)
-    yield bytes(2 * _TAR_BLOCK)
+        yield tars.padding(item.size)
+    yield tars.END
 
 
 def as_protobuf(items: Iterable[Item]) -> Iterator[bytes]:
