@@ -9,7 +9,7 @@ RANK = {"storage": 0, "versioning": 1, "datatypes": 2, "api": 3, "app": 4, "cli"
 """Layers from below; a module may import its own and lower ones."""
 BASE = ("", "config", "errors", "geometry", "kernels")
 """Usable by all, and importing none of the layers."""
-LIBRARIES = ("voxels", "labels")
+LIBRARIES = ("voxels", "labels", "keyvalues")
 """Folders of datatypes/ that several types use."""
 
 
@@ -52,7 +52,7 @@ def test_imports_go_one_way() -> None:
         ("dvidpy.config", "from dvidpy.storage.stores import ENGINES"),
         ("dvidpy.kernels.fnv", "from dvidpy import app"),
         ("dvidpy.datatypes.keyvalue.routes", "from dvidpy.datatypes.imageblk import DATATYPES"),
-        ("dvidpy.datatypes.voxels.grid", "from dvidpy.datatypes.keyvalue.keys import KEY"),
+        ("dvidpy.datatypes.voxels.grid", "from dvidpy.datatypes.keyvalue.values import KeyValue"),
         ("dvidpy.datatypes.base", "from dvidpy.datatypes import keyvalue"),
     ],
 )
