@@ -5,7 +5,7 @@ A condition is tried on distinct values alone, then its codes are looked up in a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ import orjson
 
 from dvidpy.datatypes.neuronjson.conditions import Condition, Exists, Values
 from dvidpy.datatypes.neuronjson.patterns import Texts
-from dvidpy.datatypes.neuronjson.records import is_meta, meta_part, plain_part
+from dvidpy.datatypes.neuronjson.records import is_meta, meta_part, plain_part, to_json
 
 Codes = npt.NDArray[np.int32]
 Rows = npt.NDArray[np.bool_]
@@ -23,6 +23,15 @@ SPARE = 1024
 """Distinct values beyond twice the rows at which a column is made anew: edits leave values that nobody has."""
 FEW = 16
 """Codes that are compared one by one."""
+
+
+def _reader(name: str) -> Callable[[bytes], bytes]:
+    """Reads the JSON of a field out of that of an object; nothing where it is not there."""
+    if '"' in name or "\\" in name or not name.isprintable():  # written with escapes, which a decoder's fields have not
+        return lambda text: to_json(found[name]) if name in (found := orjson.loads(text)) else b""
+    one: Any = msgspec.defstruct("One", [("value", msgspec.Raw, msgspec.Raw())], rename={"value": name})
+    decode = msgspec.json.Decoder(one).decode
+    return lambda text: bytes(decode(text).value)
 
 
 class Column:
@@ -35,8 +44,7 @@ class Column:
         self._atoms: dict[type, dict[Any, list[int]]] = {str: {}, int: {}, float: {}, bool: {}}
         """Type -> value -> codes of the values that are it, or lists with it."""
         self._texts: tuple[Texts, list[list[int]]] | None = None
-        one = msgspec.defstruct("One", [("value", msgspec.Raw, msgspec.Raw())], rename={"value": name})
-        self._decode = msgspec.json.Decoder(one).decode
+        self._raw = _reader(name)
         self._part = meta_part if is_meta(name) else plain_part
 
     def fill(self, stored: Iterable[bytes | None], count: int) -> None:
@@ -58,7 +66,7 @@ class Column:
     def _code(self, stored: bytes | None) -> int:
         if stored is None:
             return 0
-        raw = bytes(self._decode(self._part(stored)).value)
+        raw = self._raw(self._part(stored))
         if not raw:
             return 0
         code = self._code_of.get(raw)
@@ -77,12 +85,12 @@ class Column:
         return code
 
     # ------------------------------------------------------------------ asking
-    def matching(self, condition: Condition, rows: int) -> Rows:
-        """Which of the first `rows` rows meet a condition."""
+    def matching(self, condition: Condition, rows: int, until: float) -> Rows:
+        """Which of the first `rows` rows meet a condition; BadRequest where that takes longer than `until`."""
         codes = self.codes[:rows]
         if isinstance(condition, Exists):
-            return (codes != 0) == condition.there
-        wanted = set(self._codes_of(condition))
+            return codes != 0 if condition.there else codes == 0
+        wanted = set(self._codes_of(condition, until))
         if len(wanted) <= FEW:
             found = np.zeros(rows, np.bool_)
             for code in wanted:
@@ -90,9 +98,10 @@ class Column:
             return found
         table = np.zeros(len(self._code_of) + 1, np.bool_)
         table[list(wanted)] = True
-        return table[codes]
+        chosen: Rows = table[codes]
+        return chosen
 
-    def _codes_of(self, values: Values) -> Iterator[int]:
+    def _codes_of(self, values: Values, until: float) -> Iterator[int]:
         for kind, some in ((str, values.texts), (int, values.numbers), (float, values.reals), (bool, values.truths)):
             atoms = self._atoms[kind]
             for value in some:
@@ -100,7 +109,7 @@ class Column:
         if values.patterns:
             texts, codes = self._searchable()
             for pattern in values.patterns:
-                for at in texts.matching(pattern):
+                for at in texts.matching(pattern, until):
                     yield from codes[at]
 
     def _searchable(self) -> tuple[Texts, list[list[int]]]:

@@ -12,8 +12,6 @@ from dvidpy.datatypes.neuronjson.patterns import Pattern
 from dvidpy.errors import BadRequest
 
 REGEX, EXISTS = "re/", "exists/"
-MOST = 10_000
-"""Queries of a list."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,6 @@ def parse(body: bytes) -> list[Query]:
     queries = given if isinstance(given, list) else [given]
     if not queries or not all(isinstance(query, dict) for query in queries):
         raise BadRequest("a query must be a JSON object, or a list of some")
-    if len(queries) > MOST:
-        raise BadRequest(f"{len(queries)} queries are more than {MOST}")
     return [{name: _condition(value) for name, value in query.items()} for query in queries]
 
 

@@ -47,7 +47,7 @@ def compiled(text: bytes) -> Any:
 
 
 def validated(text: bytes, annotation: dict[str, Any]) -> dict[str, Any]:
-    """An annotation that fits a schema; texts of digits become numbers where it wants integers. BadRequest otherwise."""
+    """An annotation that fits a schema, its texts as numbers where integers are wanted; BadRequest where it does not."""
     validator = compiled(text)
     if validator.is_valid(annotation):
         return annotation
@@ -69,8 +69,9 @@ def _turned_into_number(annotation: dict[str, Any], error: Any) -> bool:
     place: Any = annotation
     for step in path:
         place = place[step]
-    place[last] = int(value)
-    return -(1 << 63) <= place[last] < 1 << 63
+    number = int(value)
+    place[last] = number
+    return -(1 << 63) <= number < 1 << 63
 
 
 def _brief(error: Exception) -> str:

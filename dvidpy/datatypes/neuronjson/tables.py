@@ -7,6 +7,7 @@ sees each of them wholly or not at all. Several versions share the bytes of the 
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from dvidpy.datatypes.neuronjson.columns import Column, Rows
 from dvidpy.datatypes.neuronjson.conditions import Condition, Query, Values
 from dvidpy.datatypes.neuronjson.keys import ALL, LARGEST, body_of
 from dvidpy.datatypes.neuronjson.records import TIME, meta_part, plain_part
+from dvidpy.errors import BadRequest
 from dvidpy.storage import codecs
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.store import Found, View
@@ -31,7 +33,11 @@ TABLES = 8
 BYTES = 1 << 30
 """Bytes of packed annotations that they may hold together; the one asked for is always kept."""
 COLUMNS = 64
-"""Columns of a table."""
+"""Columns of a table, and fields of a query."""
+QUERIES = 1000
+"""Members of a list of queries."""
+PATIENCE_S = 5.0
+"""Seconds that the regular expressions of a query may take."""
 
 Changes = Mapping[int, bytes | None]
 """Body -> its annotation, packed as in the store; None for a deleted one."""
@@ -148,25 +154,34 @@ class Table:
     # ------------------------------------------------------------------ asking
     def select(self, queries: Collection[Query]) -> list[Match]:
         """Annotations that meet one of the queries, by body."""
-        for name in {name for query in queries for name in query if name != "bodyid"}:
-            self._prepare(name)
-        with self._lock:
-            rows = len(self._packed)
-            found = np.zeros(rows, np.bool_)
-            for query in queries:
-                meets = np.ones(rows, np.bool_)
-                for name, condition in query.items():
-                    meets &= self._meeting(name, condition, rows)
-                found |= meets
-            at = np.flatnonzero(found)
-            at = at[np.argsort(self._bodies[at], kind="stable")]
-            pairs = zip(self._bodies[at].tolist(), map(self._packed.__getitem__, at.tolist()), strict=True)
-            return [Match(body, packed) for body, packed in pairs if packed is not None]
+        names = {name for query in queries for name in query if name != "bodyid"}
+        if len(queries) > QUERIES or len(names) > COLUMNS:
+            raise BadRequest(f"a query may have {QUERIES} members and ask for {COLUMNS} fields")
+        while True:
+            for name in names:
+                self._prepare(name)
+            with self._lock:
+                if names <= self._columns.keys():  # else another query or an edit pushed one out
+                    return self._matches(self._meeting_any(queries))
 
-    def _meeting(self, name: str, condition: Condition, rows: int) -> Rows:
-        if name == "bodyid":
-            return self._bodies_meeting(condition, rows)
-        return self._columns[name].matching(condition, rows)
+    def _meeting_any(self, queries: Collection[Query]) -> Rows:
+        rows, until = len(self._packed), time.monotonic() + PATIENCE_S
+        found = np.zeros(rows, np.bool_)
+        for query in queries:
+            meets = np.ones(rows, np.bool_)
+            for name, condition in query.items():
+                if name == "bodyid":
+                    meets &= self._bodies_meeting(condition, rows)
+                else:
+                    meets &= self._columns[name].matching(condition, rows, until)
+            found |= meets
+        return found
+
+    def _matches(self, found: Rows) -> list[Match]:
+        at = np.flatnonzero(found)
+        at = at[np.argsort(self._bodies[at], kind="stable")]
+        pairs = zip(self._bodies[at].tolist(), map(self._packed.__getitem__, at.tolist()), strict=True)
+        return [Match(body, packed) for body, packed in pairs if packed is not None]
 
     def _bodies_meeting(self, condition: Condition, rows: int) -> Rows:
         """Every annotation has a body id, which is a number."""
@@ -224,9 +239,9 @@ def surveyed(annotations: Iterator[bytes]) -> Survey:
         meta = orjson.loads(meta_part(stored))
         survey.counts.update(orjson.loads(plain_part(stored)).keys())
         survey.counts.update(meta.keys())
-        for field, time in meta.items():
-            if field.endswith(TIME) and time > survey.times.get(name := field.removesuffix(TIME), ""):
-                survey.times[name] = time
+        for field, when in meta.items():
+            if field.endswith(TIME) and when > survey.times.get(name := field.removesuffix(TIME), ""):
+                survey.times[name] = when
     return survey
 
 
@@ -235,11 +250,11 @@ def _resurveyed(survey: Survey, before: bytes | None, after: bytes | None) -> Su
     old = surveyed(iter(() if before is None else (before,)))
     new = surveyed(iter(() if after is None else (after,)))
     times = survey.times.copy()
-    for name, time in old.times.items():
-        if times.get(name) == time and new.times.get(name, "") < time:
+    for name, when in old.times.items():
+        if times.get(name) == when and new.times.get(name, "") < when:
             return None
-    for name, time in new.times.items():
-        times[name] = max(time, times.get(name, ""))
+    for name, when in new.times.items():
+        times[name] = max(when, times.get(name, ""))
     counts = survey.counts.copy()
     counts.update(new.counts)
     counts.subtract(old.counts)
