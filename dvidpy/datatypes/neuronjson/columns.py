@@ -89,7 +89,7 @@ class Column:
         """Which of the first `rows` rows meet a condition; BadRequest where that takes longer than `until`."""
         codes = self.codes[:rows]
         if isinstance(condition, Exists):
-            return codes != 0 if condition.there else codes == 0
+            return np.not_equal(codes == 0, condition.there)
         wanted = set(self._codes_of(condition, until))
         if len(wanted) <= FEW:
             found = np.zeros(rows, np.bool_)

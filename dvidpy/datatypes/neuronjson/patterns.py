@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import time
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import re2
 
 from dvidpy.errors import BadRequest
@@ -34,8 +34,10 @@ class Pattern:
         if len(text) > LONGEST:
             raise BadRequest(f"a regular expression of {len(text)} letters is longer than {LONGEST}")
         self.text = text
-        self.one = _compiled(text, never_nl=False)
-        self.lines = None if _WHOLE_TEXT.search(text) else _compiled(f"(?m){text}", never_nl=True)
+        self.one = _compiled(
+            text, never_nl=False
+        )  # before the other: it tells of an expression that only fits in there
+        self.lines = None if _WHOLE_TEXT.search(text) else _compiled(f"(?m)(?:{text}).*", never_nl=True)
 
 
 @lru_cache(256)
@@ -61,11 +63,8 @@ class Texts:
         self._others = [(at, text) for at, text in enumerate(encoded) if b"\n" in text]
         self._texts = encoded
         self._buffer = b"\n".join(encoded[at] for at in self._lines)
-        self._starts: list[int] = []
-        start = 0
-        for at in self._lines:
-            self._starts.append(start)
-            start += len(encoded[at]) + 1
+        sizes = [len(encoded[at]) + 1 for at in self._lines]
+        self._starts = np.concatenate(([0], np.cumsum(sizes[:-1], dtype=np.int64))) if sizes else np.zeros(0, np.int64)
 
     def matching(self, pattern: Pattern, until: float) -> Iterator[int]:
         """Places of the texts that match; BadRequest where the clock passes `until`."""
@@ -75,21 +74,18 @@ class Texts:
         yield from _one_by_one(pattern, self._others, until)
         at = 0
         while at < len(self._starts):
-            past = max(at + 1, bisect_right(self._starts, self._starts[at] + CHUNK))
-            yield from self._in_lines(pattern.lines, at, past)
+            past = max(at + 1, int(np.searchsorted(self._starts, self._starts[at] + CHUNK)))
+            for line in self._matching_lines(pattern.lines, at, past):
+                yield self._lines[line]
             _demand_patience(until)
             at = past
 
-    def _in_lines(self, lines: Any, at: int, past: int) -> Iterator[int]:
-        starts, buffer = self._starts, self._buffer
-        end = starts[past] - 1 if past < len(starts) else len(buffer)
-        while at < past:
-            found = lines.search(buffer, starts[at], end)
-            if found is None:
-                return
-            at = bisect_right(starts, found.start()) - 1
-            yield self._lines[at]
-            at += 1
+    def _matching_lines(self, lines: Any, at: int, past: int) -> list[int]:
+        """Of the lines from `at` to `past` those that match; a match goes to the end of its line."""
+        end = int(self._starts[past]) - 1 if past < len(self._starts) else len(self._buffer)
+        found = [match.start() for match in lines.finditer(self._buffer, int(self._starts[at]), end)]
+        rows: list[int] = np.unique(np.searchsorted(self._starts, found, side="right") - 1).tolist()
+        return rows
 
 
 def _one_by_one(pattern: Pattern, texts: Any, until: float) -> Iterator[int]:

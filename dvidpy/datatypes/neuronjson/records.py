@@ -74,7 +74,8 @@ class Shown(NamedTuple):
     def of(self, stored: bytes) -> bytes:
         """JSON of that; the body id always belongs to it."""
         if self.fields:
-            return to_json(self._chosen(decode(stored)))
+            meta = self.user or self.time or any(map(is_meta, self.fields))
+            return to_json(self._chosen(decode(stored) if meta else orjson.loads(plain_part(stored))))
         if not self.user and not self.time:
             return plain_part(stored)
         shown: Annotation = orjson.loads(plain_part(stored))

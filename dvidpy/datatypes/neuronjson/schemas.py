@@ -47,7 +47,7 @@ def compiled(text: bytes) -> Any:
 
 
 def validated(text: bytes, annotation: dict[str, Any]) -> dict[str, Any]:
-    """An annotation that fits a schema, its texts as numbers where integers are wanted; BadRequest where it does not."""
+    """An annotation that fits a schema, its texts as numbers where it wants integers. BadRequest where it does not."""
     validator = compiled(text)
     if validator.is_valid(annotation):
         return annotation

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -233,16 +233,38 @@ class Table:
 
 
 def surveyed(annotations: Iterator[bytes]) -> Survey:
-    """A look at all of them."""
-    survey = Survey(Counter(), {})
+    """A look at all of them. Many have the same fields, written at the same time: those are looked at once."""
+    shapes: Counter[tuple[str, ...]] = Counter()
+    moments: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
+    times_of: dict[tuple[str, ...], tuple[str, ...]] = {}
     for stored in annotations:
         meta = orjson.loads(meta_part(stored))
-        survey.counts.update(orjson.loads(plain_part(stored)).keys())
-        survey.counts.update(meta.keys())
-        for field, when in meta.items():
-            if field.endswith(TIME) and when > survey.times.get(name := field.removesuffix(TIME), ""):
-                survey.times[name] = when
-    return survey
+        shape = tuple(meta)
+        shapes[shape] += 1
+        shapes[tuple(orjson.loads(plain_part(stored)))] += 1
+        fields = times_of.get(shape)
+        if fields is None:
+            fields = times_of[shape] = tuple(field for field in shape if field.endswith(TIME))
+        moments.add((fields, tuple(map(meta.__getitem__, fields))))
+    return Survey(_counted(shapes), _latest(moments))
+
+
+def _counted(shapes: Counter[tuple[str, ...]]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for shape, count in shapes.items():
+        for field in shape:
+            counts[field] += count
+    return counts
+
+
+def _latest(moments: Iterable[tuple[tuple[str, ...], tuple[str, ...]]]) -> dict[str, str]:
+    """Field -> its last time."""
+    times: dict[str, str] = {}
+    for fields, some in moments:
+        for field, when in zip(fields, some, strict=True):
+            name = field.removesuffix(TIME)
+            times[name] = max(when, times.get(name, ""))
+    return times
 
 
 def _resurveyed(survey: Survey, before: bytes | None, after: bytes | None) -> Survey | None:
