@@ -89,7 +89,8 @@ class Column:
         """Which of the first `rows` rows meet a condition; BadRequest where that takes longer than `until`."""
         codes = self.codes[:rows]
         if isinstance(condition, Exists):
-            return np.not_equal(codes == 0, condition.there)
+            there: Rows = codes != 0
+            return there if condition.there else ~there
         wanted = set(self._codes_of(condition, until))
         if len(wanted) <= FEW:
             found = np.zeros(rows, np.bool_)

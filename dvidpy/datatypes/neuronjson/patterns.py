@@ -34,9 +34,7 @@ class Pattern:
         if len(text) > LONGEST:
             raise BadRequest(f"a regular expression of {len(text)} letters is longer than {LONGEST}")
         self.text = text
-        self.one = _compiled(
-            text, never_nl=False
-        )  # before the other: it tells of an expression that only fits in there
+        self.one = _compiled(text, never_nl=False)  # first: an expression must be one by itself
         self.lines = None if _WHOLE_TEXT.search(text) else _compiled(f"(?m)(?:{text}).*", never_nl=True)
 
 
