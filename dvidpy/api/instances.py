@@ -83,7 +83,7 @@ def _locked(call: Call, node: Node) -> LockedVersion:
 
 def table_of_type(kind: DataType) -> Table:
     """All routes of a datatype: its own first, then those of every type."""
-    return table_of((*kind.rooms, every_type.room), head=kind.head)
+    return table_of((*kind.rooms, every_type.room_of(kind)), head=kind.head)
 
 
 def _choose(table: Table, call: Call) -> Endpoint:

@@ -42,7 +42,7 @@ def document_type(kind: DataType) -> dict[str, Any]:
 
 
 def _include(docs: APIRouter, kind: DataType, place: str, name: str) -> None:
-    for room in (*kind.rooms, every_type.room):
+    for room in (*kind.rooms, every_type.room_of(kind)):
         docs.include_router(
             room, prefix=f"/api/node/{{uuid}}/{place}", tags=[kind.name], dependencies=[Depends(_path_params(name))]
         )

@@ -110,6 +110,8 @@ class DataType:
     """How its values are packed."""
     head: bool = True
     """GET routes answer HEAD too."""
+    without: tuple[str, ...] = ()
+    """Keywords of every type that this one refuses, as the reference does."""
     syncs_with: tuple[str, ...] = ()
     """Types whose instances it can follow; none: POST sync is refused."""
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Path, Query
+from fastapi import APIRouter, Path, Query
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
-from dvidpy.datatypes.base import Data, Here, type_named
+from dvidpy.datatypes.base import Data, DataType, Here, type_named
 from dvidpy.datatypes.exchange import DONE, JSON, Reply, json_reply, octets, pieces_reply, text_reply
 from dvidpy.datatypes.params import Replace, Throttle, gives, takes
 from dvidpy.datatypes.rooms import Room, WholeBody, at_once, reading
@@ -17,6 +19,16 @@ from dvidpy.errors import BadRequest, NotFound
 from dvidpy.versioning.records import Instance
 
 room = Room()
+
+
+def room_of(kind: DataType) -> APIRouter:
+    """These routes, without those that a type refuses."""
+    return APIRouter(routes=[one for one in room.routes if _keyword(one) not in kind.without])
+
+
+def _keyword(route: BaseRoute) -> str:
+    return route.path.split("/")[1] if isinstance(route, APIRoute) else ""
+
 
 UserId = Annotated[str, Query(description="Only mutations of this user.")]
 

@@ -20,5 +20,6 @@ NEURONJSON = DataType(
     subject=Annotations,
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     version="0.1",
+    without=("mutations",),
 )
 DATATYPES = (NEURONJSON,)

@@ -25,7 +25,7 @@ from dvidpy.datatypes.neuronjson.records import shown
 from dvidpy.datatypes.neuronjson.schemas import BY_KEY
 from dvidpy.datatypes.params import Replace, gives, takes
 from dvidpy.datatypes.rooms import Room, TheCall, WholeBody, at_once
-from dvidpy.errors import BadRequest, NotFound
+from dvidpy.errors import NotFound
 
 room = Room()
 
@@ -113,9 +113,3 @@ def get_keyrange(data: Annotated[Annotations, Here], first: First, last: Last) -
 def post_info(data: Annotated[Annotations, Here]) -> Reply:
     """Answers as GET does: a neuronjson instance has no settings that could change."""
     return json_reply(data.info())
-
-
-@room.get("/mutations", summary="Not of this type", responses=gives("Refused", "text/plain", "refused", 400))
-def get_mutations(data: Annotated[Annotations, Here]) -> Reply:
-    """400, as the reference answers: `mutations-range` and `version-changes` tell what was edited."""
-    raise BadRequest("a neuronjson instance lists its edits under mutations-range and version-changes")
