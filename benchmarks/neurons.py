@@ -25,7 +25,7 @@ FIXED = 7
 """Fields that have a meaning; the others are made up."""
 QUERIES: dict[str, tuple[str, Any]] = {
     "equal, 1 in 5,000": ("", {"type": "T0007"}),
-    "equal, of 200,000 distinct": ("", {"instance": "T0007_7"}),
+    "equal, of 200,000 distinct": ("", {"instance": "T1100_1"}),
     "equal, two fields": ("", {"type": "T0007", "side": "L"}),
     "regex over 5,000 distinct": ("", {"type": "re/^T000[12]$"}),
     "regex over 200,000 distinct": ("", {"instance": "re/_10007$"}),

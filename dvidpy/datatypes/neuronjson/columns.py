@@ -15,7 +15,7 @@ import orjson
 
 from dvidpy.datatypes.neuronjson.conditions import Condition, Exists, Values
 from dvidpy.datatypes.neuronjson.patterns import Texts
-from dvidpy.datatypes.neuronjson.records import is_meta, meta_part, plain_part, to_json
+from dvidpy.datatypes.neuronjson.records import is_meta, is_plain, meta_part, plain_part, to_json
 
 Codes = npt.NDArray[np.int32]
 Rows = npt.NDArray[np.bool_]
@@ -27,7 +27,7 @@ FEW = 16
 
 def _reader(name: str) -> Callable[[bytes], bytes]:
     """Reads the JSON of a field out of that of an object; nothing where it is not there."""
-    if '"' in name or "\\" in name or not name.isprintable():  # written with escapes, which a decoder's fields have not
+    if not is_plain(name):
         return lambda text: to_json(found[name]) if name in (found := orjson.loads(text)) else b""
     one: Any = msgspec.defstruct("One", [("value", msgspec.Raw, msgspec.Raw())], rename={"value": name})
     decode = msgspec.json.Decoder(one).decode

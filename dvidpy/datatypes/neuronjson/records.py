@@ -12,8 +12,11 @@ mostly asked for is at hand without being decoded:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
 from dvidpy.errors import BadRequest, TooLarge
@@ -25,6 +28,8 @@ LARGEST = 1 << 24
 _DEEPEST = 100
 """Lists and objects inside each other."""
 _SIZE = 4
+_MOST_PICKED = 64
+"""Fields that a decoder is made for."""
 
 
 def is_meta(field: str) -> bool:
@@ -63,6 +68,24 @@ def decode(stored: bytes) -> Annotation:
     return annotation
 
 
+def is_plain(name: str) -> bool:
+    """Whether JSON writes a field's name as it is; decoders have no fields of other names."""
+    return name.isprintable() and '"' not in name and "\\" not in name
+
+
+@lru_cache(256)
+def picker(fields: tuple[str, ...]) -> Callable[[bytes], bytes]:
+    """JSON of an object -> that of its body id and these fields, in order."""
+    names = sorted({"bodyid", *fields}, key=str.encode)
+    if len(names) > _MOST_PICKED or not all(map(is_plain, names)):
+        return lambda text: to_json({name: value for name, value in orjson.loads(text).items() if name in names})
+    kind = msgspec.Raw | msgspec.UnsetType
+    own = {f"field_{at}": name for at, name in enumerate(names)}
+    some = msgspec.defstruct("Some", [(field, kind, msgspec.UNSET) for field in own], rename=own)
+    decode = msgspec.json.Decoder(some).decode
+    return lambda text: msgspec.json.encode(decode(text))
+
+
 class Shown(NamedTuple):
     """What of an annotation a request wants to see."""
 
@@ -74,8 +97,9 @@ class Shown(NamedTuple):
     def of(self, stored: bytes) -> bytes:
         """JSON of that; the body id always belongs to it."""
         if self.fields:
-            meta = self.user or self.time or any(map(is_meta, self.fields))
-            return to_json(self._chosen(decode(stored) if meta else orjson.loads(plain_part(stored))))
+            if self.user or self.time or any(map(is_meta, self.fields)):
+                return to_json(self._chosen(decode(stored)))
+            return picker(self.fields)(plain_part(stored))
         if not self.user and not self.time:
             return plain_part(stored)
         shown: Annotation = orjson.loads(plain_part(stored))

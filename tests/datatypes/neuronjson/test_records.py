@@ -69,3 +69,14 @@ def test_what_is_shown() -> None:
     assert shown("all", "a").of(stored) == b'{"a":1,"a_time":"t","a_user":"ann","bodyid":7}'
     assert shown("", "b_user,x").of(stored) == b'{"b_user":"bob","bodyid":7}'
     assert shown("none", "").of(stored) == b'{"a":1,"b":2,"bodyid":7}'
+
+
+@given(
+    st.dictionaries(FIELDS, VALUES, max_size=6),
+    st.lists(FIELDS | st.sampled_from(['q"', "\n"]), min_size=1, max_size=3),
+)
+def test_fields_are_picked_as_from_a_dictionary(annotation: dict[str, Any], fields: list[str]) -> None:
+    plain = parse(json.dumps(annotation | {"bodyid": 7, 'q"': 1}).encode())
+    expected = {name: value for name, value in plain.items() if name in ("bodyid", *fields)}
+    assert json.loads(Shown(fields=tuple(fields)).of(encode(plain))) == expected
+    assert Shown(fields=tuple(fields)).of(encode(plain)) == records.to_json(expected)
