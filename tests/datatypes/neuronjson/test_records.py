@@ -80,3 +80,9 @@ def test_fields_are_picked_as_from_a_dictionary(annotation: dict[str, Any], fiel
     expected = {name: value for name, value in plain.items() if name in ("bodyid", *fields)}
     assert json.loads(Shown(fields=tuple(fields)).of(encode(plain))) == expected
     assert Shown(fields=tuple(fields)).of(encode(plain)) == records.to_json(expected)
+
+
+def test_many_fields_are_picked_too() -> None:
+    names = [f"f{number:03}" for number in range(100)]
+    stored = encode({"bodyid": 7} | dict.fromkeys(names, 1))
+    assert shown("", ",".join(names[:80])).of(stored) == records.to_json({"bodyid": 7} | dict.fromkeys(names[:80], 1))
