@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.neuronjson import records
-from dvidpy.datatypes.neuronjson.keys import ALL, body_of, parse_body, span, typekey
+from dvidpy.datatypes.neuronjson.keys import ALL, bodies_of, body_of, parse_body, span, typekey
 from dvidpy.datatypes.neuronjson.merging import Writer, demand_signs, merge
 from dvidpy.datatypes.neuronjson.records import Annotation, demand_body
 from dvidpy.datatypes.neuronjson.schemas import BY_KEY, Schema, compiled, validated
@@ -60,12 +60,9 @@ class Annotations(Data):
         return not self.instance.versioned or self.repo.heads().get("") == self.node
 
     def bodies(self, first: int, last: int) -> list[int]:
-        """Bodies first <= body <= last in the order of the version."""
-        return self.ordered(map(body_of, self.view.keys(*span(first, last))) if first <= last else ())
-
-    def ordered(self, bodies: Iterable[int]) -> list[int]:
-        """By number in the newest version of master; elsewhere by their digits, as in the reference."""
-        return list(bodies) if self.newest else sorted(bodies, key=str)
+        """Bodies first <= body <= last: by number in the newest version of master, elsewhere by digits, as recorded."""
+        bodies = bodies_of(self.view.keys(*span(first, last))) if first <= last else []
+        return bodies if self.newest else sorted(bodies, key=str)
 
     def matches(self, found: list[Match]) -> list[Match]:
         """The same order for what a table found."""

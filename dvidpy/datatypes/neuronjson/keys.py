@@ -8,6 +8,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
+
 from dvidpy.errors import BadRequest
 
 ANNOTATION, SCHEMA = b"\x01", b"\x02"
@@ -26,6 +30,13 @@ def typekey(body: int) -> bytes:
 def body_of(typekey: bytes) -> int:
     """The body of a type key."""
     return int.from_bytes(typekey[1:])
+
+
+def bodies_of(typekeys: Iterable[bytes]) -> list[int]:
+    """The bodies of type keys."""
+    bodies = np.frombuffer(b"".join(typekeys), np.dtype([("class", "S1"), ("body", ">u8")]))["body"]
+    found: list[int] = bodies.tolist()
+    return found
 
 
 def span(first: int, last: int) -> tuple[bytes, bytes]:

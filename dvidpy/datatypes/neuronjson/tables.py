@@ -347,7 +347,12 @@ class Tables:
                 if key[0] == data.instance.number and table is not own and data.version in table.members:
                     self._forget(key, table)
         if own is not None:
-            own.apply(changes, mutation)
+            try:
+                own.apply(changes, mutation)
+            except BaseException:  # it may be half entered: the store has it whole
+                with self._lock:
+                    self._forget((data.instance.number, data.version), own)
+                raise
 
     @contextmanager
     def turn(self, data: Data, bodies: Collection[int]) -> Iterator[None]:
