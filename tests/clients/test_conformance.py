@@ -24,6 +24,7 @@ GROUPS = {
     "server": "keyvalue",
     "repo": "keyvalue",
     "keyvalue": "keyvalue",
+    "neuronjson": "neuronjson",
     "imageblk": "uint8blk",
     "roi": "roi",
     "tarsupervoxels": "tarsupervoxels",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from served import Served
 
-from dvidpy.datatypes.keyvalue.keys import typekey
+from dvidpy.datatypes.keyvalues.keys import typekey
 from dvidpy.datatypes.registry import load_types
 from dvidpy.datatypes.roi.keys import REGION
 from dvidpy.datatypes.tarsupervoxels.keys import file_key

@@ -1,4 +1,4 @@
-"""Place of keyvalue's values in the store.
+"""Place of values under text keys in the store.
 
 | type key | value |
 |---|---|

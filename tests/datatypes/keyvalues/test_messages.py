@@ -9,8 +9,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dvidpy.datatypes.keyvalue.messages import encode_keyvalues, parse_keys, parse_keyvalues
-from dvidpy.datatypes.keyvalue.values import Span
+from dvidpy.datatypes.keyvalues.messages import Span, encode_keyvalues, parse_keys, parse_keyvalues
 from dvidpy.errors import BadRequest
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.just("k" * 200)

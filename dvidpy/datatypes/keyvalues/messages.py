@@ -12,14 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from dvidpy.datatypes.exchange import readable
-from dvidpy.datatypes.keyvalue.values import Span
 from dvidpy.errors import BadRequest
+
+
+class Span(NamedTuple):
+    """Bytes start <= i <= end of a value."""
+
+    start: int
+    end: int
+
 
 _PACKAGE = "dvidpy.keyvalue"
 _STRING, _BYTES, _UINT64, _MESSAGE = 9, 12, 4, 11

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dvidpy.datatypes.keyvalue.keys import FIRST, LONGEST, PAST, key_of, span, typekey
+from dvidpy.datatypes.keyvalues.keys import FIRST, LONGEST, PAST, key_of, span, typekey
 from dvidpy.errors import BadRequest
 
 ODD = st.text(st.sampled_from("\x00\x01\x02aé\x7f\uffff\U0001f41f\"' "), min_size=1, max_size=5)
