@@ -64,6 +64,8 @@ class Instance(Struct, frozen=True, kw_only=True):
     tags: dict[str, str] | None = None
     syncs: tuple[str, ...] = ()
     """Uuids of the data it follows."""
+    companion_of: str = ""
+    """Uuid of the data it was made with, and goes with: renamed and deleted together."""
     settings: dict[str, Any] = {}
     """What its type keeps: block size, resolution…"""
     created: datetime = msgspec.field(default_factory=now)
