@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
@@ -24,6 +25,9 @@ from dvidpy.versioning.records import Instance, Node, Repo
 from dvidpy.versioning.resolve import resolve
 
 room = Room(tags=["repos"])
+
+QUICK = 50
+"""Repos and instances that are shown sooner than handed to another thread."""
 
 Uuid = Annotated[str, Path(description="Any version of the repo.", examples=["3f01a"])]
 Body = Annotated[bytes, WholeBody]
@@ -70,8 +74,16 @@ def post_repos(server: Annotated[Server, Here], call: Annotated[Call, TheCall], 
 
 
 @room.get("/api/repos/info", summary="All repos", responses=gives("By root uuid", "application/json", {}))
-def get_repos_info(server: Annotated[Server, Here]) -> Reply:
+@at_once
+def get_repos_info(server: Annotated[Server, Here]) -> Reply | Awaitable[Reply]:
     """What /api/repo/{uuid}/info shows, of every repo."""
+    repos = server.datastore.catalogue.repos
+    if sum(1 + len(repo.instances) for repo in repos.values()) <= QUICK:
+        return _show_all(server)
+    return server.pool.run(_show_all, server)
+
+
+def _show_all(server: Server) -> Reply:
     shown = {}
     for root, repo in server.datastore.catalogue.repos.items():
         with suppress(UnknownVersion):  # it was deleted meanwhile

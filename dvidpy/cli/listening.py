@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 import uvicorn
 
-from dvidpy.api.wire import WireProtocol
+from dvidpy.api.wire import listening
 from dvidpy.cli.start_and_end import pid_file, tell_of_start
 from dvidpy.config import ServerSettings
 from dvidpy.errors import StoreError
@@ -19,27 +19,13 @@ from dvidpy.errors import StoreError
 if TYPE_CHECKING:
     from dvidpy.api.front import Front
 
-KEEP_ALIVE_S = 600
-"""Seconds that an idle connection stays: clients send a POST on one they left long ago, and do not try again."""
 CLOSING_S = 10
 """Seconds beyond shutdownDelay for what must be written at the end."""
 
 
 def listen(app: Front, host: str, port: int, settings: ServerSettings) -> None:
     """Serve until a signal ends it; StoreError where the pid file cannot be written."""
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        access_log=False,
-        log_config=None,
-        http=WireProtocol,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=settings.shutdown_delay,
-    )
+    config = listening(app, host=host, port=port, timeout_graceful_shutdown=settings.shutdown_delay)
     listener = _Listener(config, settings)
     listener.run()
     if listener.failure is not None:
