@@ -12,7 +12,11 @@ from dvidpy.datatypes import every_volume
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.labelmap import downres
 from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelmap.points.routes import room as points_room
+from dvidpy.datatypes.labelmap.properties.routes import room as properties_room
+from dvidpy.datatypes.labelmap.raw.routes import room as raw_room
 from dvidpy.datatypes.labelmap.settings import codec_of, settings_of
+from dvidpy.datatypes.labelmap.streams.routes import room as streams_room
 from dvidpy.versioning.duties import Duties
 
 DATATYPES = (
@@ -20,12 +24,12 @@ DATATYPES = (
         name="labelmap",
         url="github.com/janelia-flyem/dvid/datatype/labelmap",
         version="0.1",
-        rooms=(every_volume.room,),
+        rooms=(every_volume.room, properties_room, raw_room, streams_room, points_room),
         head=False,
         subject=LabelMap,
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
         settings=settings_of,
         codec=codec_of,
-        duties=Duties(workers={downres.DOWNRES: downres.compute}),
+        duties=Duties(workers={downres.DOWNRES: downres.compute}, settle=downres.settle, faults=downres.faults),
     ),
 )

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dvidpy.datatypes.labelmap import blocks as stored_blocks
-from dvidpy.datatypes.labelmap.downres import ask
+from dvidpy.datatypes.labelmap import downres as coarser
 from dvidpy.datatypes.labelmap.edits import Edit, editing
 from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labels import blocks as codec
@@ -28,43 +29,54 @@ class NewBlock(NamedTuple):
     place: Zyx
     """Index of the block in the grid."""
     block: LabelBlock
-    """Looked through by `count`, or made here: its codes are sound."""
     stored: bytes
     """As `blocks.pack` or `blocks.keep` made it."""
+    counts: tuple[Labels, NDArray[np.int64]]
+    """Labels and voxels of each (`count`): its codes are sound."""
 
 
 def store_blocks(
-    data: LabelMap, new: Sequence[NewBlock], *, scale: int = 0, indexing: bool = True, downres: bool = False
+    data: LabelMap,
+    new: Sequence[NewBlock],
+    *,
+    scale: int = 0,
+    indexing: bool = True,
+    downres: bool = False,
+    noted: bool = True,
 ) -> None:
     """Store blocks of one scale, each once; returns when they are durable.
 
-    With `indexing`, at full resolution, indices follow; with `downres` the coarser scales do, in the background.
+    At full resolution: with `indexing` the indices of bodies follow, with `downres` all coarser scales, with `noted`
+    extents and the largest label.
     """
+    data.demand_scale(scale)
     indexing = indexing and data.indexed and scale == 0
-    gained = joined(entries_of_block(one.place, one.block) for one in new) if indexing else NO_ENTRIES
+    gained = joined(entries_of_block(one.place, one.counts) for one in new) if indexing else NO_ENTRIES
+    if not new:
+        return
     with editing(data) as edit:
         if indexing:
-            lost = joined(entries_of_block(*old) for old in _before(edit.data, new))
+            lost = joined(_before(edit.data, new))
             update_indices(edit, joined([gained, lost._replace(voxels=-lost.voxels)]))
         for one in new:
             edit.put_block(scale, one.place, one.stored)
-        if scale == 0:
+        if noted and scale == 0:
             _note(edit, new)
-        if downres:
-            ask(data, edit.change, scale, (one.place for one in new))
+        coarser.follow(edit, scale, {one.place: one.block for one in new}, downres=downres)
 
 
-def entries_of_block(index: Zyx, block: LabelBlock) -> Entries:
+def entries_of_block(index: Zyx, counts: tuple[Labels, NDArray[np.int64]]) -> Entries:
     """What a block has of each supervoxel; background is none."""
-    labels, voxels = codec.count(block)
+    labels, voxels = counts
     labels, voxels = labels[labels > 0], voxels[labels > 0]
     return Entries(np.repeat(keys_of([index]), labels.size), labels, voxels)
 
 
-def _before(data: LabelMap, new: Iterable[NewBlock]) -> Iterable[tuple[Zyx, LabelBlock]]:
+def _before(data: LabelMap, new: Iterable[NewBlock]) -> Iterable[Entries]:
+    """What the blocks had that stood there."""
     for index, found in stored_blocks.find(data, 0, (one.place for one in new)):
         if found is not None:
-            yield index, stored_blocks.load(data, found)
+            yield entries_of_block(index, codec.count(stored_blocks.load(data, found)))
 
 
 def update_indices(edit: Edit, changes: Entries) -> None:

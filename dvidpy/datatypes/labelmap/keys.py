@@ -8,6 +8,7 @@
 | 04 | extents (JSON, `voxels.extents`) |
 | 05 | largest label of the version: decimal text |
 | 06 mutation:u64 | a supervoxel that was split: supervoxel, remain, split, each u64 LE, with LZ4 |
+| 07 scale:u8 z:u32 y:u32 x:u32 | empty: this block of a coarser scale need not be what the scale below makes of it |
 
 The first byte is the class. Numbers in keys are big-endian; those of a block have their sign bit turned.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 from dvidpy.datatypes.voxels.grid import index_key
 from dvidpy.geometry import Zyx
 
-BLOCK, INDEX, MAPPING, EXTENTS, MAX_LABEL, SPLIT = (bytes((number,)) for number in range(1, 7))
+BLOCK, INDEX, MAPPING, EXTENTS, MAX_LABEL, SPLIT, APART = (bytes((number,)) for number in range(1, 8))
 """Class bytes; those of extents and of the largest label are whole keys."""
 
 
@@ -29,6 +30,11 @@ def scale_prefix(scale: int) -> bytes:
 def block_key(scale: int, index: Zyx) -> bytes:
     """Type key of the block (z, y, x) of a scale."""
     return scale_prefix(scale) + index_key(index)
+
+
+def apart_key(scale: int, index: Zyx) -> bytes:
+    """Type key of the note that a block (z, y, x) of a scale stands apart from the scale below."""
+    return APART + bytes((scale,)) + index_key(index)
 
 
 def label_key(label: int) -> bytes:

@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -49,13 +49,18 @@ class Bodies:
         place = np.minimum(place, self.recent.supervoxels.size - 1)
         return np.where(self.recent.supervoxels[place] == labels, self.recent.bodies[place], self.base.apply(labels))
 
+    @property
+    def is_empty(self) -> bool:
+        """Every supervoxel is a body of its own."""
+        return not (self.base.supervoxels.size or self.recent.supervoxels.size)
+
     def of(self, supervoxel: int) -> int:
         """Body of one supervoxel."""
         return int(self.apply(np.array([supervoxel], np.uint64))[0])
 
     def knows(self, supervoxels: np.ndarray) -> np.ndarray:
         """Which of them are named, as mapped or as split."""
-        return np.isin(supervoxels, self.base.supervoxels) | np.isin(supervoxels, self.recent.supervoxels)
+        return self.base.names(supervoxels) | self.recent.names(supervoxels)
 
     def whole(self) -> Mapping:
         """Both as one."""
@@ -124,6 +129,13 @@ class Segmentation:
         finally:
             self._turn += 1
 
+    def stats(self) -> dict[str, Any]:
+        """What of mappings is in memory, in the reference's words."""
+        kept = dict(self._bodies)
+        entries = sum(one.base.supervoxels.size + one.recent.supervoxels.size for one in kept.values())
+        size = _in_words(16 * entries)
+        return {"MapEntries": entries, "MapSize": size, "NumVersions": len(kept), "MaxVersion": max(kept, default=0)}
+
     def forget(self) -> None:
         """Drop all; it is read from the store when it is asked for."""
         self._bodies.clear()
@@ -147,3 +159,20 @@ def segmentation(datastore: Datastore, instance: Instance) -> Segmentation:
     """Derived state of an instance."""
     with _MAKING:
         return _STATES.setdefault(datastore, {}).setdefault(instance.number, Segmentation())
+
+
+def map_stats(datastore: Datastore) -> dict[str, Any]:
+    """Name of every instance with mappings in memory -> what is there."""
+    with _MAKING:
+        states = dict(_STATES.get(datastore, {}))
+    instances = datastore.catalogue.instances()
+    return {instances[number].name: state.stats() for number, state in states.items() if number in instances}
+
+
+def _in_words(size: int) -> str:
+    """Bytes in SI units."""
+    value, units = float(size), iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while value >= 1000 and (larger := next(units, "")):
+        value, unit = value / 1000, larger
+    return f"{value:.1f} {unit}" if value < 10 and unit != "B" else f"{value:.0f} {unit}"

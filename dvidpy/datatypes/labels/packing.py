@@ -56,6 +56,15 @@ def gunzip(data: bytes | memoryview, limit: int) -> bytes:
     return plain
 
 
+def gunzip_head(data: bytes | memoryview, size: int) -> bytes:
+    """The first `size` plain bytes of a gzip member, or all where it has fewer; the others are not unpacked."""
+    from isal import isal_zlib
+
+    zlib: Any = isal_zlib
+    plain: bytes = zlib.decompressobj(wbits=31).decompress(data, size)
+    return plain
+
+
 def _unpack_lz4(data: bytes | memoryview, size: int) -> bytes:
     try:
         return lz4.block.decompress(data, uncompressed_size=size)  # type: ignore[no-any-return]

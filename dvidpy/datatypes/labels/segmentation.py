@@ -24,8 +24,7 @@ def encode(volume: Labels) -> bytes:
 
     Bytes are: the word 1, where the channel begins; two words for each block; then each block's codes and table.
     """
-    if any(side % SIDE for side in volume.shape) or not volume.size:
-        raise BadRequest(f"sides of {[*volume.shape[::-1]]} voxels are no multiples of {SIDE}")
+    demand_sides(volume.shape)
     counts, entries, codes = label_blocks.distinct(np.require(volume, np.uint64, "A"))
     bits, number = _BITS[counts], counts.astype(np.int64)
     sizes = 16 * bits + 2 * number
@@ -41,6 +40,12 @@ def encode(volume: Labels) -> bytes:
     label_words.pack_words(bits, starts, codes, channel)
     _write_tables(channel, tables, number, entries)
     return words.astype("<u4", copy=False).tobytes()
+
+
+def demand_sides(size: tuple[int, ...]) -> None:
+    """BadRequest where a side, in voxels, is no multiple of 8."""
+    if any(side % SIDE or not side for side in size):
+        raise BadRequest(f"sides of {[*size[::-1]]} voxels are no multiples of {SIDE}")
 
 
 def _write_tables(
