@@ -5,9 +5,10 @@ A run is int32 x, y, z of its first voxel and its length; (n, 4) arrays of them 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dvidpy.datatypes.labels.masks import Mask, mask_of_runs
 from dvidpy.errors import BadRequest
@@ -115,7 +116,8 @@ def dealt(runs: Runs, blocks: Iterable[Zyx], size: Zyx) -> Iterator[tuple[Zyx, M
                 yield block, mask
 
 
-def runs_of_blocks(blocks: Iterable[Zyx]) -> Runs:
-    """Blocks as runs of the block grid, each once, in the order of z, y, x."""
-    found = np.array([(x, y, z, 1) for z, y, x in blocks], np.int32).reshape(-1, 4)
+def runs_of_blocks(blocks: Sequence[Zyx] | NDArray[np.int64]) -> Runs:
+    """(n, 3) z, y, x of blocks -> runs of the block grid, each block once, in the order of z, y, x."""
+    found = np.ones((len(blocks), 4), np.int32)
+    found[:, :3] = np.asarray(blocks, np.int64).reshape(-1, 3)[:, ::-1]
     return in_order(found)
