@@ -44,7 +44,7 @@ class Edit:
         self.change: Change = data.change()
         self._indices: dict[int, LabelIndex | None] = {}
         self._changed: set[int] = set()
-        self._remembered: set[int] = set()
+        self._before: dict[int, bool] = {}
         self._mapped: list[tuple[Labels, Labels]] = []
         self._messages: list[Raw] = []
         self._most = 0
@@ -69,13 +69,12 @@ class Edit:
     def put_index(self, index: LabelIndex, *, stamp: bool = True, remember: bool = True) -> None:
         """Replace the index of a body; an empty one ends the body.
 
-        With `stamp` it says that this mutation made it; with `remember` what it was before is kept for
-        `index/<label>?mutid=`, which is as large again.
+        With `stamp` it says that this mutation made it. With `remember` it is kept as it was before, for
+        `index/<label>?mutid=`: that is as large again. Without, that it is not known is kept.
         """
         if stamp:
             index = index.stamped(self.mutation, self.time.isoformat(), self.user, self.app)
-        if remember and index.label not in self._changed:
-            self._remembered.add(index.label)
+        self._before.setdefault(index.label, remember)
         self._indices[index.label] = index
         self._changed.add(index.label)
 
@@ -129,8 +128,8 @@ class Edit:
     def commit(self) -> None:
         """Write everything at once."""
         data, change, view = self.data, self.change, self.data.plain_view
-        for label in sorted(self._remembered):
-            self._put_before(label)
+        for label, remember in self._before.items():
+            self._put_before(label, remember=remember)
         for label in sorted(self._changed):
             index = self._indices[label]
             if index is None or index.is_empty:
@@ -148,10 +147,10 @@ class Edit:
         with data.state.writing(data.datastore.catalogue.ancestries.of, data.version, mapped, data.bodies()):
             view.commit(change)
 
-    def _put_before(self, label: int) -> None:
-        """Keep the index of a body as it is stored."""
+    def _put_before(self, label: int, *, remember: bool) -> None:
+        """Keep the index of a body as it is stored, or nothing."""
         view, key = self.data.plain_view, before_key(label, self.mutation)
-        found = view.find(label_key(label))
+        found = view.find(label_key(label)) if remember else None
         if found is None or found.manifest is not None:  # parts go when the value does
             view.put(self.change, key, b"" if found is None else found.read())
         else:

@@ -8,7 +8,7 @@
 | 04 | extents (JSON, `voxels.extents`) |
 | 05 | largest label of the version: decimal text |
 | 06 mutation:u64 | a supervoxel that was split: supervoxel, remain, split, each u64 LE, with LZ4 |
-| 07 label:u64 mutation:u64 | index of a body before that mutation, as in 02; empty where there was none |
+| 07 label:u64 mutation:u64 | index of a body before that mutation, as in 02; empty: none, or not kept |
 
 The first byte is the class. Numbers in keys are big-endian; those of a block have their sign bit turned.
 """

@@ -84,12 +84,16 @@ def _sparsevol(data: LabelMap, call: Call, label: int, scale: int, *, supervoxel
 def head_sparsevol(
     data: Annotated[LabelMap, Here], call: Annotated[Call, TheCall], label: Label, supervoxels: OfSupervoxel = False
 ) -> Reply | Awaitable[Reply]:
-    """200, or 204 where it has no block that the bounds touch."""
+    """200 or 204. With bounds the answer is whether it has blocks outside of them: so the reference answers, whatever
+    its documentation says. To know what is inside, GET `sparsevol-coarse`.
+    """
     data.demand_indexed()
     bounds = read_bounds(call.query)
 
     def answer(body: Body) -> Reply:
-        return Reply(status=200 if len(within(body.blocks, bounds, data.block)) else 204)
+        bounded = bounds != EVERYWHERE
+        inside = len(within(body.blocks, bounds, data.block))
+        return Reply(status=204 if bounded and inside == len(body.blocks) else 200)
 
     return _none_is(204, data, label, supervoxels, answer)
 
