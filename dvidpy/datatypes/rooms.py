@@ -55,7 +55,7 @@ def streaming(handler: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def admins_only(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a handler of a repo's route that is 404 for all who may not use the admin routes."""
+    """Mark a handler for those who may use the admin routes. Others get 404 of a repo's route, 400 of an instance's."""
     handler.admins_only = True  # type: ignore[attr-defined]
     return handler
 

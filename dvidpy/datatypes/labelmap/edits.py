@@ -23,7 +23,7 @@ from msgspec import Raw
 
 from dvidpy.datatypes.labelmap import ids
 from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.keys import EXTENTS, MAX_LABEL, block_key, label_key, mapping_key, split_key
+from dvidpy.datatypes.labelmap.keys import EXTENTS, MAX_LABEL, before_key, block_key, label_key, mapping_key, split_key
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
 from dvidpy.errors import BadRequest
@@ -44,6 +44,7 @@ class Edit:
         self.change: Change = data.change()
         self._indices: dict[int, LabelIndex | None] = {}
         self._changed: set[int] = set()
+        self._before: dict[int, bool] = {}
         self._mapped: list[tuple[Labels, Labels]] = []
         self._messages: list[Raw] = []
         self._most = 0
@@ -65,10 +66,15 @@ class Edit:
             raise BadRequest(f"label {label} is no body")
         return found
 
-    def put_index(self, index: LabelIndex, *, stamp: bool = True) -> None:
-        """Replace the index of a body, stamped with this mutation; an empty one ends the body."""
+    def put_index(self, index: LabelIndex, *, stamp: bool = True, remember: bool = True) -> None:
+        """Replace the index of a body; an empty one ends the body.
+
+        With `stamp` it says that this mutation made it. With `remember` it is kept as it was before, for
+        `index/<label>?mutid=`: that is as large again. Without, that it is not known is kept.
+        """
         if stamp:
             index = index.stamped(self.mutation, self.time.isoformat(), self.user, self.app)
+        self._before.setdefault(index.label, remember)
         self._indices[index.label] = index
         self._changed.add(index.label)
 
@@ -122,6 +128,8 @@ class Edit:
     def commit(self) -> None:
         """Write everything at once."""
         data, change, view = self.data, self.change, self.data.plain_view
+        for label, remember in self._before.items():
+            self._put_before(label, remember=remember)
         for label in sorted(self._changed):
             index = self._indices[label]
             if index is None or index.is_empty:
@@ -138,6 +146,15 @@ class Edit:
         )
         with data.state.writing(data.datastore.catalogue.ancestries.of, data.version, mapped, data.bodies()):
             view.commit(change)
+
+    def _put_before(self, label: int, *, remember: bool) -> None:
+        """Keep the index of a body as it is stored, or nothing."""
+        view, key = self.data.plain_view, before_key(label, self.mutation)
+        found = view.find(label_key(label)) if remember else None
+        if found is None or found.manifest is not None:  # parts go when the value does
+            view.put(self.change, key, b"" if found is None else found.read())
+        else:
+            view.put_stored(self.change, key, found.stored)
 
     def _put_properties(self) -> None:
         data, view = self.data, self.data.plain_view

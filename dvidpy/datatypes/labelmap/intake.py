@@ -90,7 +90,7 @@ def update_indices(edit: Edit, changes: Entries) -> None:
     starts = np.flatnonzero(np.append(True, bodies[1:] != bodies[:-1]))
     for first, last in zip(starts, np.append(starts[1:], bodies.size), strict=True):
         index = edit.index(int(bodies[first]))
-        edit.put_index(changed(index, changes.where(np.arange(first, last))))
+        edit.put_index(changed(index, changes.where(np.arange(first, last))), stamp=False, remember=False)
 
 
 def _bodies_of(edit: Edit, supervoxels: Labels) -> Labels:

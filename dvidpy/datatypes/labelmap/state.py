@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from dvidpy.datatypes.labelmap.bodies import Recent
 from dvidpy.datatypes.labelmap.keys import MAPPING
 from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
 from dvidpy.storage.keys import after
@@ -82,6 +83,8 @@ class Segmentation:
         """Held by an edit from the moment it reads an index until it is durable."""
         self.most: int | None = None
         """Largest label in use or given away in any version; none before it is asked for. See `ids`."""
+        self.recent = Recent()
+        """Bodies that were read last."""
         self._turn = 0
         """Odd while an edit is being written."""
         self._bodies: OrderedDict[int, Bodies] = OrderedDict()
