@@ -11,14 +11,10 @@ Source: the help text of the reference's keyvalue type.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any, NamedTuple
-
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError
+from typing import NamedTuple
 
 from dvidpy.datatypes.exchange import readable
-from dvidpy.errors import BadRequest
+from dvidpy.datatypes.protobuf import BYTES, MESSAGE, STRING, UINT64, Field, Messages
 
 
 class Span(NamedTuple):
@@ -28,46 +24,25 @@ class Span(NamedTuple):
     end: int
 
 
-_PACKAGE = "dvidpy.keyvalue"
-_STRING, _BYTES, _UINT64, _MESSAGE = 9, 12, 4, 11
-_ONE, _MANY = 1, 3
-_FIELDS: dict[str, list[tuple[str, Any, Any, str]]] = {
-    "KeyValue": [("key", _STRING, _ONE, ""), ("value", _BYTES, _ONE, "")],
-    "KeyValues": [("kvs", _MESSAGE, _MANY, "KeyValue")],
-    "KeyRange": [("key", _STRING, _ONE, ""), ("byte_start", _UINT64, _ONE, ""), ("byte_end", _UINT64, _ONE, "")],
-    "Keys": [("keys", _STRING, _MANY, ""), ("key_ranges", _MESSAGE, _MANY, "KeyRange")],
-}
-
-
-@cache
-def _message(name: str) -> Any:
-    """Class of a message."""
-    file = descriptor_pb2.FileDescriptorProto(name="dvidpy/keyvalue.proto", package=_PACKAGE, syntax="proto3")
-    for message, fields in _FIELDS.items():
-        entry = file.message_type.add(name=message)
-        for number, (field, kind, label, of) in enumerate(fields, 1):
-            of_message = {"type_name": f".{_PACKAGE}.{of}"} if of else {}
-            entry.field.add(name=field, number=number, type=kind, label=label, **of_message)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
-
-
-def _parse(name: str, body: bytes) -> Any:
-    try:
-        return _message(name).FromString(body)
-    except DecodeError as error:
-        raise BadRequest(f"the body is no {name} message: {error}") from None
+_MESSAGES = Messages(
+    "dvidpy.keyvalue",
+    {
+        "KeyValue": [Field("key", STRING), Field("value", BYTES)],
+        "KeyValues": [Field("kvs", MESSAGE, many=True, of="KeyValue")],
+        "KeyRange": [Field("key", STRING), Field("byte_start", UINT64), Field("byte_end", UINT64)],
+        "Keys": [Field("keys", STRING, many=True), Field("key_ranges", MESSAGE, many=True, of="KeyRange")],
+    },
+)
 
 
 def parse_keyvalues(body: bytes) -> list[tuple[str, bytes]]:
     """KeyValues -> (key, value) in the order sent; BadRequest where the body is none."""
-    return [(pair.key, pair.value) for pair in _parse("KeyValues", body).kvs]
+    return [(pair.key, pair.value) for pair in _MESSAGES.parse("KeyValues", body).kvs]
 
 
 def parse_keys(body: bytes) -> list[tuple[str, Span | None]]:
     """Keys -> (key, span of bytes or None for all), plain keys first; BadRequest where the body is none."""
-    keys = _parse("Keys", body)
+    keys = _MESSAGES.parse("Keys", body)
     spans = [(part.key, Span(part.byte_start, part.byte_end)) for part in keys.key_ranges]
     return [*((key, None) for key in keys.keys), *spans]
 
