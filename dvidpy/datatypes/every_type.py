@@ -7,8 +7,6 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import Path, Query
-from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute
 
 from dvidpy.datatypes.base import Data, DataType, Here, type_named
 from dvidpy.datatypes.exchange import DONE, JSON, Reply, json_reply, octets, pieces_reply, text_reply
@@ -23,12 +21,7 @@ room = Room()
 
 def room_for(kind: DataType) -> Room:
     """What instances of a type answer of these routes."""
-    served = [route for route in room.routes if _keyword(route) not in kind.omits]
-    return Room(routes=served) if kind.omits else room
-
-
-def _keyword(route: BaseRoute) -> str:
-    return route.path.split("/")[1] if isinstance(route, APIRoute) else ""
+    return Room(routes=(route for route in room.routes if route.keyword not in kind.omits)) if kind.omits else room
 
 
 UserId = Annotated[str, Query(description="Only mutations of this user.")]
