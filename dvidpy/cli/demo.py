@@ -157,7 +157,7 @@ def load_bodies(client: Client, root: str, cells: Voxels) -> None:
     for body, *others in (largest[:3], largest[3:5]):
         client.ask("POST", f"{node}/segmentation/merge", [body, *others])
         neuron = {"bodyid": body, "status": "traced", "pieces": 1 + len(others)}
-        client.ask("POST", f"{node}/segmentation_annotations/key/{body}?u=demo", neuron)
+        client.ask("POST", f"{node}/segmentation_annotations/key/{body}", neuron, {"u": "demo"})
 
 
 def _sample() -> Neuropil:
