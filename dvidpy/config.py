@@ -37,6 +37,8 @@ class ServerSettings(Section):
     readonly: bool = False
     fullwrite: bool = False
     admin_token: str = Field(default="", alias="admintoken")
+    allow_labelmap_split: bool = Field(default=False, alias="allowlabelmapsplit")
+    no_labelmap_split: bool = Field(default=False, alias="nolabelmapsplit")
     block_list_file: str = Field(default="", alias="blocklistfile")
     interactive_ops_before_block: int = Field(default=0, alias="interactiveopsbeforeblock", ge=0)
     max_throttled_ops: int = Field(default=1, alias="maxthrottledops", ge=1)

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from dvidpy.versioning.datastore import Datastore
 
 
+class Note(str):
+    """What an operator should know of an instance, and is no fault."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Duties:
     """Of one datatype; what it leaves out is nothing."""
@@ -25,7 +31,7 @@ class Duties:
     value_fault: Callable[[Instance, bytes, bytes], str] = lambda instance, typekey, plain: ""
     """What is wrong with a stored value (type key, plain bytes), for `dvidpy check`; empty where it is sound."""
     faults: Callable[[Datastore, Instance], Iterable[str]] = lambda datastore, instance: ()
-    """What is wrong with an instance as a whole."""
+    """What is wrong with an instance as a whole; a `Note` is no fault."""
 
 
 DUTIES: dict[str, Duties] = {}

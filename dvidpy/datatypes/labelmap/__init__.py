@@ -11,7 +11,10 @@ from importlib.resources import files
 from dvidpy.datatypes import every_volume
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.labelmap import downres
+from dvidpy.datatypes.labelmap.check import faults, value_fault
 from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelmap.mutations.routes import room as mutations_room
+from dvidpy.datatypes.labelmap.reconcile import RECONCILE, reconcile, settle
 from dvidpy.datatypes.labelmap.settings import codec_of, settings_of
 from dvidpy.versioning.duties import Duties
 
@@ -20,12 +23,17 @@ DATATYPES = (
         name="labelmap",
         url="github.com/janelia-flyem/dvid/datatype/labelmap",
         version="0.1",
-        rooms=(every_volume.room,),
+        rooms=(mutations_room, every_volume.room),
         head=False,
         subject=LabelMap,
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
         settings=settings_of,
         codec=codec_of,
-        duties=Duties(workers={downres.DOWNRES: downres.compute}),
+        duties=Duties(
+            workers={downres.DOWNRES: downres.compute, RECONCILE: reconcile},
+            settle=settle,
+            value_fault=value_fault,
+            faults=faults,
+        ),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dvidpy.kernels import label_words
 from dvidpy.kernels.label_blocks import Labels
@@ -34,6 +35,13 @@ class Mapping(NamedTuple):
     def of(self, supervoxel: int) -> int:
         """Body of one supervoxel."""
         return int(self.apply(np.array([supervoxel], np.uint64))[0])
+
+    def names(self, labels: Labels) -> NDArray[np.bool_]:
+        """Which of some labels, of any shape, are among its supervoxels."""
+        if not self.supervoxels.size:
+            return np.zeros(labels.shape, np.bool_)
+        place = np.minimum(np.searchsorted(self.supervoxels, labels), self.supervoxels.size - 1)
+        return np.equal(self.supervoxels[place], labels)
 
     def named(self, body: int) -> Labels:
         """Supervoxels that it names for a body, ascending; the one of the body's own number may not be among them."""
