@@ -48,8 +48,6 @@ def compute(datastore: Datastore, task: Task, change: Change) -> None:
         stored = block_above(data, scale, index)
         if stored is not None:
             data.view.put_stored(change, block_key(scale, index), stored)
-        elif data.view.exists(block_key(scale, index)):  # a merge left nothing to see below it
-            data.view.delete(change, block_key(scale, index))
     ask(data, change, scale, blocks)
 
 

@@ -36,12 +36,12 @@ class Mapping(NamedTuple):
         """Body of one supervoxel."""
         return int(self.apply(np.array([supervoxel], np.uint64))[0])
 
-    def names(self, labels: Labels) -> NDArray[np.bool_]:
-        """Which of some labels, of any shape, are among its supervoxels."""
+    def names(self, supervoxels: Labels) -> NDArray[np.bool_]:
+        """Which supervoxels it names."""
         if not self.supervoxels.size:
-            return np.zeros(labels.shape, np.bool_)
-        place = np.minimum(np.searchsorted(self.supervoxels, labels), self.supervoxels.size - 1)
-        return np.equal(self.supervoxels[place], labels)
+            return np.zeros(supervoxels.shape, np.bool_)
+        place = np.minimum(np.searchsorted(self.supervoxels, supervoxels), self.supervoxels.size - 1)
+        return np.equal(self.supervoxels[place], supervoxels)
 
     def named(self, body: int) -> Labels:
         """Supervoxels that it names for a body, ascending; the one of the body's own number may not be among them."""
