@@ -12,7 +12,7 @@ other one, `<time>` for a time, `<any>` for what varies. An exchange:
 | keep | name -> member of the JSON answer that is its uuid |
 | any | members of JSON answers that vary |
 | only | members of a JSON answer that belong to the scenario |
-| how | `json`: JSON, whatever it is called; `shape`: only types of JSON; `brief`: only the first line; `size`: only how many bytes |
+| how | `json` whatever it is called; `shape`: only types of JSON; `brief`: the first line; `size`: how many bytes |
 | answer | status, type, content-range and retry-after, and json, text, base64, picture, or size and sha256 |
 
 `record.py` writes the answers (`make record`).

@@ -224,7 +224,7 @@ def decode(data: bytes | memoryview) -> LabelIndex:
     """
     columns = label_index.read(data)
     found = Entries(from_wire(columns.blocks), columns.supervoxels, columns.counts.astype(np.int64))
-    if found.blocks.size:
+    if not label_index.in_order(*found):
         found, first = _sorted(found)
         found = found.where(np.append(first[1:], True))
         found = found.where(found.voxels > 0)
