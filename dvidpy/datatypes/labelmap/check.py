@@ -145,9 +145,20 @@ class _Walk:
                 yield from ((version, fault) for fault in self._located(version, sums))
 
     def _too_large(self) -> Iterator[tuple[int, str]]:
-        for version, most in sorted(self._most.items()):
-            if most > (allowed := max_label(self.at(version))):
-                yield version, f"label {most} is in use, and {allowed} said to be the largest"
+        """Labels above the largest one, where they appear."""
+        nodes, wrong = self._datastore.catalogue.repo(self._instance.repo).nodes, set[int]()
+        versions = sorted(nodes) if self._instance.versioned else [self._instance.root_version]
+        for version in versions:
+            parents = nodes[version].parents
+            most = self._most[version] = max(self._most[version], *(self._most[parent] for parent in parents), 0)
+            try:
+                allowed = max_label(self.at(version))
+            except ValueError:  # said already, with the value
+                continue
+            if most > allowed:
+                wrong.add(version)
+                if wrong.isdisjoint(parents):
+                    yield version, f"label {most} is in use, and {allowed} said to be the largest"
 
     def _row(self, typekey: bytes, cells: list[tuple[int, int]]) -> Iterator[tuple[int, str]]:
         """Add what each version sees anew of a row."""
