@@ -20,7 +20,8 @@ import numpy as np
 from msgspec import Struct
 
 from dvidpy.datatypes.labelmap import blocks as stored_blocks
-from dvidpy.datatypes.labelmap.edits import Edit, editing
+from dvidpy.datatypes.labelmap.edits import editing
+from dvidpy.datatypes.labelmap.ids import max_label
 from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.intake import entries_of_block
 from dvidpy.datatypes.labelmap.keys import INDEX, MAX_LABEL, number_of, scale_prefix
@@ -43,7 +44,7 @@ NO_LABELS = np.empty(0, np.uint64)
 
 
 class Reconciled(Struct, frozen=True, tag="reconcile", tag_field="kind"):
-    """Event: the indices of these bodies were made anew, after a merge of versions."""
+    """Event: parents of a merge have edited these bodies, so that indices of some were made anew."""
 
     bodies: list[int]
 
@@ -68,8 +69,9 @@ def reconcile(datastore: Datastore, task: Task, change: Change) -> None:
         changed = _Changed(data)
         for first in range(0, len(changed.bodies), AT_ONCE):
             _index_anew(data, changed, changed.bodies[first : first + AT_ONCE])
-        with editing(data) as edit:
-            edit.use_labels(_most_anywhere(data))
+        if (most := _most_anywhere(data)) > max_label(data):
+            with editing(data) as edit:
+                edit.use_labels(most)
 
 
 class _Changed:
@@ -114,10 +116,13 @@ def _index_anew(data: LabelMap, changed: _Changed, bodies: list[int]) -> None:
             places.update((z, y, x) for z, y, x in (found.blocks.tolist() if found else ()))
     counted = joined(_counted(data, sorted(places), wanted))
     owners = data.bodies().apply(counted.supervoxels)
-    with editing(data) as edit:
-        for body in bodies:
-            _replace(edit, body, counted.where(owners == body))
-        edit.publish(Reconciled(bodies))
+    made = [added(LabelIndex(body), counted.where(owners == body)) for body in bodies]
+    other = [index for index in made if not _is_seen(data, index)]
+    if other:
+        with editing(data) as edit:
+            for index in other:
+                edit.put_index(index)
+            edit.publish(Reconciled(bodies))
 
 
 def _counted(data: LabelMap, places: Iterable[Zyx], bodies: Labels) -> Iterator[Entries]:
@@ -128,11 +133,10 @@ def _counted(data: LabelMap, places: Iterable[Zyx], bodies: Labels) -> Iterator[
             yield entries.where(np.isin(data.bodies().apply(entries.supervoxels), bodies))
 
 
-def _replace(edit: Edit, body: int, entries: Entries) -> None:
-    """Store the index of a body, where it is another one than is seen now, or none is because parents disagree."""
-    now, new = edit.index(body), added(LabelIndex(body), entries)
-    if any(not np.array_equal(a, b) for a, b in zip(now.entries, new.entries, strict=True)):
-        edit.put_index(new)
+def _is_seen(data: LabelMap, index: LabelIndex) -> bool:
+    """Whether a body has these entries already; where parents disagree, it has none."""
+    now = data.find_index(index.label) or LabelIndex(index.label)
+    return all(np.array_equal(a, b) for a, b in zip(now.entries, index.entries, strict=True))
 
 
 def _most_anywhere(data: LabelMap) -> int:
