@@ -12,6 +12,7 @@ index is varints, tags and lengths included, so that writing one is writing a ro
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,18 @@ def read(data: bytes | memoryview) -> Columns:
     if number < 0:
         raise BadRequest("the bytes are no LabelIndex message")
     return Columns(blocks[:number].copy(), supervoxels[:number].copy(), counts[:number].copy(), fields)
+
+
+def place(blocks: Numbers) -> NDArray[np.int64]:
+    """Blocks as numbers of the wire -> keys that sort as blocks do; see `datatypes.labels.block_keys`."""
+    keys = np.empty(blocks.size, np.int64)
+    _place(blocks, keys)
+    return keys
+
+
+def in_order(keys: NDArray[np.int64], supervoxels: Numbers, voxels: NDArray[np.int64]) -> bool:
+    """Whether each block and supervoxel stands behind the one before, and none is without voxels."""
+    return bool(_in_order(keys, supervoxels, voxels))
 
 
 def write(heads: Numbers, starts: NDArray[np.int64], pairs: Numbers) -> bytes:
@@ -144,6 +157,45 @@ def _read(data: Any, blocks: Any, supervoxels: Any, counts: Any, fields: Any) ->
                 supervoxel = number = np.uint64(0)
         else:
             at += size
+
+
+@kernel("void(Array(uint64, 1, 'C', readonly=True), int64[::1])")
+def _place(blocks: Any, keys: Any) -> None:
+    for i in range(blocks.size):
+        number, key = np.int64(blocks[i] & np.uint64(0x7FFFFFFFFFFFFFFF)), np.int64(0)
+        for shift in (42, 21, 0):
+            part = number >> shift
+            size = part & 0xFFFFF
+            key = key << 21 | ((-size if part & 0x100000 else size) + 0x100000)
+        keys[i] = key
+
+
+def place_plain(blocks: Numbers, keys: NDArray[np.int64]) -> None:
+    """The plain twin."""
+    keys[...] = 0
+    for shift in (42, 21, 0):
+        part = (blocks >> np.uint64(shift)).astype(np.int64)
+        size = part & 0xFFFFF
+        keys[...] = keys << 21 | np.where(part & 0x100000, -size, size) + 0x100000
+
+
+@kernel(
+    "int64(Array(int64, 1, 'C', readonly=True), Array(uint64, 1, 'C', readonly=True),"
+    "Array(int64, 1, 'C', readonly=True))"
+)
+def _in_order(keys: Any, supervoxels: Any, voxels: Any) -> Any:
+    for i in range(keys.size):
+        if voxels[i] <= 0:
+            return 0
+        if i and (keys[i] < keys[i - 1] or (keys[i] == keys[i - 1] and supervoxels[i] <= supervoxels[i - 1])):
+            return 0
+    return 1
+
+
+def in_order_plain(keys: NDArray[np.int64], supervoxels: Numbers, voxels: NDArray[np.int64]) -> int:
+    """The plain twin."""
+    pairs = list(zip(keys.tolist(), supervoxels.tolist(), strict=True))
+    return int(bool((voxels > 0).all()) and all(a < b for a, b in pairwise(pairs)))
 
 
 def read_plain(data: Bytes, blocks: Numbers, supervoxels: Numbers, counts: NDArray[np.uint32], fields: Numbers) -> int:

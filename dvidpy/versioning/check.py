@@ -21,7 +21,7 @@ from dvidpy.storage import codecs, keys
 from dvidpy.storage.keys import CELL, DATA, LARGE, TOMBSTONE, split_cell
 from dvidpy.versioning import dag
 from dvidpy.versioning.datastore import Datastore, Stack
-from dvidpy.versioning.duties import Kept, duties_of
+from dvidpy.versioning.duties import Kept, Note, duties_of
 from dvidpy.versioning.large import Manifest, decode_manifest, orphans, read_parts
 from dvidpy.versioning.records import Instance, Repo
 
@@ -53,7 +53,8 @@ def check_datastore(datastore: Datastore) -> Report:
     numbers = set(datastore.catalogue.instances())
     report.faults += [f"instance {number} is deleted, and there" for number in numbers & set(datastore.repos.deleted)]
     for instance in datastore.catalogue.instances().values():
-        report.faults += [f"{instance.name}: {fault}" for fault in duties_of(instance).faults(datastore, instance)]
+        for found in duties_of(instance).faults(datastore, instance):
+            (report.notes if isinstance(found, Note) else report.faults).append(f"{instance.name}: {found}")
     return report
 
 

@@ -24,6 +24,12 @@ class Kept(NamedTuple):
     """Its plain bytes."""
 
 
+class Note(str):
+    """What an operator should know of an instance, and is no fault."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Duties:
     """Of one datatype; what it leaves out is nothing."""
@@ -35,7 +41,7 @@ class Duties:
     judge: Callable[[Kept], Iterable[str]] = lambda kept: ()
     """What is wrong with a stored value, for `dvidpy check`."""
     faults: Callable[[Datastore, Instance], Iterable[str]] = lambda datastore, instance: ()
-    """What is wrong with an instance as a whole."""
+    """What is wrong with an instance as a whole; a `Note` is no fault."""
 
 
 DUTIES: dict[str, Duties] = {}

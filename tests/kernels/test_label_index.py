@@ -9,8 +9,12 @@ from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_index import (
     FIELDS,
     Columns,
+    in_order,
+    in_order_plain,
     lengths,
     lengths_plain,
+    place,
+    place_plain,
     read,
     read_plain,
     varints,
@@ -44,6 +48,28 @@ def test_entries_of_blocks_are_written(blocks: list[tuple[tuple[int, ...], list[
     starts = np.cumsum([0, *(len(some) for _, some in blocks)])[:-1]
     twin = np.empty(33 * (len(heads) + len(pairs)), np.uint8)
     assert write(heads, starts, pairs) == twin[: write_plain(heads, starts, pairs, twin)].tobytes()
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=20))
+@example([0, 1 << 63 | 0x100000, 2**64 - 1])
+def test_blocks_of_the_wire_get_keys(numbers: list[int]) -> None:
+    blocks = np.array(numbers, np.uint64)
+    twin = np.empty(blocks.size, np.int64)
+    place_plain(blocks, twin)
+    assert np.array_equal(place(blocks), twin)
+
+
+SMALL = st.integers(0, 2)
+
+
+@given(st.lists(st.tuples(SMALL, SMALL, SMALL), max_size=4))
+@example([(0, 1, 1), (0, 2, 1), (1, 0, 1)])
+@example([(0, 2**64 - 1, 1), (1, 0, 1)])
+@example([(0, 1, 1), (0, 1, 1)])
+def test_entries_in_order_are_known(entries: list[tuple[int, int, int]]) -> None:
+    keys, voxels = (np.array([entry[at] for entry in entries], np.int64) for at in (0, 2))
+    supervoxels = np.array([entry[1] for entry in entries], np.uint64)
+    assert in_order(keys, supervoxels, voxels) == bool(in_order_plain(keys, supervoxels, voxels))
 
 
 def by_twin(data: bytes) -> Columns | None:

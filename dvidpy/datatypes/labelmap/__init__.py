@@ -10,11 +10,12 @@ from importlib.resources import files
 
 from dvidpy.datatypes import every_volume
 from dvidpy.datatypes.base import DataType
-from dvidpy.datatypes.labelmap import downres
+from dvidpy.datatypes.labelmap.duties import DUTIES
 from dvidpy.datatypes.labelmap.index.body_routes import room as bodies
 from dvidpy.datatypes.labelmap.index.routes import room as index
 from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.mappings.routes import room as mappings
+from dvidpy.datatypes.labelmap.mutations.routes import room as mutations
 from dvidpy.datatypes.labelmap.numbering.routes import room as numbering
 from dvidpy.datatypes.labelmap.points.routes import room as points
 from dvidpy.datatypes.labelmap.properties.routes import room as properties
@@ -24,7 +25,6 @@ from dvidpy.datatypes.labelmap.settings import codec_of, settings_of
 from dvidpy.datatypes.labelmap.sparsevol.fvdb_routes import room as fvdb
 from dvidpy.datatypes.labelmap.sparsevol.routes import room as sparsevol
 from dvidpy.datatypes.labelmap.streams.routes import room as streams
-from dvidpy.versioning.duties import Duties
 
 DATATYPES = (
     DataType(
@@ -44,12 +44,13 @@ DATATYPES = (
             mappings,
             numbering,
             proximity,
+            mutations,
         ),
         head=False,
         subject=LabelMap,
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
         settings=settings_of,
         codec=codec_of,
-        duties=Duties(workers={downres.DOWNRES: downres.compute}, settle=downres.settle, faults=downres.faults),
+        duties=DUTIES,
     ),
 )

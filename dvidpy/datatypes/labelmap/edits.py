@@ -17,20 +17,30 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 import orjson
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from dvidpy.datatypes.labelmap import ids
 from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.keys import EXTENTS, MAX_LABEL, before_key, block_key, label_key, mapping_key, split_key
+from dvidpy.datatypes.labelmap.keys import (
+    BY_HAND,
+    EXTENTS,
+    MAX_LABEL,
+    before_key,
+    block_key,
+    label_key,
+    mapping_key,
+    split_key,
+)
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
-from dvidpy.errors import BadRequest
+from dvidpy.errors import BadRequest, DvidError
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.versioning.commits import Change
-from dvidpy.versioning.mutations import Mutation
+from dvidpy.versioning.mutations import NO_EVENT, Mutation
 
 
 class Edit:
@@ -46,7 +56,9 @@ class Edit:
         self._changed: set[int] = set()
         self._before: dict[int, bool] = {}
         self._mapped: list[tuple[Labels, Labels]] = []
+        self._splits: list[tuple[int, int, int]] = []
         self._messages: list[Raw] = []
+        self._event = NO_EVENT
         self._most = 0
         self._boxes: list[Box] = []
         query = data.call.query if data.call is not None else {}
@@ -93,10 +105,22 @@ class Edit:
             return EMPTY
         return mapping_of(*(np.concatenate(column) for column in zip(*self._mapped, strict=True)))
 
+    def named(self, supervoxel: int) -> bool:
+        """Whether a body was ever named for it, were it 0; so as this edit has left it."""
+        label = np.array([supervoxel], np.uint64)
+        return bool(self.data.bodies().knows(label)[0] or self.mapped().names(label)[0])
+
     def split(self, supervoxel: int, remain: int, split: int) -> None:
         """A supervoxel is no more; two others have its voxels."""
-        row = np.array([supervoxel, remain, split], "<u8")
-        self.data.plain_view.put(self.change, split_key(self.mutation), row.tobytes())
+        self._splits.append((supervoxel, remain, split))
+
+    def by_hand(self) -> None:
+        """A client answers for what this edit stores: indices, mappings, or blocks without what they change in these.
+
+        `dvidpy check` reports differences from here on as notes.
+        """
+        if not self.data.view.exists(BY_HAND):
+            self.data.plain_view.put(self.change, BY_HAND, b"")
 
     # ------------------------------------------------------------------ voxels
     def put_block(self, scale: int, index: Zyx, stored: bytes) -> None:
@@ -125,8 +149,12 @@ class Edit:
         said |= {key: value for key, value in (("User", self.user), ("App", self.app)) if value}
         self._messages.append(Raw(orjson.dumps(said)))
 
-    def commit(self) -> None:
-        """Write everything at once."""
+    def publish(self, event: Struct) -> None:
+        """What happened, with all that it takes to follow, undo or do it again (`events`)."""
+        self._event = Raw(msgspec.json.encode(event))
+
+    def commit(self, *, recorded: bool = True) -> None:
+        """Write everything at once, the record of it too."""
         data, change, view = self.data, self.change, self.data.plain_view
         for label, remember in self._before.items():
             self._put_before(label, remember=remember)
@@ -140,12 +168,21 @@ class Edit:
         if mapped.supervoxels.size:
             columns = np.concatenate((mapped.supervoxels, mapped.bodies)).astype("<u8")
             view.put(change, mapping_key(self.mutation), columns.tobytes())
+        if self._splits:
+            view.put(change, split_key(self.mutation), np.array(self._splits, "<u8").tobytes())
         self._put_properties()
-        change.mutation = Mutation(
-            data.instance.number, data.version, data.instance.uuid, data.version_uuid, self._messages, self.mutation
-        )
-        with data.state.writing(data.datastore.catalogue.ancestries.of, data.version, mapped, data.bodies()):
-            view.commit(change)
+        change.mutation = self._record() if recorded else None
+        try:
+            with data.state.writing(data.datastore.catalogue.ancestries.of, data.version, mapped, data.bodies()):
+                view.commit(change)
+        except DvidError:
+            view.forget(change)
+            raise
+
+    def _record(self) -> Mutation:
+        data = self.data
+        place = data.instance.number, data.version, data.instance.uuid, data.version_uuid
+        return Mutation(*place, self._messages, self.mutation, self._event)
 
     def _put_before(self, label: int, *, remember: bool) -> None:
         """Keep the index of a body as it is stored, or nothing."""
@@ -176,3 +213,12 @@ def editing(data: LabelMap) -> Iterator[Edit]:
         edit = Edit(data, mutation)
         yield edit
         edit.commit()
+
+
+@contextmanager
+def editing_again(data: LabelMap, mutation: Mutation) -> Iterator[Edit]:
+    """The edit of a record, to be done again: its record stands, and has said what there is to say."""
+    with data.state.editing:
+        edit = Edit(data, mutation.id)
+        yield edit
+        edit.commit(recorded=False)

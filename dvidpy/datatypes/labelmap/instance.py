@@ -18,6 +18,7 @@ from dvidpy.errors import BadRequest, NotFound
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.storage.codecs import LZ4, Codec
 from dvidpy.storage.keys import after
+from dvidpy.versioning.records import Node
 from dvidpy.versioning.store import Found, View
 
 T = TypeVar("T")
@@ -82,6 +83,10 @@ class LabelMap(Volume):
     def bodies(self) -> Bodies:
         """Which body each supervoxel belongs to."""
         return self.state.bodies(self.view)
+
+    def at(self, node: Node) -> LabelMap:
+        """The instance at another version."""
+        return LabelMap(self.datastore, self.repo, node, self.instance, None)
 
     @property
     def plain_view(self) -> View:

@@ -7,9 +7,10 @@
 | 03 mutation:u64 | supervoxels that change their body: all supervoxels u64 LE, then their bodies u64 LE, with LZ4 |
 | 04 | extents (JSON, `voxels.extents`) |
 | 05 | largest label of the version: decimal text |
-| 06 mutation:u64 | a supervoxel that was split: supervoxel, remain, split, each u64 LE, with LZ4 |
+| 06 mutation:u64 | supervoxels that were split: supervoxel, remain, split of each, u64 LE, with LZ4 |
 | 07 scale:u8 z:u32 y:u32 x:u32 | empty: this block of a coarser scale need not be what the scale below makes of it |
 | 08 label:u64 mutation:u64 | index of a body before that mutation, as in 02; empty: none, or not kept |
+| 09 | empty: a client has stored indices, mappings or unindexed blocks itself in this version |
 
 The first byte is the class. Numbers in keys are big-endian; those of a block have their sign bit turned.
 """
@@ -21,6 +22,8 @@ from dvidpy.geometry import Zyx
 
 BLOCK, INDEX, MAPPING, EXTENTS, MAX_LABEL, SPLIT, APART, BEFORE = (bytes((number,)) for number in range(1, 9))
 """Class bytes; those of extents and of the largest label are whole keys."""
+BY_HAND = b"\x09"
+"""A whole key too."""
 
 
 def scale_prefix(scale: int) -> bytes:

@@ -152,20 +152,11 @@ def merged(target: LabelIndex, others: Iterable[LabelIndex]) -> LabelIndex:
     return added(target, joined(other.entries for other in others))
 
 
-def cleaved(index: LabelIndex, supervoxels: Labels, label: int) -> tuple[LabelIndex, LabelIndex]:
-    """(what remains, the new body of that label with these supervoxels).
-
-    BadRequest where the body has not all of them, or has no others.
-    """
-    wanted = np.unique(supervoxels)
-    inside = among(index.entries.supervoxels, wanted)
-    missing = np.setdiff1d(wanted, index.entries.supervoxels[inside])
-    if missing.size:
-        raise BadRequest(f"supervoxel {missing[0]} is not in body {index.label}")
-    if inside.all():
-        raise BadRequest(f"cleaving all supervoxels of body {index.label} leaves nothing of it")
-    entries = index.entries
-    return index._replace(entries=entries.where(~inside)), index._replace(label=label, entries=entries.where(inside))
+def parted(index: LabelIndex, supervoxels: Labels) -> tuple[LabelIndex, LabelIndex]:
+    """(what some supervoxels have of it, the rest)."""
+    inside = among(index.entries.supervoxels, np.unique(supervoxels))
+    whole = index.entries
+    return index._replace(entries=whole.where(inside)), index._replace(entries=whole.where(~inside))
 
 
 def split_supervoxel(index: LabelIndex, supervoxel: int, split: int, remain: int, inside: Entries) -> LabelIndex:
@@ -233,7 +224,7 @@ def decode(data: bytes | memoryview) -> LabelIndex:
     """
     columns = label_index.read(data)
     found = Entries(from_wire(columns.blocks), columns.supervoxels, columns.counts.astype(np.int64))
-    if found.blocks.size:
+    if not label_index.in_order(*found):
         found, first = _sorted(found)
         found = found.where(np.append(first[1:], True))
         found = found.where(found.voxels > 0)
