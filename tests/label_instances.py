@@ -86,7 +86,7 @@ class Segments:
 
     def ask(self, what: str, body: bytes = b"", method: str = "GET", **query: Any) -> Any:
         """An answer, whatever its status; also of a GET with a body."""
-        return self.served.http.request(method, f"{self.path}/{what}", content=body, params=query)
+        return self.served.http.request(method, f"{self.path}/{what}", content=body, params=query or None)
 
     def status(self, what: str, body: bytes = b"", method: str = "GET", **query: Any) -> int:
         return int(self.ask(what, body, method, **query).status_code)

@@ -11,15 +11,15 @@ from importlib.resources import files
 from dvidpy.datatypes import every_volume
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.labelmap import downres
-from dvidpy.datatypes.labelmap.index.body_routes import room as bodies
-from dvidpy.datatypes.labelmap.index.routes import room as index
+from dvidpy.datatypes.labelmap.index.body_routes import room as body_room
+from dvidpy.datatypes.labelmap.index.routes import room as index_room
 from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.mappings.routes import room as mappings
-from dvidpy.datatypes.labelmap.numbering.routes import room as numbering
-from dvidpy.datatypes.labelmap.proximity.routes import room as proximity
+from dvidpy.datatypes.labelmap.mappings.routes import room as mappings_room
+from dvidpy.datatypes.labelmap.numbering.routes import room as numbering_room
+from dvidpy.datatypes.labelmap.proximity.routes import room as proximity_room
 from dvidpy.datatypes.labelmap.settings import codec_of, settings_of
-from dvidpy.datatypes.labelmap.sparsevol.fvdb_routes import room as fvdb
-from dvidpy.datatypes.labelmap.sparsevol.routes import room as sparsevol
+from dvidpy.datatypes.labelmap.sparsevol.fvdb_routes import room as fvdb_room
+from dvidpy.datatypes.labelmap.sparsevol.routes import room as sparsevol_room
 from dvidpy.versioning.duties import Duties
 
 DATATYPES = (
@@ -27,7 +27,16 @@ DATATYPES = (
         name="labelmap",
         url="github.com/janelia-flyem/dvid/datatype/labelmap",
         version="0.1",
-        rooms=(every_volume.room, sparsevol, fvdb, bodies, index, mappings, numbering, proximity),
+        rooms=(
+            every_volume.room,
+            sparsevol_room,
+            fvdb_room,
+            body_room,
+            index_room,
+            mappings_room,
+            numbering_room,
+            proximity_room,
+        ),
         head=False,
         subject=LabelMap,
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
