@@ -23,7 +23,16 @@ from msgspec import Raw
 
 from dvidpy.datatypes.labelmap import ids
 from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.keys import EXTENTS, MAX_LABEL, before_key, block_key, label_key, mapping_key, split_key
+from dvidpy.datatypes.labelmap.keys import (
+    BY_HAND,
+    EXTENTS,
+    MAX_LABEL,
+    before_key,
+    block_key,
+    label_key,
+    mapping_key,
+    split_key,
+)
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
 from dvidpy.errors import BadRequest
@@ -98,6 +107,14 @@ class Edit:
         row = np.array([supervoxel, remain, split], "<u8")
         self.data.plain_view.put(self.change, split_key(self.mutation), row.tobytes())
 
+    def by_hand(self) -> None:
+        """A client answers for what this edit stores: indices, mappings, or blocks without what they change in these.
+
+        `dvidpy check` reports differences from here on as notes.
+        """
+        if not self.data.view.exists(BY_HAND):
+            self.data.plain_view.put(self.change, BY_HAND, b"")
+
     # ------------------------------------------------------------------ voxels
     def put_block(self, scale: int, index: Zyx, stored: bytes) -> None:
         """A packed block (`blocks.pack`)."""
@@ -148,8 +165,10 @@ class Edit:
             view.commit(change)
 
     def _put_before(self, label: int, *, remember: bool) -> None:
-        """Keep the index of a body as it is stored, or nothing."""
+        """Keep the index of a body as it is stored, or nothing; what a first part of the edit kept, stays."""
         view, key = self.data.plain_view, before_key(label, self.mutation)
+        if remember and view.find(key) is not None:
+            return
         found = view.find(label_key(label)) if remember else None
         if found is None or found.manifest is not None:  # parts go when the value does
             view.put(self.change, key, b"" if found is None else found.read())

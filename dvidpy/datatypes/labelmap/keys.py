@@ -8,7 +8,8 @@
 | 04 | extents (JSON, `voxels.extents`) |
 | 05 | largest label of the version: decimal text |
 | 06 mutation:u64 | a supervoxel that was split: supervoxel, remain, split, each u64 LE, with LZ4 |
-| 07 label:u64 mutation:u64 | index of a body before that mutation, as in 02; empty: none, or not kept |
+| 08 label:u64 mutation:u64 | index of a body before that mutation, as in 02; empty: none, or not kept |
+| 09 | empty: a client has stored indices, mappings or unindexed blocks itself in this version |
 
 The first byte is the class. Numbers in keys are big-endian; those of a block have their sign bit turned.
 """
@@ -18,8 +19,11 @@ from __future__ import annotations
 from dvidpy.datatypes.voxels.grid import index_key
 from dvidpy.geometry import Zyx
 
-BLOCK, INDEX, MAPPING, EXTENTS, MAX_LABEL, SPLIT, BEFORE = (bytes((number,)) for number in range(1, 8))
+BLOCK, INDEX, MAPPING, EXTENTS, MAX_LABEL, SPLIT = (bytes((number,)) for number in range(1, 7))
 """Class bytes; those of extents and of the largest label are whole keys."""
+BEFORE = b"\x08"
+BY_HAND = b"\x09"
+"""A whole key too."""
 
 
 def scale_prefix(scale: int) -> bytes:
