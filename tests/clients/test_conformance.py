@@ -20,7 +20,15 @@ from servers import ServerProcess
 
 from dvidpy.datatypes.registry import load_types
 
-GROUPS = {"server": "keyvalue", "repo": "keyvalue", "keyvalue": "keyvalue", "imageblk": "uint8blk"}
+GROUPS = {
+    "server": "keyvalue",
+    "repo": "keyvalue",
+    "keyvalue": "keyvalue",
+    "imageblk": "uint8blk",
+    "labelmap_sparse": "labelmap",
+    "labelmap_index": "labelmap",
+    "labelmap_labels": "labelmap",
+}
 """File of cases -> the datatype it needs."""
 TOKEN = "conf"
 FOLDER = Path(os.environ.get("DVIDPY_SHARED", REPOSITORY.parent / "shared")) / "conformance"
