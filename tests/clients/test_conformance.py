@@ -28,6 +28,9 @@ GROUPS = {
     "imageblk": "uint8blk",
     "roi": "roi",
     "tarsupervoxels": "tarsupervoxels",
+    "labelmap_sparse": "labelmap",
+    "labelmap_index": "labelmap",
+    "labelmap_labels": "labelmap",
 }
 """File of cases -> the datatype it needs."""
 TOKEN = "conf"

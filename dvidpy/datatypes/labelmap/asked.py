@@ -67,33 +67,38 @@ def read_labels(body: bytes, most: int | None = None) -> Labels:
 
 
 # ---------------------------------------------------------------------- answers from an index
-def about_body(data: LabelMap, label: int, answer: Callable[[Body], Reply]) -> Reply | Awaitable[Reply]:
-    """Answer from the index of a body: at once where that is at hand, or short. NotFound where there is none."""
+Answer = Callable[[Body], Reply]
+
+
+def about_body(data: LabelMap, label: int, answer: Answer) -> Reply | Awaitable[Reply]:
+    """Answer from the index of a body; NotFound where there is none."""
+    return about_label(data, label, supervoxel=False, answer=answer)
+
+
+def about_label(data: LabelMap, label: int, *, supervoxel: bool, answer: Answer) -> Reply | Awaitable[Reply]:
+    """The same of a body, or of a supervoxel: its own part of the body it belongs to."""
+
+    def demanding(body: Body | None) -> Reply:
+        if body is None:
+            raise NotFound(f"no {'supervoxel' if supervoxel else 'body'} {label}")
+        return answer(body)
+
+    return about_any(data, label, supervoxel=supervoxel, answer=demanding)
+
+
+def about_any(
+    data: LabelMap, label: int, *, supervoxel: bool, answer: Callable[[Body | None], Reply]
+) -> Reply | Awaitable[Reply]:
+    """Answer from the index of a body, or that there is none: at once where that is at hand, or short."""
+    if supervoxel:
+        return on_worker(data, lambda: answer(find_part(data, label)[1]))
     found = data.find_stored(label)
     if found is None:
-        raise NotFound(f"no body {label}")
+        return answer(None)
     known = data.known_body(label, found)
-    if known is not None:
-        return answer(known)
-    if found.manifest is None and len(found.stored) <= AT_ONCE:
-        return answer(data.decode_body(label, found))
-    return on_worker(data, lambda: answer(data.need_body(label)))
-
-
-def about_label(
-    data: LabelMap, label: int, supervoxel: bool, answer: Callable[[Body], Reply]
-) -> Reply | Awaitable[Reply]:
-    """The same of a body, or of a supervoxel: its own part of the body it belongs to."""
-    if not supervoxel:
-        return about_body(data, label, answer)
-
-    def on_part() -> Reply:
-        part = find_part(data, label)[1]
-        if part is None:
-            raise NotFound(f"no supervoxel {label}")
-        return answer(part)
-
-    return on_worker(data, on_part)
+    if known is None and found.manifest is None and len(found.stored) <= AT_ONCE:
+        known = data.decode_body(label, found)
+    return on_worker(data, lambda: answer(data.find_body(label))) if known is None else answer(known)
 
 
 def find_part(data: LabelMap, supervoxel: int) -> tuple[LabelMap, Body | None]:

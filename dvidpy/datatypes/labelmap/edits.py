@@ -185,8 +185,10 @@ class Edit:
         return Mutation(*place, self._messages, self.mutation, self._event)
 
     def _put_before(self, label: int, *, remember: bool) -> None:
-        """Keep the index of a body as it is stored, or nothing."""
+        """Keep the index of a body as it is stored, or nothing; what a first part of the edit kept, stays."""
         view, key = self.data.plain_view, before_key(label, self.mutation)
+        if remember and view.find(key) is not None:
+            return
         found = view.find(label_key(label)) if remember else None
         if found is None or found.manifest is not None:  # parts go when the value does
             view.put(self.change, key, b"" if found is None else found.read())

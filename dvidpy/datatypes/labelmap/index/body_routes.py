@@ -47,7 +47,7 @@ def get_size(
     def answer(body: Body) -> Reply:
         return json_bytes(b'{"voxels": %d}' % body.voxels)
 
-    return about_label(data, label, supervoxels, answer)
+    return about_label(data, label, supervoxel=supervoxels, answer=answer)
 
 
 @room.get(

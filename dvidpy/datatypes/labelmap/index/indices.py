@@ -64,6 +64,7 @@ def put_indices(data: LabelMap, indices: Iterable[LabelIndex]) -> None:
     if 0 in given:
         raise BadRequest("label 0 is background and has no index")
     with editing(data) as edit:
+        edit.by_hand()
         for index in given.values():
             edit.put_index(index, stamp=False)
         edit.use_labels(max((label for label, index in given.items() if not index.is_empty), default=0))

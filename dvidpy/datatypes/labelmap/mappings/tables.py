@@ -47,5 +47,6 @@ def put_mappings(data: LabelMap, operations: Iterable[MappingOp]) -> None:
     if not given:
         return
     with editing(data) as edit:
+        edit.by_hand()
         for op in given:
             edit.map(op.original, op.mapped)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Annotated, Any
 
 from fastapi import Path, Query
@@ -10,7 +10,7 @@ from fastapi import Path, Query
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import OCTETS, Call, Reply, gather, json_reply, pieces_reply
 from dvidpy.datatypes.labelmap import blocks as stored_blocks
-from dvidpy.datatypes.labelmap.asked import Label, OfSupervoxel, about_label, parse_label
+from dvidpy.datatypes.labelmap.asked import Label, OfSupervoxel, about_any, about_label, parse_label
 from dvidpy.datatypes.labelmap.bodies import Body
 from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.sparsevol.bounds import BOUNDS, read_bounds
@@ -23,7 +23,7 @@ from dvidpy.datatypes.labels.packing import pack
 from dvidpy.datatypes.labels.runs import EVERYWHERE
 from dvidpy.datatypes.params import Throttle, gives
 from dvidpy.datatypes.rooms import Parse, Room, TheCall, at_once
-from dvidpy.errors import BadRequest, NotFound
+from dvidpy.errors import BadRequest
 from dvidpy.geometry import Zyx, parse_integer, parse_point, to_wire
 
 room = Room()
@@ -90,12 +90,12 @@ def head_sparsevol(
     data.demand_indexed()
     bounds = read_bounds(call.query)
 
-    def answer(body: Body) -> Reply:
-        bounded = bounds != EVERYWHERE
-        inside = len(within(body.blocks, bounds, data.block))
-        return Reply(status=204 if bounded and inside == len(body.blocks) else 200)
+    def answer(body: Body | None) -> Reply:
+        if body is None or (bounds != EVERYWHERE and len(within(body.blocks, bounds, data.block)) == len(body.blocks)):
+            return Reply(status=204)
+        return Reply()
 
-    return _none_is(204, data, label, supervoxels, answer)
+    return about_any(data, label, supervoxel=supervoxels, answer=answer)
 
 
 @room.get(
@@ -152,7 +152,7 @@ def get_sparsevol_size(
         blocks = len(body.blocks)
         return json_reply({"voxels": body.voxels, "numblocks": blocks, "minvoxel": low, "maxvoxel": high})
 
-    return about_label(data, label, supervoxels, answer)
+    return about_label(data, label, supervoxel=supervoxels, answer=answer)
 
 
 @room.get(
@@ -168,7 +168,7 @@ def get_sparsevol_coarse(
     """Bounds are voxels of full resolution. No block is read."""
     data.demand_indexed()
     bounds = read_bounds(call.query)
-    return about_label(data, label, supervoxels, lambda body: coarse_of(body, bounds, data.block))
+    return about_label(data, label, supervoxel=supervoxels, answer=lambda body: coarse_of(body, bounds, data.block))
 
 
 @room.get(
@@ -182,21 +182,3 @@ def get_sparsevols_coarse(
 ) -> Reply:
     """All bodies with labels from one to the other, ascending; of one without blocks in the bounds the label alone."""
     return pieces_reply(gather(coarse_of_many(data, first, last, read_bounds(call.query))), OCTETS)
-
-
-def _none_is(
-    status: int, data: LabelMap, label: int, supervoxel: bool, answer: Callable[[Body], Reply]
-) -> Reply | Awaitable[Reply]:
-    """`about_label`, with a status of its own for labels that are not there."""
-    try:
-        found = about_label(data, label, supervoxel, answer)
-    except NotFound:
-        return Reply(status=status)
-    return found if isinstance(found, Reply) else _soon(status, found)
-
-
-async def _soon(status: int, found: Awaitable[Reply]) -> Reply:
-    try:
-        return await found
-    except NotFound:
-        return Reply(status=status)
