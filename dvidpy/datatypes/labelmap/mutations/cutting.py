@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvidpy.datatypes.labelmap import blocks as stored_blocks
-from dvidpy.datatypes.labelmap.downres import ask
+from dvidpy.datatypes.labelmap.downres import follow
 from dvidpy.datatypes.labelmap.edits import Edit
 from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labels import blocks as codec
@@ -84,11 +84,10 @@ class Cutting:
         """Write the blocks that hold the supervoxels, and the index of the body that has all of them."""
         index = edit.index(body)
         done = self.prepare(places)
-        for place, one in done.items():
-            if one.after is not None:
-                edit.put_block(0, place, one.stored)
-        if downres:
-            ask(self._data, edit.change, 0, done)
+        written = {place: one.after for place, one in done.items() if one.after is not None}
+        for place in written:
+            edit.put_block(0, place, done[place].stored)
+        follow(edit, 0, written, downres=downres)
         named = set(index.supervoxels.tolist())
         for supervoxel, cut in self.cuts.items():
             if supervoxel in named:
