@@ -14,7 +14,6 @@ from dvidpy.datatypes.labelmap import blocks as stored_blocks
 from dvidpy.datatypes.labelmap.downres import follow
 from dvidpy.datatypes.labelmap.edits import Edit
 from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.index import Entries, LabelIndex, entries_of, split_supervoxel
 from dvidpy.datatypes.labels.masks import Mask
@@ -34,7 +33,7 @@ class CutBlock(NamedTuple):
     stored: bytes
     """The same, packed."""
     inside: dict[int, int]
-    """Voxels of each supervoxel inside the volume, those that were cut before too."""
+    """Voxels of each supervoxel inside the volume."""
 
 
 class Cutting:
@@ -62,22 +61,11 @@ class Cutting:
         return place in self._done and self._done[place].before == stored
 
     def _cut(self, block: LabelBlock, mask: Mask | None, stored: bytes) -> CutBlock:
-        inside = self._cut_before(block)
         if not set(self.cuts).intersection(block.labels.tolist()):
-            return CutBlock(stored, None, stored, inside)
+            return CutBlock(stored, None, stored, {})
         after, sizes = split(block, mask, self.cuts)
-        for label, size in sizes.items():
-            inside[label] = inside.get(label, 0) + size.split
+        inside = {label: size.split for label, size in sizes.items()}
         return CutBlock(stored, after, stored_blocks.pack(self._data, after), inside)
-
-    def _cut_before(self, block: LabelBlock) -> dict[int, int]:
-        """Voxels that have the new label already: the edit is done again."""
-        known = set(block.labels.tolist())
-        if not any(cut.split in known for cut in self.cuts.values()):
-            return {}
-        labels, voxels = codec.count(block)
-        sizes = dict(zip(labels.tolist(), voxels.tolist(), strict=True))
-        return {label: sizes[cut.split] for label, cut in self.cuts.items() if cut.split in sizes}
 
     # ------------------------------------------------------------------ in an edit
     def apply(self, edit: Edit, body: int, places: Iterable[Zyx], *, downres: bool) -> None:
