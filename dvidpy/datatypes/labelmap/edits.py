@@ -12,7 +12,7 @@ mutation log is the event that other instances follow: it says everything they n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,7 @@ from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.mutations import Mutation
+from dvidpy.versioning.store import Found
 
 
 class Edit:
@@ -71,6 +72,25 @@ class Edit:
             index = index.stamped(self.mutation, self.time.isoformat(), self.user, self.app)
         self._indices[index.label] = index
         self._changed.add(index.label)
+
+    @property
+    def stamp(self) -> LabelIndex:
+        """An index with nothing but the note of this mutation."""
+        return LabelIndex(0).stamped(self.mutation, self.time.isoformat(), self.user, self.app)
+
+    def stored_indices(self, labels: Labels) -> list[bytes]:
+        """Indices of many bodies as they stand in the store, as messages; empty where there is no such body."""
+        found = self.data.view.read_many(map(label_key, labels.tolist()))
+        return [one.read() if isinstance(one, Found) else one or b"" for one in found]
+
+    def put_messages(self, labels: Labels, messages: Sequence[bytes]) -> None:
+        """Replace the indices of many bodies that `index` was not asked for; an empty message ends the body."""
+        view = self.data.plain_view
+        for label, message in zip(labels.tolist(), messages, strict=True):
+            if message:
+                view.put(self.change, label_key(label), message)
+            else:
+                view.delete(self.change, label_key(label))
 
     # ------------------------------------------------------------------ mapping
     def map(self, supervoxels: Labels, body: int) -> None:

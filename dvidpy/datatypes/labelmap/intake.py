@@ -18,7 +18,8 @@ from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels.block_keys import keys_of
 from dvidpy.datatypes.labels.blocks import LabelBlock
-from dvidpy.datatypes.labels.index import NO_ENTRIES, Entries, changed, joined
+from dvidpy.datatypes.labels.index import NO_ENTRIES, Entries, joined
+from dvidpy.datatypes.labels.index_batch import changed_many
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
 
@@ -85,12 +86,9 @@ def update_indices(edit: Edit, changes: Entries) -> None:
     if not changes.blocks.size:
         return
     bodies = _bodies_of(edit, changes.supervoxels)
-    order = np.argsort(bodies, kind="stable")
-    bodies, changes = bodies[order], changes.where(order)
-    starts = np.flatnonzero(np.append(True, bodies[1:] != bodies[:-1]))
-    for first, last in zip(starts, np.append(starts[1:], bodies.size), strict=True):
-        index = edit.index(int(bodies[first]))
-        edit.put_index(changed(index, changes.where(np.arange(first, last))))
+    labels, owners = np.unique(bodies, return_inverse=True)
+    stored = edit.stored_indices(labels)
+    edit.put_messages(labels, changed_many(stored, labels, owners, changes, edit.stamp))
 
 
 def _bodies_of(edit: Edit, supervoxels: Labels) -> Labels:
