@@ -50,12 +50,13 @@ def read(data: bytes | memoryview) -> Columns:
 
 
 def read_many(messages: Sequence[bytes]) -> tuple[Columns, NDArray[np.int64]]:
-    """Several messages -> (their columns one behind the other, entries of each); their fields are left out."""
+    """Several messages -> (their columns one behind the other, fields a row each; entries of each)."""
     room, number = sum(map(len, messages)) // 2, np.zeros(len(messages), np.int64)
     blocks, supervoxels = np.empty(room, np.uint64), np.empty(room, np.uint64)
-    counts, fields, done = np.empty(room, np.uint32), np.zeros(FIELDS, np.uint64), 0
+    counts, fields, done = np.empty(room, np.uint32), np.zeros((len(messages), FIELDS), np.uint64), 0
     for at, message in enumerate(messages):
-        number[at] = _read(np.frombuffer(message, np.uint8), blocks[done:], supervoxels[done:], counts[done:], fields)
+        source = np.frombuffer(message, np.uint8)
+        number[at] = _read(source, blocks[done:], supervoxels[done:], counts[done:], fields[at])
         if number[at] < 0:
             raise BadRequest("the bytes are no LabelIndex message")
         done += int(number[at])

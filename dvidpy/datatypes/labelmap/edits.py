@@ -23,7 +23,7 @@ from msgspec import Raw
 
 from dvidpy.datatypes.labelmap import ids
 from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.keys import EXTENTS, MAX_LABEL, block_key, label_key, mapping_key, split_key
+from dvidpy.datatypes.labelmap.keys import BY_HAND, EXTENTS, MAX_LABEL, block_key, label_key, mapping_key, split_key
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
 from dvidpy.errors import BadRequest
@@ -73,11 +73,6 @@ class Edit:
         self._indices[index.label] = index
         self._changed.add(index.label)
 
-    @property
-    def stamp(self) -> LabelIndex:
-        """An index with nothing but the note of this mutation."""
-        return LabelIndex(0).stamped(self.mutation, self.time.isoformat(), self.user, self.app)
-
     def stored_indices(self, labels: Labels) -> list[bytes]:
         """Indices of many bodies as they stand in the store, as messages; empty where there is no such body."""
         found = self.data.view.read_many(map(label_key, labels.tolist()))
@@ -111,6 +106,14 @@ class Edit:
         """A supervoxel is no more; two others have its voxels."""
         row = np.array([supervoxel, remain, split], "<u8")
         self.data.plain_view.put(self.change, split_key(self.mutation), row.tobytes())
+
+    def by_hand(self) -> None:
+        """A client answers for what this edit stores: indices, mappings, or blocks without what they change in these.
+
+        `dvidpy check` reports differences from here on as notes.
+        """
+        if not self.data.view.exists(BY_HAND):
+            self.data.plain_view.put(self.change, BY_HAND, b"")
 
     # ------------------------------------------------------------------ voxels
     def put_block(self, scale: int, index: Zyx, stored: bytes) -> None:

@@ -61,8 +61,11 @@ def store_blocks(
             update_indices(edit, joined([gained, lost._replace(voxels=-lost.voxels)]))
         for one in new:
             edit.put_block(scale, one.place, one.stored)
-        if noted and scale == 0:
-            _note(edit, new)
+        if scale == 0:
+            if noted:
+                _note(edit, new)
+            if data.indexed and not indexing:
+                edit.by_hand()
         coarser.follow(edit, scale, {one.place: one.block for one in new}, downres=downres)
 
 
@@ -88,7 +91,7 @@ def update_indices(edit: Edit, changes: Entries) -> None:
     bodies = _bodies_of(edit, changes.supervoxels)
     labels, owners = np.unique(bodies, return_inverse=True)
     stored = edit.stored_indices(labels)
-    edit.put_messages(labels, changed_many(stored, labels, owners, changes, edit.stamp))
+    edit.put_messages(labels, changed_many(stored, labels, owners, changes))
 
 
 def _bodies_of(edit: Edit, supervoxels: Labels) -> Labels:

@@ -9,6 +9,7 @@
 | 05 | largest label of the version: decimal text |
 | 06 mutation:u64 | a supervoxel that was split: supervoxel, remain, split, each u64 LE, with LZ4 |
 | 07 scale:u8 z:u32 y:u32 x:u32 | empty: this block of a coarser scale need not be what the scale below makes of it |
+| 09 | empty: a client has stored indices, mappings or unindexed blocks itself in this version |
 
 The first byte is the class. Numbers in keys are big-endian; those of a block have their sign bit turned.
 """
@@ -20,6 +21,8 @@ from dvidpy.geometry import Zyx
 
 BLOCK, INDEX, MAPPING, EXTENTS, MAX_LABEL, SPLIT, APART = (bytes((number,)) for number in range(1, 8))
 """Class bytes; those of extents and of the largest label are whole keys."""
+BY_HAND = b"\x09"
+"""A whole key too."""
 
 
 def scale_prefix(scale: int) -> bytes:

@@ -231,12 +231,17 @@ def decode(data: bytes | memoryview) -> LabelIndex:
         found, first = _sorted(found)
         found = found.where(np.append(first[1:], True))
         found = found.where(found.voxels > 0)
-    label, mutid, *spans = columns.fields.tolist()
+    return without_entries(data, columns.fields)._replace(entries=found)
+
+
+def without_entries(data: bytes | memoryview, fields: Labels) -> LabelIndex:
+    """What else a message says: its fields as the kernel found them."""
+    label, mutid, *spans = fields.tolist()
     try:
         time, user, app = (bytes(data[spans[at] : spans[at + 1]]).decode() for at in (0, 2, 4))
     except UnicodeDecodeError as error:
         raise BadRequest(f"a LabelIndex message with text that is no UTF-8: {error}") from None
-    return LabelIndex(label, found, mutid, time, user, app)
+    return LabelIndex(label, NO_ENTRIES, mutid, time, user, app)
 
 
 def _encode(index: LabelIndex) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labels.block_keys import from_wire
-from dvidpy.datatypes.labels.index import Entries, LabelIndex, encode_blocks
+from dvidpy.datatypes.labels.index import Entries, encode_blocks, without_entries
 from dvidpy.kernels import label_index
 from dvidpy.kernels.label_blocks import Labels
 
@@ -19,17 +19,16 @@ Owners = NDArray[np.int64]
 """Of each entry the number of its body in a list."""
 
 
-def changed_many(
-    stored: Sequence[bytes], labels: Labels, owners: Owners, changes: Entries, stamp: LabelIndex
-) -> list[bytes]:
-    """Indices of many bodies after changes. What would fall below 0 is gone: voxels may be stored without an index.
+def changed_many(stored: Sequence[bytes], labels: Labels, owners: Owners, changes: Entries) -> list[bytes]:
+    """Indices of many bodies after changes; they bear the stamp that they had.
+
+    What would fall below 0 is gone: voxels may be stored without an index.
 
     Args:
         stored: the index of each body as a LabelIndex message; empty where there is none.
         labels: the bodies.
         owners: whose a change is.
         changes: voxels more, or fewer where negative; each block and supervoxel of a body once.
-        stamp: its note of the last change is that of all.
 
     Returns the new messages; empty for a body without voxels.
     """
@@ -38,7 +37,11 @@ def changed_many(
     rows, names = label_index.merge(
         *_in_order(np.repeat(np.arange(len(stored)), numbers), before), *_in_order(owners, changes)
     )
-    return _encode_many(rows, names, labels, stamp)
+    written = _blocks_of_each(rows, names, len(labels))
+    return [
+        b"".join((part, without_entries(message, fields)._replace(label=label).encode())) if part else b""
+        for part, message, fields, label in zip(written, stored, columns.fields, labels.tolist(), strict=True)
+    ]
 
 
 def _in_order(owners: Owners, entries: Entries) -> tuple[label_index.Rows, Labels]:
@@ -58,14 +61,11 @@ def _is_in_order(rows: label_index.Rows, supervoxels: Labels) -> bool:
     return bool((later | same).all())
 
 
-def _encode_many(rows: label_index.Rows, supervoxels: Labels, labels: Labels, stamp: LabelIndex) -> list[bytes]:
+def _blocks_of_each(rows: label_index.Rows, supervoxels: Labels, bodies: int) -> list[bytes]:
+    """Of each body its entries of `blocks`."""
     if not len(rows):
-        return [b""] * len(labels)
+        return [b""] * bodies
     starts = np.flatnonzero(np.append(True, (rows[1:, :2] != rows[:-1, :2]).any(axis=1)))
     written, sizes = encode_blocks(Entries(rows[:, 1], supervoxels, rows[:, 2]), starts)
-    ends = np.cumsum(np.bincount(rows[starts, 0], sizes, len(labels)).astype(np.int64)).tolist()
-    tail = stamp._replace(label=0).encode()
-    found = []
-    for label, first, last in zip(labels.tolist(), [0, *ends], ends, strict=False):
-        found.append(b"".join((written[first:last], LabelIndex(label).encode(), tail)) if last > first else b"")
-    return found
+    ends = np.cumsum(np.bincount(rows[starts, 0], sizes, bodies).astype(np.int64)).tolist()
+    return [written[first:last] for first, last in zip([0, *ends], ends, strict=False)]
