@@ -52,7 +52,7 @@ def store_blocks(
     """
     data.demand_scale(scale)
     indexing = indexing and data.indexed and scale == 0
-    gained = joined(entries_of_block(one.place, one.counts) for one in new) if indexing else NO_ENTRIES
+    gained = joined(entries_of_counts(one.place, one.counts) for one in new) if indexing else NO_ENTRIES
     if not new:
         return
     with editing(data) as edit:
@@ -69,8 +69,13 @@ def store_blocks(
         coarser.follow(edit, scale, {one.place: one.block for one in new}, downres=downres)
 
 
-def entries_of_block(index: Zyx, counts: tuple[Labels, NDArray[np.int64]]) -> Entries:
+def entries_of_block(index: Zyx, block: LabelBlock) -> Entries:
     """What a block has of each supervoxel; background is none."""
+    return entries_of_counts(index, codec.count(block))
+
+
+def entries_of_counts(index: Zyx, counts: tuple[Labels, NDArray[np.int64]]) -> Entries:
+    """The same of labels and their voxels."""
     labels, voxels = counts
     labels, voxels = labels[labels > 0], voxels[labels > 0]
     return Entries(np.repeat(keys_of([index]), labels.size), labels, voxels)
@@ -80,7 +85,7 @@ def _before(data: LabelMap, new: Iterable[NewBlock]) -> Iterable[Entries]:
     """What the blocks had that stood there."""
     for index, found in stored_blocks.find(data, 0, (one.place for one in new)):
         if found is not None:
-            yield entries_of_block(index, codec.count(stored_blocks.load(data, found)))
+            yield entries_of_block(index, stored_blocks.load(data, found))
 
 
 def update_indices(edit: Edit, changes: Entries) -> None:
