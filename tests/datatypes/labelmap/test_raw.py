@@ -194,7 +194,7 @@ def test_colours_are_those_of_labels(segs: Segs) -> None:
     segs.post(path, (0, 0, 0), np.repeat(np.arange(1, 17, dtype=np.uint64), 256).reshape(16, 16, 16))
     with Image.open(io.BytesIO(segs.call("GET", f"{path}/pseudocolor/xz/16_16/0_3_0"))) as picture:
         colours = np.asarray(picture)
-    assert len(np.unique(colours.reshape(-1, 4), axis=0)) == 16
+    assert len(np.unique(colours.reshape(-1, 3), axis=0)) == 16
     assert (colours == colours[:, :1]).all()
 
 
