@@ -131,7 +131,7 @@ def _gzip(value: bytes | memoryview, codec: Codec) -> bytes:
 
     # isal packs some 16 times faster than zlib; levels above its own are zlib's.
     if codec.level <= 3:
-        return bytes(igzip.compress(value, compresslevel=1 if codec.level < 0 else codec.level))
+        return bytes(igzip.compress(value, compresslevel=1 if codec.level < 0 else codec.level, mtime=0))
     return gzip.compress(value, codec.level, mtime=0)
 
 

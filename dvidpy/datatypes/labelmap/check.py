@@ -189,7 +189,7 @@ class _Walk:
         stored = self._values.store.get(self._values.prefix + typekey + cell(version, kind)) or b""
         plain = Found(data.view, kind, stored).read()
         if typekey[:1] == BLOCK:
-            return entries_of_block(index_of(typekey), codec.count(codec.parse(plain, data.block)))
+            return entries_of_block(index_of(typekey), codec.parse(plain, data.block))
         return indices.decode(plain).entries
 
     def _add(self, typekey: bytes, version: int, now: Entries, before: Entries) -> None:
@@ -256,8 +256,7 @@ def _in_buckets(data: LabelMap, wanted: NDArray[np.bool_]) -> Entries:
         parts.append(_only(indices.decode(found.read()).entries, wanted))
         parts = [joined(parts).netted()] if len(parts) > BUCKETS else parts
     for typekey, found in data.view.range(FULL_RESOLUTION, scale_prefix(1)):
-        counts = codec.count(codec.parse(found.read(), data.block))
-        entries = _only(entries_of_block(index_of(typekey), counts), wanted)
+        entries = _only(entries_of_block(index_of(typekey), codec.parse(found.read(), data.block)), wanted)
         parts.append(entries._replace(voxels=-entries.voxels))
         parts = [joined(parts).netted()] if len(parts) > BUCKETS else parts
     return joined(parts)

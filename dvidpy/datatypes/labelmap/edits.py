@@ -12,7 +12,7 @@ mutation log is the event that other instances follow: it says everything they n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -41,6 +41,7 @@ from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.mutations import NO_EVENT, Mutation
+from dvidpy.versioning.store import Found
 
 
 class Edit:
@@ -89,6 +90,24 @@ class Edit:
         self._before.setdefault(index.label, remember)
         self._indices[index.label] = index
         self._changed.add(index.label)
+
+    def stored_indices(self, labels: Labels) -> list[bytes]:
+        """Indices of many bodies as they stand in the store, as messages; empty where there is no such body."""
+        found = self.data.view.read_many(map(label_key, labels.tolist()))
+        return [one.read() if isinstance(one, Found) else one or b"" for one in found]
+
+    def put_messages(self, labels: Labels, messages: Sequence[bytes]) -> None:
+        """Replace the indices of many bodies that `index` was not asked for; an empty message ends the body.
+
+        They are not kept as they were before.
+        """
+        view = self.data.plain_view
+        for label, message in zip(labels.tolist(), messages, strict=True):
+            self._before.setdefault(label, False)
+            if message:
+                view.put(self.change, label_key(label), message)
+            else:
+                view.delete(self.change, label_key(label))
 
     # ------------------------------------------------------------------ mapping
     def map(self, supervoxels: Labels, body: int) -> None:

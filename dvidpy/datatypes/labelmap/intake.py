@@ -19,7 +19,8 @@ from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels.block_keys import keys_of
 from dvidpy.datatypes.labels.blocks import LabelBlock
-from dvidpy.datatypes.labels.index import NO_ENTRIES, Entries, changed, joined
+from dvidpy.datatypes.labels.index import NO_ENTRIES, Entries, joined
+from dvidpy.datatypes.labels.index_batch import changed_many
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
 
@@ -60,7 +61,7 @@ def store_blocks(
     """
     data.demand_scale(scale)
     indexing = indexing and data.indexed and scale == 0
-    gained = joined(entries_of_block(one.place, one.counts) for one in new) if indexing else NO_ENTRIES
+    gained = joined(entries_of_counts(one.place, one.counts) for one in new) if indexing else NO_ENTRIES
     if not new:
         return
     with editing(data) as edit:
@@ -77,8 +78,13 @@ def store_blocks(
         coarser.follow(edit, scale, {one.place: one.block for one in new}, downres=downres)
 
 
-def entries_of_block(index: Zyx, counts: tuple[Labels, NDArray[np.int64]]) -> Entries:
+def entries_of_block(index: Zyx, block: LabelBlock) -> Entries:
     """What a block has of each supervoxel; background is none."""
+    return entries_of_counts(index, codec.count(block))
+
+
+def entries_of_counts(index: Zyx, counts: tuple[Labels, NDArray[np.int64]]) -> Entries:
+    """The same of labels and their voxels."""
     labels, voxels = counts
     labels, voxels = labels[labels > 0], voxels[labels > 0]
     return Entries(np.repeat(keys_of([index]), labels.size), labels, voxels)
@@ -88,7 +94,7 @@ def _before(data: LabelMap, new: Iterable[NewBlock]) -> Iterable[Entries]:
     """What the blocks had that stood there."""
     for index, found in stored_blocks.find(data, 0, (one.place for one in new)):
         if found is not None:
-            yield entries_of_block(index, codec.count(stored_blocks.load(data, found)))
+            yield entries_of_block(index, stored_blocks.load(data, found))
 
 
 def update_indices(edit: Edit, changes: Entries) -> None:
@@ -97,12 +103,9 @@ def update_indices(edit: Edit, changes: Entries) -> None:
     if not changes.blocks.size:
         return
     bodies = _bodies_of(edit, changes.supervoxels)
-    order = np.argsort(bodies, kind="stable")
-    bodies, changes = bodies[order], changes.where(order)
-    starts = np.flatnonzero(np.append(True, bodies[1:] != bodies[:-1]))
-    for first, last in zip(starts, np.append(starts[1:], bodies.size), strict=True):
-        index = edit.index(int(bodies[first]))
-        edit.put_index(changed(index, changes.where(np.arange(first, last))), stamp=False, remember=False)
+    labels, owners = np.unique(bodies, return_inverse=True)
+    stored = edit.stored_indices(labels)
+    edit.put_messages(labels, changed_many(stored, labels, owners, changes))
 
 
 def _bodies_of(edit: Edit, supervoxels: Labels) -> Labels:

@@ -25,7 +25,6 @@ from dvidpy.datatypes.labelmap.ids import max_label
 from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.intake import entries_of_block
 from dvidpy.datatypes.labelmap.keys import INDEX, MAX_LABEL, number_of, scale_prefix
-from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels.index import Entries, LabelIndex, added, joined
 from dvidpy.datatypes.voxels.grid import index_of
 from dvidpy.geometry import Zyx
@@ -130,7 +129,7 @@ def _counted(data: LabelMap, places: Iterable[Zyx], bodies: Labels) -> Iterator[
     for place in places:
         block = stored_blocks.load_one(data, 0, place)
         if block is not None:
-            entries = entries_of_block(place, codec.count(block))
+            entries = entries_of_block(place, block)
             yield entries.where(np.isin(data.bodies().apply(entries.supervoxels), bodies))
 
 

@@ -126,12 +126,6 @@ def joined(parts: Iterable[Entries]) -> Entries:
     return Entries(*(np.concatenate(column) for column in columns))
 
 
-def changed(index: LabelIndex, changes: Entries) -> LabelIndex:
-    """As `added`, but what would fall below 0 is gone: voxels may have been stored without their index."""
-    sums = joined([index.entries, changes]).netted()
-    return index._replace(entries=sums.where(sums.voxels > 0))
-
-
 def added(index: LabelIndex, changes: Entries) -> LabelIndex:
     """With voxels more, or fewer where negative; BadRequest where more go than are there, or beyond 32 bits."""
     whole = joined([index.entries, changes])
@@ -228,12 +222,17 @@ def decode(data: bytes | memoryview) -> LabelIndex:
         found, first = _sorted(found)
         found = found.where(np.append(first[1:], True))
         found = found.where(found.voxels > 0)
-    label, mutid, *spans = columns.fields.tolist()
+    return without_entries(data, columns.fields)._replace(entries=found)
+
+
+def without_entries(data: bytes | memoryview, fields: Labels) -> LabelIndex:
+    """What else a message says: its fields as the kernel found them."""
+    label, mutid, *spans = fields.tolist()
     try:
         time, user, app = (bytes(data[spans[at] : spans[at + 1]]).decode() for at in (0, 2, 4))
     except UnicodeDecodeError as error:
         raise BadRequest(f"a LabelIndex message with text that is no UTF-8: {error}") from None
-    return LabelIndex(label, found, mutid, time, user, app)
+    return LabelIndex(label, NO_ENTRIES, mutid, time, user, app)
 
 
 def _encode(index: LabelIndex) -> bytes:
@@ -251,10 +250,16 @@ def _encode(index: LabelIndex) -> bytes:
 def _encode_blocks(entries: Entries) -> bytes:
     """All entries of `blocks`."""
     starts = np.flatnonzero(np.append(True, entries.blocks[1:] != entries.blocks[:-1]))
+    return encode_blocks(entries, starts)[0]
+
+
+def encode_blocks(entries: Entries, starts: NDArray[np.int64]) -> tuple[bytes, NDArray[np.int64]]:
+    """(entries of `blocks` that begin at `starts`, one behind the other; bytes of each)."""
     keys = to_wire(entries.blocks[starts])
     voxels = entries.voxels.astype(np.uint64)
     pairs = 2 + label_index.lengths(entries.supervoxels) + label_index.lengths(voxels)
     inner = np.add.reduceat(pairs + 2, starts)  # tag and length of a pair are a byte each
     outer = 2 + label_index.lengths(keys) + label_index.lengths(inner.astype(np.uint64)) + inner
     heads = np.stack((outer.astype(np.uint64), keys, inner.astype(np.uint64)), axis=1)
-    return label_index.write(heads, starts, np.stack((pairs.astype(np.uint64), entries.supervoxels, voxels), axis=1))
+    written = label_index.write(heads, starts, np.stack((pairs.astype(np.uint64), entries.supervoxels, voxels), axis=1))
+    return written, 1 + label_index.lengths(outer.astype(np.uint64)) + outer

@@ -28,7 +28,8 @@ Pixels = NDArray[Any]
 LONGEST_JPEG = 65_500
 """Pixels along the longer side that a JPEG encoder takes."""
 _SUFFIXES = {"": "PNG", "png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF", "tiff": "TIFF", "bmp": "BMP"}
-_GRAY, _COLOUR = 0, 6
+_GRAY, _OPAQUE, _COLOUR = 0, 2, 6
+_CHANNELS = {_GRAY: 1, _OPAQUE: 3, _COLOUR: 4}
 _SUB = 1
 """PNG filter: each byte less the one of the pixel on its left."""
 
@@ -81,13 +82,15 @@ def _png(pixels: Pixels) -> bytes:
     from isal import isal_zlib
 
     height, width = pixels.shape[:2]
-    step = pixels.itemsize * (4 if pixels.ndim == 3 else 1)
+    colour = _GRAY if pixels.ndim == 2 else _COLOUR
+    if colour and pixels.itemsize == 1 and (pixels[..., 3] == 255).all():
+        colour, pixels = _OPAQUE, pixels[..., :3]  # as the reference writes it
+    step = pixels.itemsize * _CHANNELS[colour]
     rows = np.ascontiguousarray(pixels).view(np.uint8).reshape(height, width * step)
     lines = np.empty((height, 1 + width * step), np.uint8)
     lines[:, 0] = _SUB
     lines[:, 1 : 1 + step] = rows[:, :step]
     np.subtract(rows[:, step:], rows[:, :-step], out=lines[:, 1 + step :])
-    colour = _COLOUR if pixels.ndim == 3 else _GRAY
     head = struct.pack(">2I5B", width, height, 8 * pixels.itemsize, colour, 0, 0, 0)
     packed = isal_zlib.compress(lines, 1)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")

@@ -16,7 +16,7 @@ from served import Served
 from dvidpy.datatypes.labelmap import bodies
 from dvidpy.datatypes.labelmap.bodies import Body, Recent
 from dvidpy.datatypes.labelmap.edits import editing
-from dvidpy.datatypes.labels.index import LabelIndex, changed, decode, entries_of
+from dvidpy.datatypes.labels.index import LabelIndex, added, decode, entries_of
 from dvidpy.datatypes.labels.messages import encode_indices, parse_indices
 
 BIG = (1 << 63) + 5
@@ -253,7 +253,7 @@ def test_a_body_is_decoded_once_until_it_changes(segments: Segments) -> None:
 
 
 def test_only_so_many_bodies_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    recent, body = Recent(), Body(changed(LabelIndex(1), entries_of([(0, 0, 0)], [1], [1])))
+    recent, body = Recent(), Body(added(LabelIndex(1), entries_of([(0, 0, 0)], [1], [1])))
     monkeypatch.setattr(bodies, "ROOM", 1000)
     for label in range(1, 10):
         recent.keep(1, label, b"as stored", body)
@@ -270,7 +270,7 @@ def test_a_large_index(served: Served) -> None:
     draw = np.random.default_rng(5)
     places = np.unique(draw.integers(-500, 500, (60_000, 3)), axis=0)
     labels = draw.integers(1 << 60, 1 << 62, len(places))
-    index = changed(LabelIndex(9), entries_of(places.tolist(), labels.tolist(), draw.integers(1, 4096, len(places))))
+    index = added(LabelIndex(9), entries_of(places.tolist(), labels.tolist(), draw.integers(1, 4096, len(places))))
     message = index.encode()
     assert len(message) > 1 << 20
     assert segments.status("index/9", message, "POST") == 200

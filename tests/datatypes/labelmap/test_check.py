@@ -15,7 +15,7 @@ from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.intake import store_blocks
 from dvidpy.datatypes.labelmap.keys import MAX_LABEL, block_key, label_key, mapping_key, split_key
 from dvidpy.datatypes.labelmap.mutations.merge import merge
-from dvidpy.datatypes.labels.index import changed, entries_of
+from dvidpy.datatypes.labels.index import added, entries_of
 from dvidpy.datatypes.registry import load_types
 from dvidpy.versioning.check import Report, check_datastore
 from dvidpy.versioning.datastore import Datastore
@@ -52,7 +52,7 @@ def _put(data: LabelMap, typekey: bytes, value: bytes) -> None:
 
 
 def _count(data: LabelMap, voxels: int) -> None:
-    index = changed(data.need_index(1), entries_of([PLACE], [1], [voxels]))
+    index = added(data.need_index(1), entries_of([PLACE], [1], [voxels]))
     _put(data, label_key(1), index.encode())
 
 
