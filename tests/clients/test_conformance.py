@@ -28,6 +28,9 @@ GROUPS = {
     "imageblk": "uint8blk",
     "roi": "roi",
     "tarsupervoxels": "tarsupervoxels",
+    "imagetile": "imagetile",
+    "multichan16": "multichan16",
+    "googlevoxels": "googlevoxels",
 }
 """File of cases -> the datatype it needs."""
 TOKEN = "conf"
