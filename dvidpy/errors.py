@@ -73,6 +73,12 @@ class Blocked(DvidError):
     status = 429
 
 
+class BadGateway(DvidError):
+    """Another server that was asked for this answered with an error, or not at all: 502."""
+
+    status = 502
+
+
 class Busy(DvidError):
     """The server cannot take this now; asking again later helps: 503 with Retry-After."""
 

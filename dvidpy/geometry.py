@@ -92,6 +92,11 @@ class Box(NamedTuple):
         first, last = max(z, first), min(z + depth, last)
         return Box((first, y, x), (last - first, height, width))
 
+    def common(self, other: Box) -> Box:
+        """What both have; a side is 0 where that is nothing."""
+        start = tuple(map(max, self.start, other.start))
+        return box_between(start, tuple(map(max, start, map(min, self.stop, other.stop))))
+
     def rows(self) -> Iterator[tuple[int, int]]:
         """(z, y) of its rows along x, in order."""
         (z, y, _), (depth, height, _) = self

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
 
+import brainmaps
 import httpx
 import pytest
 import uvicorn
@@ -29,6 +30,11 @@ from dvidpy.versioning.check import check_datastore
 TOKEN = "sesame"
 NEEDED = {"tarsupervoxels": {"Extension": "dat"}}
 """Settings without which a type makes no instance."""
+
+
+def needed(typename: str) -> dict[str, str]:
+    """The same, of any type; what googlevoxels shows is played by `brainmaps`."""
+    return brainmaps.play().settings if typename == "googlevoxels" else NEEDED.get(typename, {})
 
 
 @dataclass
@@ -49,7 +55,7 @@ class Served:
 
     def instance(self, uuid: str, name: str = "kv", typename: str = "keyvalue", **settings: Any) -> str:
         """Path of a new instance."""
-        given = {"typename": typename, "dataname": name, **NEEDED.get(typename, {}), **settings}
+        given = {"typename": typename, "dataname": name, **needed(typename), **settings}
         answer = self.http.post(f"/api/repo/{uuid}/instance", json=given)
         assert answer.status_code == 200, answer.text
         return f"/api/node/{uuid}/{name}"

@@ -139,13 +139,12 @@ def post_instance(at: Subject, call: Annotated[Call, TheCall], uuid: Uuid, body:
     if at.node.locked:
         server.datastore.repos.add_repo_log(at.repo, [forced_line(call)])
     tags = given.tags() or {}
+    new = kind.maker(given)  # before anything is held: some types ask other servers
 
     def make(number: int, data: str) -> Instance:
         spec = Spec(name, root, data, tags, kind.name)
         places = {"store": server.settings.store_for(spec), "log": server.settings.log_for(spec)}
-        return kind.make_instance(
-            given, name=name, number=number, uuid=data, repo=root, root_version=at.repo.root.version, **places
-        )
+        return new(name=name, number=number, uuid=data, repo=root, root_version=at.repo.root.version, **places)
 
     server.datastore.repos.add_instance(at.repo, name, make, kind.companions)
     return json_reply({"result": f"Added {name} [{kind.name}] to node {at.node.uuid}"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fastapi import Depends
@@ -120,17 +121,21 @@ class DataType:
     omits: tuple[str, ...] = ()
     """Keywords of `every_type` that it does not answer, as in the reference."""
 
-    def make_instance(self, given: Given, **record: Any) -> Instance:
-        """The record of a new instance."""
+    def maker(self, given: Given) -> Callable[..., Instance]:
+        """Makes the record of a new instance from its other fields. Settings are read now, which may take long."""
         settings = self.settings(given)
-        return Instance(
+        return partial(
+            Instance,
             type=self.name,
             versioned=given.flag("versioned", default=True),
             codec=self.codec(given, settings),
             tags=given.tags(),
             settings=settings,
-            **record,
         )
+
+    def make_instance(self, given: Given, **record: Any) -> Instance:
+        """The record of a new instance."""
+        return self.maker(given)(**record)
 
 
 Types = Mapping[str, DataType]

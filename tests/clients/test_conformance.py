@@ -28,9 +28,20 @@ GROUPS = {
     "imageblk": "uint8blk",
     "roi": "roi",
     "tarsupervoxels": "tarsupervoxels",
-    "labelmap_sparse": "labelmap",
+    "labelmap_blocks": "labelmap",
+    "labelmap_downres": "labelmap",
+    "labelmap_edits": "labelmap",
     "labelmap_index": "labelmap",
     "labelmap_labels": "labelmap",
+    "labelmap_points": "labelmap",
+    "labelmap_scenario": "labelmap",
+    "labelmap_settings": "labelmap",
+    "labelmap_sparse": "labelmap",
+    "labelmap_versions": "labelmap",
+    "labelmap_voxels": "labelmap",
+    "imagetile": "imagetile",
+    "multichan16": "multichan16",
+    "googlevoxels": "googlevoxels",
 }
 """File of cases -> the datatype it needs."""
 TOKEN = "conf"

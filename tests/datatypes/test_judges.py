@@ -9,10 +9,15 @@ import numpy as np
 import pytest
 from served import Served
 
+from dvidpy.datatypes.imagetile import tiles
+from dvidpy.datatypes.imagetile.keys import Tile
 from dvidpy.datatypes.keyvalues.keys import typekey
+from dvidpy.datatypes.multichan16 import keys as channels
 from dvidpy.datatypes.registry import load_types
 from dvidpy.datatypes.roi.keys import REGION
 from dvidpy.datatypes.tarsupervoxels.keys import file_key
+from dvidpy.datatypes.voxels.kinds import UINT8
+from dvidpy.datatypes.voxels.planes import Plane
 from dvidpy.storage.codecs import Codec
 from dvidpy.storage.keys import DATA, after
 from dvidpy.versioning.check import check_datastore
@@ -20,8 +25,7 @@ from dvidpy.versioning.duties import DUTIES, Duties, Kept, duties_of
 from dvidpy.versioning.records import Instance
 
 
-def kept(typename: str, typekey: bytes, value: bytes, version: int = 1) -> Kept:
-    settings: dict[str, Any] = {}
+def kept(typename: str, typekey: bytes, value: bytes, version: int = 1, **settings: Any) -> Kept:
     record: dict[str, Any] = {"name": "data", "number": 1, "uuid": "u", "repo": "r", "root_version": 1, "store": "main"}
     instance = Instance(
         type=typename, versioned=True, codec=Codec(), tags=None, settings=settings, created=datetime.now(UTC), **record
@@ -68,6 +72,50 @@ def test_regions(key: bytes, value: bytes, faults: int) -> None:
 )
 def test_files_of_supervoxels(key: bytes, version: int, faults: int) -> None:
     assert len(judged(kept("tarsupervoxels", key, b"", version))) == faults
+
+
+PNG = tiles.make("png", UINT8, np.zeros((4, 4), np.uint8))
+PIXELS = tiles.make("lz4", UINT8, np.zeros((4, 4), np.uint8))
+XY = Tile(Plane(2, 1), 3, (5, -6, 7)).key()
+
+
+@pytest.mark.parametrize(
+    ("form", "key", "value", "faults"),
+    [
+        ("png", XY, PNG, 0),
+        ("lz4", XY, PIXELS, 0),
+        ("png", XY, PNG[:-20], 1),
+        ("jpg", XY, PNG, 1),
+        ("lz4", XY, PIXELS + b"x", 1),
+        ("lz4", XY, b"", 1),
+        ("png", XY[:-1], PNG, 1),
+        ("png", b"\x01\x03" + XY[2:], PNG, 1),
+        ("png", b"\x02" + XY[1:], PNG, 1),
+    ],
+)
+def test_tiles(form: str, key: bytes, value: bytes, faults: int) -> None:
+    assert len(judged(kept("imagetile", key, value, Format=form))) == faults
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "faults"),
+    [
+        (channels.block_key(0, (1, 2, 3)), bytes(4 * 64), 0),
+        (channels.block_key(1, (1, 2, 3)), bytes(64), 0),
+        (channels.block_key(9, (-1, 2, 3)), bytes(2 * 64), 0),
+        (channels.block_key(0, (1, 2, 3)), bytes(2 * 64), 1),
+        (channels.block_key(1, (1, 2, 3)), bytes(4 * 64), 1),
+        (channels.block_key(1, (1, 2, 3))[:-1], bytes(64), 1),
+        (channels.EXTENTS, b'{"MinPoint":[0,0,0],"MaxPoint":[1,1,1]}', 0),
+        (channels.EXTENTS, b"no json", 1),
+        (channels.CHANNELS, b'[{"DataType":"uint16","Label":"a"}]', 0),
+        (channels.CHANNELS, b'[{"DataType":"uint64","Label":"a"}]', 1),
+        (channels.CHANNELS, b"[5]", 1),
+        (channels.CHANNELS, b"no json", 1),
+    ],
+)
+def test_channels(key: bytes, value: bytes, faults: int) -> None:
+    assert len(judged(kept("multichan16", key, value, BlockSize=[4, 4, 4]))) == faults
 
 
 def test_a_type_that_is_not_there_says_nothing() -> None:

@@ -66,7 +66,11 @@ def test_it_shows_an_example(owner: str, route: Route) -> None:
                 assert "example" in shown or shown["schema"].get("format") == "binary"
 
 
-@pytest.mark.parametrize(("owner", "route"), routes())
+PROXIES = {"googlevoxels"}
+"""Types whose answers another server makes; tests/datatypes plays it."""
+
+
+@pytest.mark.parametrize(("owner", "route"), [one for one in routes() if one.values[0] not in PROXIES])
 def test_an_answer_is_recorded(owner: str, route: Route) -> None:
     statuses = {int(status) for status in route.shown.get("responses", ()) if str(status).isdigit()} or {200}
     types = load_types()

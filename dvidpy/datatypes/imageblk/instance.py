@@ -7,10 +7,11 @@ from typing import Any
 from dvidpy.datatypes.imageblk.keys import EXTENTS
 from dvidpy.datatypes.imageblk.settings import LEVELS
 from dvidpy.datatypes.voxels.extents import Extents
-from dvidpy.datatypes.voxels.kinds import KINDS, Kind
+from dvidpy.datatypes.voxels.kinds import KINDS, Kind, Voxels
 from dvidpy.datatypes.voxels.settings import VOXEL_SIZE
 from dvidpy.datatypes.voxels.volume import Volume
 from dvidpy.errors import BadRequest
+from dvidpy.geometry import Box
 from dvidpy.versioning.records import Instance
 
 KIND_OF = {f"{kind.name}blk": kind for kind in KINDS}
@@ -48,6 +49,12 @@ class ImageBlk(Volume):
         if base is not None:
             return [side * 2**self.level for side in base.voxel_size]
         return list(self.instance.settings.get("VoxelSize", VOXEL_SIZE))
+
+    def read(self, box: Box) -> Voxels:
+        """(z, y, x) voxels of a box, 0 where none were written (`voxels.sources`)."""
+        from dvidpy.datatypes.imageblk.volumes import read_box  # which is about instances itself
+
+        return read_box(self, box)
 
     # ------------------------------------------------------------------ lower resolutions
     @property

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from dvidpy.datatypes.settings import Given
 from dvidpy.datatypes.voxels.kinds import Kind
 from dvidpy.datatypes.voxels.pictures import LONGEST_JPEG
-from dvidpy.datatypes.voxels.settings import volume_settings
+from dvidpy.datatypes.voxels.settings import read_block_size, volume_settings
 from dvidpy.errors import BadRequest
-from dvidpy.geometry import parse_integer, parse_integers
+from dvidpy.geometry import parse_integer
 from dvidpy.storage.codecs import JPEG, Codec, parse_codec
 
-BLOCK_SIZE = [32, 32, 32]
 LEVELS = "Pyramid"
 """Setting: how many lower resolutions are kept."""
 MOST_LEVELS = 16
-LARGEST_BLOCK = 16 << 20
-"""Bytes of the largest block: each is one value of the store, unpacked whole however little of it is asked for."""
 
 
 def settings_of(kind: Kind) -> Callable[[Given], dict[str, Any]]:
@@ -27,7 +23,7 @@ def settings_of(kind: Kind) -> Callable[[Given], dict[str, Any]]:
 
     def read(given: Given) -> dict[str, Any]:
         """What the instance keeps; lists are x, y, z. BadRequest for what makes no sense."""
-        return {**volume_settings(given, _block_size(given, kind)), **_pyramid(given)}
+        return {**volume_settings(given, read_block_size(given, kind.itemsize)), **_pyramid(given)}
 
     return read
 
@@ -45,16 +41,6 @@ def codec_of(kind: Kind) -> Callable[[Given, dict[str, Any]], Codec]:
         return codec._replace(level=width)
 
     return read
-
-
-def _block_size(given: Given, kind: Kind) -> list[int]:
-    text = given.text("blocksize")
-    if text is None:
-        return BLOCK_SIZE
-    sides = list(parse_integers(text, 3, ","))
-    if min(sides) < 1 or math.prod(sides) * kind.itemsize > LARGEST_BLOCK:
-        raise BadRequest(f"BlockSize {text!r}: a block has at least one voxel and at most {LARGEST_BLOCK} bytes")
-    return sides
 
 
 def _pyramid(given: Given) -> dict[str, Any]:

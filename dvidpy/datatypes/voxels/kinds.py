@@ -62,11 +62,13 @@ def _single(name: str, code: str) -> Kind:
 
 
 UINT8 = _single("uint8", "u1")
+UINT16 = _single("uint16", "<u2")
+RGBA8 = Kind("rgba8", np.dtype("<u4"), tuple(("uint8", label) for label in ("red", "green", "blue", "alpha")))
 KINDS = (
     UINT8,
-    _single("uint16", "<u2"),
+    UINT16,
     _single("uint32", "<u4"),
     _single("uint64", "<u8"),
     _single("float32", "<f4"),
-    Kind("rgba8", np.dtype("<u4"), tuple(("uint8", label) for label in ("red", "green", "blue", "alpha"))),
+    RGBA8,
 )

@@ -73,8 +73,13 @@ def pixels_of(kind: Kind, slice_yx: Voxels) -> Pixels:
 
 def picture(kind: Kind, slice_yx: Voxels, form: Format) -> Reply:
     """(height, width) voxels as an answer."""
+    return Reply(encode_picture(kind, slice_yx, form), form.media_type)
+
+
+def encode_picture(kind: Kind, slice_yx: Voxels, form: Format) -> bytes:
+    """(height, width) voxels as a file."""
     pixels = pixels_of(kind, slice_yx)
-    return Reply(_png(pixels) if form.name == "PNG" else _by_pillow(pixels, form), form.media_type)
+    return _png(pixels) if form.name == "PNG" else _by_pillow(pixels, form)
 
 
 def _png(pixels: Pixels) -> bytes:

@@ -12,6 +12,9 @@ from dvidpy.geometry import parse_integer, parse_integers
 
 VOXEL_SIZE: list[float] = [8, 8, 8]
 VOXEL_UNITS = ["nanometers"] * 3
+BLOCK_SIZE = [32, 32, 32]
+LARGEST_BLOCK = 16 << 20
+"""Bytes of the largest block: each is one value of the store, unpacked whole however little of it is asked for."""
 
 
 def volume_settings(given: Given, block_size: list[int]) -> dict[str, Any]:
@@ -28,6 +31,17 @@ def volume_settings(given: Given, block_size: list[int]) -> dict[str, Any]:
         "GridStore": "",
         **_extents(given),
     }
+
+
+def read_block_size(given: Given, itemsize: int) -> list[int]:
+    """BlockSize x, y, z, of voxels of so many bytes; BadRequest where a block has none, or too many."""
+    text = given.text("blocksize")
+    if text is None:
+        return BLOCK_SIZE
+    sides = list(parse_integers(text, 3, ","))
+    if min(sides) < 1 or math.prod(sides) * itemsize > LARGEST_BLOCK:
+        raise BadRequest(f"BlockSize {text!r}: a block has at least one voxel and at most {LARGEST_BLOCK} bytes")
+    return sides
 
 
 def read_voxel_size(given: Any) -> list[float]:
