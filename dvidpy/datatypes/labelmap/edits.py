@@ -21,7 +21,9 @@ import numpy as np
 import orjson
 from msgspec import Raw
 
+from dvidpy.datatypes.events import publish
 from dvidpy.datatypes.labelmap import ids
+from dvidpy.datatypes.labelmap.following import events_of
 from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.keys import EXTENTS, MAX_LABEL, block_key, label_key, mapping_key, split_key
 from dvidpy.datatypes.labels.index import LabelIndex
@@ -48,6 +50,7 @@ class Edit:
         self._messages: list[Raw] = []
         self._most = 0
         self._boxes: list[Box] = []
+        self._blocks: list[Zyx] = []
         query = data.call.query if data.call is not None else {}
         self.user, self.app = query.get("u", ""), query.get("app", "")
 
@@ -96,6 +99,8 @@ class Edit:
     def put_block(self, scale: int, index: Zyx, stored: bytes) -> None:
         """A packed block (`blocks.pack`)."""
         self.data.view.put_stored(self.change, block_key(scale, index), stored)
+        if scale == 0:
+            self._blocks.append(index)
 
     def cover(self, box: Box) -> None:
         """The volume holds these voxels too."""
@@ -133,6 +138,7 @@ class Edit:
             columns = np.concatenate((mapped.supervoxels, mapped.bodies)).astype("<u8")
             view.put(change, mapping_key(self.mutation), columns.tobytes())
         self._put_properties()
+        publish(data, change, self.mutation, events_of(data, self._blocks, mapped))
         change.mutation = Mutation(
             data.instance.number, data.version, data.instance.uuid, data.version_uuid, self._messages, self.mutation
         )
