@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,11 @@ from dvidpy.datatypes.annotation.keys import (
     BLOCK,
     PLACED,
     RELATED,
+    RELATED_TO,
     block_key,
     blocks_of_place,
     label_prefix,
     placed_key,
-    related_prefix,
     tag_prefix,
 )
 from dvidpy.datatypes.events import ROW
@@ -33,10 +33,23 @@ from dvidpy.storage.keys import after
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.store import View
 
+
+class Spot(NamedTuple):
+    """Where the elements of a block stand in the store."""
+
+    block: bytes
+    """Type key of the elements."""
+    placed: bytes
+    """Type key of their labels."""
+    place: bytes
+    """End of the type keys of their lists."""
+
+
 Placed = dict[Point, tuple[int, int]]
 """Kind and label of elements by their points."""
 Related = set[bytes]
 """Rows of `RELATED`."""
+NOWHERE = (0, 0)
 _GAIN, _LOSS = 1, -1
 _POINT = Struct("<3i")
 
@@ -51,115 +64,119 @@ class Book:
         self.lists: dict[bytes, List] = {}
         self.placed: dict[bytes, Placed] = {}
         self.related: dict[bytes, Related] = {}
+        self._spots: dict[Zyx, Spot] = {}
         self._touched: set[bytes] = set()
         self._rows: list[tuple[int, int, int, int, int, int]] = []
 
     # ------------------------------------------------------------------ where things stand
-    def _block_of(self, at: Point) -> Zyx:
+    def spot(self, at: Point) -> Spot:
+        """Where a point's element stands."""
         (x, y, z), (depth, height, width) = at, self._block
-        return z // depth, y // height, x // width
+        block = (z // depth, y // height, x // width)
+        return self._spots.get(block) or self._new_spot(block)
 
-    def _place_of(self, at: Point) -> Zyx:
-        (z, y, x), (depth, height, width) = self._block_of(at), self._blocks_of_place
-        return z // depth, y // height, x // width
+    def _new_spot(self, block: Zyx) -> Spot:
+        (z, y, x), (depth, height, width) = block, self._blocks_of_place
+        place = index_key((z // depth, y // height, x // width))
+        found = self._spots[block] = Spot(block_key(block), placed_key(block), place)
+        return found
+
+    def _stored(self, key: bytes) -> bytes | None:
+        return None if self._view is None else self._view.get(key)
 
     def list(self, key: bytes) -> List:
         """A list of elements, by the type key of a block, a tag or a label."""
         found = self.lists.get(key)
         if found is None:
-            stored = None if self._view is None else self._view.get(key)
+            stored = self._stored(key)
             found = self.lists[key] = {} if stored is None else elements.read_list(stored)
         return found
 
-    def block(self, at: Point) -> List:
-        """Elements of the block of a point."""
-        return self.list(block_key(self._block_of(at)))
-
-    def placed_in(self, block: Zyx) -> Placed:
-        """Labels of the elements of a block."""
-        key = placed_key(block)
-        found = self.placed.get(key)
+    def _placed_at(self, spot: Spot) -> Placed:
+        found = self.placed.get(spot.placed)
         if found is None:
-            stored = None if self._view is None else self._view.get(key)
-            found = self.placed[key] = {} if stored is None else read_placed(stored)
+            stored = self._stored(spot.placed)
+            found = self.placed[spot.placed] = {} if stored is None else read_placed(stored)
         return found
 
-    def _related(self, relation_to: Point, at: Point) -> Related:
-        key = related_prefix(self._place_of(relation_to)) + index_key(self._place_of(at))
+    def _related(self, to: Point, spot: Spot) -> Related:
+        key = RELATED_TO + self.spot(to).place + spot.place
         found = self.related.get(key)
         if found is None:
-            stored = None if self._view is None else self._view.get(key)
+            stored = self._stored(key)
             found = self.related[key] = set() if stored is None else read_related(stored)
         self._touched.add(key)
         return found
 
     def find(self, at: Point) -> Element | None:
         """The element at a point."""
-        full = self.block(at).get(at)
+        full = self.list(self.spot(at).block).get(at)
         return None if full is None else elements.read(full)
 
     # ------------------------------------------------------------------ elements
     def put(self, element: Element, label: int) -> None:
         """Put an element, which lies in a label, in the place of what is at its point."""
         at = element.Pos
-        old = self.find(at)
+        spot = self.spot(at)
+        old = self.list(spot.block).get(at)
         if old is None:
             element = elements.filled(element)
-        else:
-            self._unlist(old)
         forms = elements.write(element)
-        self._set(block_key(self._block_of(at)), at, forms.full)
+        if old is not None:
+            _, before = self._placed_at(spot).get(at, NOWHERE)
+            if old == forms.full and before == label:
+                return
+            self._unlist(elements.read(old), spot)
+        self._set(spot.block, at, forms.full)
         self.enlist(element, forms.bare, label)
 
     def remove(self, element: Element) -> None:
         """Remove an element."""
-        self._unlist(element)
-        self._set_label(element.Pos, 0, 0)
-        self._set(block_key(self._block_of(element.Pos)), element.Pos, None)
+        spot = self.spot(element.Pos)
+        self._unlist(element, spot)
+        self._set_label(spot, element.Pos, 0, 0)
+        self._set(spot.block, element.Pos, None)
 
     def enlist(self, element: Element, bare: bytes, label: int) -> None:
         """Make everything of an element but its place in a block."""
         at = element.Pos
-        place = index_key(self._place_of(at))
+        spot = self.spot(at)
         for tag in element.Tags or ():
-            self._set(tag_prefix(tag) + place, at, bare)
+            self._set(tag_prefix(tag) + spot.place, at, bare)
         if label:
-            self._set(label_prefix(label) + place, at, bare)
-        self._set_label(at, KIND_NUMBERS[element.Kind], label)
+            self._set(label_prefix(label) + spot.place, at, bare)
+        self._set_label(spot, at, KIND_NUMBERS[element.Kind], label)
         for relation in element.Rels or ():
-            self._related(relation.To, at).add(_row(relation.To, at))
+            self._related(relation.To, spot).add(_row(relation.To, at))
 
-    def _unlist(self, element: Element) -> None:
+    def _unlist(self, element: Element, spot: Spot) -> None:
         """Undo `enlist`, but for the label that is told to followers."""
         at = element.Pos
-        place = index_key(self._place_of(at))
         for tag in element.Tags or ():
-            self._set(tag_prefix(tag) + place, at, None)
-        _, label = self.placed_in(self._block_of(at)).get(at, (0, 0))
+            self._set(tag_prefix(tag) + spot.place, at, None)
+        _, label = self._placed_at(spot).get(at, NOWHERE)
         if label:
-            self._set(label_prefix(label) + place, at, None)
+            self._set(label_prefix(label) + spot.place, at, None)
         for relation in element.Rels or ():
-            self._related(relation.To, at).discard(_row(relation.To, at))
+            self._related(relation.To, spot).discard(_row(relation.To, at))
 
     def relabel(self, at: Point, label: int) -> None:
         """An element lies in another label now."""
-        full = self.block(at).get(at)
-        if full is None:
+        spot = self.spot(at)
+        full = self.list(spot.block).get(at)
+        _, before = self._placed_at(spot).get(at, NOWHERE)
+        if full is None or before == label:
             return
-        kind, before = self.placed_in(self._block_of(at)).get(at, (0, 0))
-        if before == label:
-            return
-        place = index_key(self._place_of(at))
         if before:
-            self._set(label_prefix(before) + place, at, None)
+            self._set(label_prefix(before) + spot.place, at, None)
         if label:
-            self._set(label_prefix(label) + place, at, elements.bare(full))
-        self._set_label(at, kind or KIND_NUMBERS[elements.read(full).Kind], label)
+            self._set(label_prefix(label) + spot.place, at, elements.bare(full))
+        self._set_label(spot, at, KIND_NUMBERS[elements.read(full).Kind], label)
 
     def relate_anew(self, before: Point, now: Point | None) -> None:
         """Relationships to a point lead to another one, or are no more."""
         for at in self.related_to(before):
-            element = self.find(at)
+            element, spot = self.find(at), self.spot(at)
             if element is None:
                 continue
             relations = []
@@ -167,16 +184,16 @@ class Book:
                 if relation.To != before:
                     relations.append(relation)
                     continue
-                self._related(before, at).discard(_row(before, at))
+                self._related(before, spot).discard(_row(before, at))
                 if now is not None:
                     relations.append(elements.Relation(relation.Rel, now))
-                    self._related(now, at).add(_row(now, at))
+                    self._related(now, spot).add(_row(now, at))
             element.Rels = relations
-            self._set(block_key(self._block_of(at)), at, elements.write(element).full)
+            self._set(spot.block, at, elements.write(element).full)
 
     def related_to(self, point: Point) -> set[Point]:
         """Points of the elements with a relationship to a point."""
-        prefix = related_prefix(self._place_of(point))
+        prefix = RELATED_TO + self.spot(point).place
         if self._view is not None:
             for key, found in self._view.range(prefix, after(prefix)):
                 if key not in self.related:
@@ -194,10 +211,9 @@ class Book:
             return
         self._touched.add(key)
 
-    def _set_label(self, at: Point, kind: int, label: int) -> None:
+    def _set_label(self, spot: Spot, at: Point, kind: int, label: int) -> None:
         """Note the label of an element, 0 for none; what followers count is noted too."""
-        block = self._block_of(at)
-        placed = self.placed_in(block)
+        placed = self._placed_at(spot)
         old = placed.get(at)
         new = (kind, label) if label else None
         if old == new:
@@ -208,7 +224,7 @@ class Book:
         if new is not None:
             self._rows.append((*at, kind, _GAIN, label))
             placed[at] = new
-        self._touched.add(placed_key(block))
+        self._touched.add(spot.placed)
 
     def rows(self) -> NDArray[Any]:
         """Rows of `events.ROW`: what labels gained and lost."""

@@ -55,16 +55,6 @@ def label_prefix(label: int) -> bytes:
     return LABEL + label.to_bytes(8, "big")
 
 
-def label_of(key: bytes) -> int:
-    """Label of the type key of a list."""
-    return int.from_bytes(key[1:9], "big")
-
-
-def related_prefix(place: Zyx) -> bytes:
-    """What stands before the places from which something is related to a place."""
-    return RELATED_TO + index_key(place)
-
-
 def place_in(key: bytes) -> Zyx:
     """The block or place at the end of a type key."""
     return index_of(key)
