@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends
 from msgspec import Raw
@@ -26,6 +26,9 @@ from dvidpy.versioning.duties import Duties
 from dvidpy.versioning.mutations import Mutation
 from dvidpy.versioning.records import Instance, Node, Repo
 from dvidpy.versioning.store import View
+
+if TYPE_CHECKING:
+    from dvidpy.datatypes.events import Heard
 
 
 def _given_by_dispatch() -> Any:
@@ -118,6 +121,8 @@ class DataType:
     """What it does beside answering requests."""
     syncs_with: tuple[str, ...] = ()
     """Types whose instances it can follow; none: POST sync is refused."""
+    hears: Callable[[Any, Heard], None] = lambda data, heard: None
+    """Told of an event of what an instance follows; see `events`."""
     omits: tuple[str, ...] = ()
     """Keywords of `every_type` that it does not answer, as in the reference."""
 

@@ -1,14 +1,16 @@
-"""Bodies as seen by types that follow a segmentation. Any type whose subject answers `supervoxels_of` keeps them."""
+"""Segmentations as seen by the types that follow one. Any type whose subject has these methods is one."""
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.base import Data, type_named
 from dvidpy.errors import BadRequest
+from dvidpy.geometry import Zyx
 
 Labels = NDArray[np.uint64]
 """(n,) labels."""
@@ -23,12 +25,49 @@ class Bodies(Protocol):
         ...
 
 
+@runtime_checkable
+class Labelled(Protocol):
+    """A data instance that has a label at every voxel."""
+
+    @property
+    def block(self) -> Zyx:
+        """Voxels of a block along z, y, x."""
+        ...
+
+    def labels_at(self, points: NDArray[np.int64]) -> Labels:
+        """Labels (bodies) of (n, 3) voxels z, y, x at this version, all from one moment; 0 where there is none."""
+        ...
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A data instance whose elements lie in labels."""
+
+    def placed(self) -> tuple[int, Iterator[NDArray[Any]]]:
+        """(id of mutations: what those with smaller ids did is in it; rows of all elements in labels).
+
+        Rows have the members x, y, z, kind (a number of `events.KINDS`) and label.
+        """
+        ...
+
+
 def find_bodies(data: Data) -> Bodies:
     """The segmentation that an instance follows (POST sync), at the same version; BadRequest where it follows none."""
-    for uuid in data.instance.syncs:
-        instance = data.datastore.catalogue.by_data(data.repo, uuid)
-        if instance is not None:
-            found = type_named(instance.type).subject(data.datastore, data.repo, data.node, instance, data.call)
-            if isinstance(found, Bodies):
-                return found
+    for found in followed(data):
+        if isinstance(found, Bodies):
+            return found
     raise BadRequest(f"{data.instance.name!r} is not synced with any labelmap instance")
+
+
+def find_labels(data: Data) -> Labelled | None:
+    """What says which label a voxel has, among what an instance follows, at the same version."""
+    return next((found for found in followed(data) if isinstance(found, Labelled)), None)
+
+
+def followed(data: Data) -> Iterator[Data]:
+    """What an instance follows now, at the same version, as its types know it."""
+    catalogue = data.datastore.catalogue
+    for uuid in catalogue.current(data.instance).syncs:
+        instance = catalogue.by_data(catalogue.repo(data.instance.repo), uuid)
+        if instance is not None:
+            yield type_named(instance.type).subject(data.datastore, data.repo, data.node, instance, data.call)

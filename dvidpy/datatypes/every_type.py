@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Data, DataType, Here, type_named
+from dvidpy.datatypes.events import pending, sources_of, until_settled
 from dvidpy.datatypes.exchange import DONE, Reply, json_reply, octets, pieces_reply, text_reply
-from dvidpy.datatypes.params import Replace, Throttle, gives, takes
+from dvidpy.datatypes.params import Flag, Replace, Throttle, gives, takes
 from dvidpy.datatypes.rooms import Room, WholeBody, at_once, reading
 from dvidpy.datatypes.settings import read_json
 from dvidpy.errors import BadRequest, NotFound
@@ -36,9 +37,32 @@ UserId = Annotated[str, Query(description="Only mutations of this user.")]
     responses=gives("Base and Extended properties", "application/json", {"Base": {"TypeName": "keyvalue"}}),
 )
 @at_once
-def get_info(data: Annotated[Data, Here]) -> Reply:
-    """Type, name, settings, tags and syncs of the instance, and its type's own properties."""
-    return json_reply(data.info())
+def get_info(
+    data: Annotated[Data, Here],
+    wait: Annotated[
+        bool,
+        Query(
+            description="`true`: answer when the consequences of all edits of this version are there, for this instance"
+            " and what it follows; 503 where that takes 20 seconds."
+        ),
+        Flag,
+    ] = False,
+) -> Reply | Awaitable[Reply]:
+    """Type, name, settings, tags and syncs of the instance, and its type's own properties.
+
+    `Pending` stands there while edits, of what it follows too, have consequences to come in this version.
+    """
+    return _settled_info(data) if wait else json_reply(_info(data))
+
+
+async def _settled_info(data: Data) -> Reply:
+    await until_settled(data)
+    return json_reply(_info(data))
+
+
+def _info(data: Data) -> dict[str, Any]:
+    left = pending(data) if data.instance.syncs else 0
+    return data.info() | ({"Pending": left} if left else {})
 
 
 @room.get("/help", summary="Help of the type", responses=gives("Plain text", "text/plain", "API for keyvalue"))
@@ -92,8 +116,7 @@ def post_sync(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], re
         raise BadRequest(f"instances of type {kind.name} follow no others")
     followed = [data.sibling(name.strip()) for name in names.split(",") if name.strip()]
     for other in followed:
-        if other.type not in kind.syncs_with or other.uuid == data.instance.uuid:
-            raise BadRequest(f"{data.instance.name!r} cannot follow {other.name!r} of type {other.type}")
+        _demand_sensible(data, kind, other)
     uuids = tuple(other.uuid for other in followed)
 
     def update(instance: Instance) -> dict[str, Any]:
@@ -101,6 +124,20 @@ def post_sync(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], re
 
     data.datastore.repos.update_instance(data.instance, update)
     return DONE
+
+
+def _demand_sensible(data: Data, kind: DataType, other: Instance) -> None:
+    """BadRequest where an instance cannot follow another one."""
+    own, names = data.instance, f"{data.instance.name!r} cannot follow {other.name!r}"
+    if other.type not in kind.syncs_with or other.uuid == own.uuid:
+        raise BadRequest(f"{names} of type {other.type}")
+    if other.versioned != own.versioned:
+        raise BadRequest(f"{names}: only one of them is versioned")
+    pair = own.type in type_named(other.type).syncs_with  # types that are made to follow each other
+    circular = own.uuid in other.syncs if not pair else False
+    further = (one for one in sources_of(data, other) if one.uuid not in (own.uuid, other.uuid))
+    if circular or any(own.uuid in one.syncs for one in further):
+        raise BadRequest(f"{names}, which follows it already")
 
 
 # ---------------------------------------------------------------------- mutations

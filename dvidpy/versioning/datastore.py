@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -160,9 +160,12 @@ class Datastore:
         return FirstOf(own.blobs, *self._blobs)
 
     def drain(self, version: int) -> None:
-        """Return when no background work of a version is pending."""
-        for stack in self.stacks.values():
-            stack.queue.drain(version)
+        """Return when no background work of a version is pending; that of one store may ask for some in another."""
+        queues = self.queues()
+        before = -1
+        while before != (before := sum(queue.done for queue in queues)):
+            for queue in queues:
+                queue.drain(version)
 
     def settle(self, node: Node) -> None:
         """Ask for the work that follows from a merge, or from what it deleted in a parent."""
@@ -195,7 +198,7 @@ class Datastore:
             stack.committer.shut_out(one.number for one in gone)
             self._ask_to_free(stack, gone)
 
-    def queues(self) -> Iterable[WorkQueue]:
+    def queues(self) -> Collection[WorkQueue]:
         """Background queues of all stores."""
         return [stack.queue for stack in self.stacks.values()]
 

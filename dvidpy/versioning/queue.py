@@ -63,6 +63,8 @@ class WorkQueue:
         self._draining = 0
         self._wake = threading.Condition()
         self._closing = False
+        self.done = 0
+        """Tasks done since the start."""
         self._news = False
         self._troubles: dict[bytes, _Trouble] = {}
         self.parked: frozenset[bytes] = frozenset()
@@ -157,6 +159,7 @@ class WorkQueue:
             if not gone:
                 self.workers[task.kind](task, change)
             self._committer.commit(change)
+            self.done += 1
             self._troubles.pop(key, None)
         except Busy:
             time.sleep(PAUSE_S)

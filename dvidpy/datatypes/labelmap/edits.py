@@ -22,7 +22,9 @@ import numpy as np
 import orjson
 from msgspec import Raw, Struct
 
+from dvidpy.datatypes.events import publish
 from dvidpy.datatypes.labelmap import ids
+from dvidpy.datatypes.labelmap.following import events_of
 from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.keys import (
     BY_HAND,
@@ -62,6 +64,7 @@ class Edit:
         self._event = NO_EVENT
         self._most = 0
         self._boxes: list[Box] = []
+        self._blocks: list[Zyx] = []
         query = data.call.query if data.call is not None else {}
         self.user, self.app = query.get("u", ""), query.get("app", "")
 
@@ -145,6 +148,8 @@ class Edit:
     def put_block(self, scale: int, index: Zyx, stored: bytes) -> None:
         """A packed block (`blocks.pack`)."""
         self.data.view.put_stored(self.change, block_key(scale, index), stored)
+        if scale == 0:
+            self._blocks.append(index)
 
     def cover(self, box: Box) -> None:
         """The volume holds these voxels too."""
@@ -190,6 +195,7 @@ class Edit:
         if self._splits:
             view.put(change, split_key(self.mutation), np.array(self._splits, "<u8").tobytes())
         self._put_properties()
+        publish(data, change, self.mutation, events_of(data, self._blocks, mapped))
         change.mutation = self._record() if recorded else None
         try:
             with data.state.writing(data.datastore.catalogue.ancestries.of, data.version, mapped, data.bodies()):

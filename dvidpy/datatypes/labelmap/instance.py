@@ -7,6 +7,7 @@ from copy import copy
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dvidpy.datatypes.labelmap.bodies import Body
 from dvidpy.datatypes.labelmap.keys import EXTENTS, INDEX, label_key, number_of
@@ -148,6 +149,12 @@ class LabelMap(Volume):
         """Supervoxels of a body, ascending; none where there is no such body. See `datatypes.bodies`."""
         found = self.find_body(label)
         return np.empty(0, np.uint64) if found is None else found.sizes[0]
+
+    def labels_at(self, points: NDArray[np.int64]) -> Labels:
+        """Bodies of (n, 3) voxels z, y, x, all from one moment; 0 where none were written. See `datatypes.bodies`."""
+        from dvidpy.datatypes.labelmap.following import labels_at
+
+        return self.steady(lambda data, bodies: labels_at(data, bodies, points))
 
     # ------------------------------------------------------------------ properties
     def extended(self) -> dict[str, Any]:

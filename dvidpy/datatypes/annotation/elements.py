@@ -1,0 +1,179 @@
+"""Elements as clients send them and as they are stored: JSON, in the reference's words.
+
+Stored forms are written here, so that they can be taken apart by their text: "Rels" comes last, or is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from dvidpy.datatypes.events import KINDS
+from dvidpy.errors import BadRequest
+from dvidpy.geometry import HIGHEST, LOWEST
+
+Coordinate = Annotated[int, Meta(ge=LOWEST, le=HIGHEST)]
+Point = tuple[Coordinate, Coordinate, Coordinate]
+"""x, y, z, as on the wire."""
+Kind = Literal["Unknown", "PostSyn", "PreSyn", "Gap", "Note"]
+KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+Tag = Annotated[str, Meta(min_length=1, max_length=10_000)]
+_RELS = b',"Rels":'
+
+
+class Relation(Struct, frozen=True, gc=False):
+    """A relationship to the element at a point."""
+
+    Rel: Literal["UnknownRelationship", "PostSynTo", "PreSynTo", "ConvergentTo", "GroupedWith"]
+    To: Point
+
+
+class Element(Struct, gc=False):
+    """An annotated point. Members that are not sent are None; other members than these are not kept."""
+
+    Pos: Point
+    Kind: Kind = "Unknown"
+    Tags: list[Tag] | None = None
+    Prop: dict[str, str] | None = None
+    Rels: list[Relation] | None = None
+
+
+class Located(Struct, gc=False):
+    """The point of an element alone."""
+
+    Pos: Point
+
+
+class _Bare(Struct, gc=False):
+    Pos: Point
+    Kind: Kind
+    Tags: list[str] | None
+    Prop: dict[str, str] | None
+
+
+class _Verbose(Struct, gc=False, omit_defaults=True):
+    """A relationship with what the partner is."""
+
+    Rel: str
+    To: Point
+    Kind: str = "Unknown"
+    Tags: list[str] | None = None
+    Prop: dict[str, str] | None = None
+
+
+class Forms(NamedTuple):
+    """An element as it stands in lists, and in its block."""
+
+    bare: bytes
+    """Without relationships."""
+    full: bytes
+
+
+_elements = msgspec.json.Decoder(list[Element] | None).decode
+_element = msgspec.json.Decoder(Element).decode
+_raws = msgspec.json.Decoder(list[Raw] | None).decode
+_located = msgspec.json.Decoder(list[Located] | None).decode
+_blocks = msgspec.json.Decoder(dict[str, Raw]).decode
+_labels = msgspec.json.Decoder(dict[str, str]).decode
+_encode = msgspec.json.Encoder().encode
+List = dict[Point, bytes]
+"""Stored elements of a list by their points."""
+
+
+# ---------------------------------------------------------------------- what clients send
+def split(body: bytes) -> tuple[list[Raw], list[Located]]:
+    """A JSON list of elements -> (text of each, its point); null is an empty one. BadRequest for anything else."""
+    try:
+        return _raws(body) or [], _located(body) or []
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _refusal(error) from None
+
+
+def parse(texts: Iterable[Raw | bytes]) -> list[Element]:
+    """Elements of their texts; BadRequest for what is none."""
+    return parse_list(b"[" + b",".join(texts) + b"]")
+
+
+def parse_list(body: bytes | Raw) -> list[Element]:
+    """A JSON list of elements; null is an empty one. BadRequest for anything else."""
+    try:
+        return _elements(body) or []
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _refusal(error) from None
+
+
+def parse_blocks(body: bytes) -> dict[str, Raw]:
+    """{"x,y,z": list of elements} -> text of each list; BadRequest for anything else."""
+    try:
+        return _blocks(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f'expected {{"x,y,z": [elements…], …}}: {error}') from None
+
+
+def parse_labels(body: bytes) -> dict[str, str]:
+    """{"label": text of a JSON list of elements} -> those texts; BadRequest for anything else."""
+    try:
+        return _labels(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f'expected {{"label": "[elements…]", …}}: {error}') from None
+
+
+def _refusal(error: Exception) -> BadRequest:
+    return BadRequest(f"expected a JSON list of elements: {error}")
+
+
+# ---------------------------------------------------------------------- forms
+def filled(element: Element) -> Element:
+    """The same with empty lists for what was not sent, as elements that are new at their point are stored."""
+    return Element(element.Pos, element.Kind, element.Tags or [], element.Prop or {}, element.Rels or [])
+
+
+def write(element: Element) -> Forms:
+    """The stored forms of an element."""
+    bare = _encode(_Bare(element.Pos, element.Kind, element.Tags, element.Prop))
+    return Forms(bare, bare[:-1] + _RELS + _encode(element.Rels) + b"}")
+
+
+def read(full: bytes) -> Element:
+    """An element of its full form."""
+    return _element(full)
+
+
+def bare(full: bytes) -> bytes:
+    """The form without relationships, of the full one."""
+    return full[: full.rindex(_RELS)] + b"}"
+
+
+def read_list(stored: bytes) -> List:
+    """A stored list, by points."""
+    texts, points = _raws(stored) or [], _located(stored) or []
+    return {one.Pos: bytes(text) for text, one in zip(texts, points, strict=True)}
+
+
+def write_list(texts: Iterable[bytes]) -> bytes:
+    """A list as stored and sent."""
+    return b"[" + b",".join(texts) + b"]"
+
+
+def join_lists(stored: Iterable[bytes]) -> Iterator[bytes]:
+    """Stored lists as one, in pieces without its brackets; commas stand between them."""
+    separator = b""
+    for text in stored:
+        if len(text) > 2:
+            yield separator + text[1:-1]
+            separator = b","
+
+
+def verbose(element: Element, partners: Sequence[bytes | None]) -> bytes:
+    """An element whose relationships tell of the partners, given as stored; None for one that is not there."""
+    relations = []
+    for relation, partner in zip(element.Rels or (), partners, strict=True):
+        if partner is None:
+            relations.append(_Verbose(relation.Rel, relation.To))
+            continue
+        found = read(partner)
+        relations.append(_Verbose(relation.Rel, relation.To, found.Kind, found.Tags or None, found.Prop or None))
+    return write(element).bare[:-1] + _RELS + _encode(relations) + b"}"

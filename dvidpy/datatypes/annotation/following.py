@@ -1,0 +1,78 @@
+"""What the lists of labels make of events of the segmentation.
+
+An event names blocks, or bodies that lost voxels. The elements there are looked up anew in the segmentation as it is
+now, and go where they belong now; so later events, which are heard later, find nothing that is wrong. An element that
+is posted after an edit and before its event is heard has its right label already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from dvidpy.datatypes.annotation import elements
+from dvidpy.datatypes.annotation.elements import Point
+from dvidpy.datatypes.annotation.instance import Annotations
+from dvidpy.datatypes.annotation.keys import label_prefix
+from dvidpy.datatypes.annotation.reading import walk
+from dvidpy.datatypes.events import BlocksChanged, BodiesChanged, Heard, noted
+from dvidpy.geometry import Box
+from dvidpy.storage.keys import after
+
+TOGETHER = 20_000
+"""Elements that are looked up together; each such group is one edit, the last of them says that the event was heard."""
+
+
+def hear(data: Annotations, heard: Heard) -> None:
+    """Give the elements that an event concerns the labels they now have."""
+    groups = _groups(_concerned(data, heard))
+    group = next(groups, [])
+    while True:
+        following = next(groups, None)
+        with data.editing() as edit:
+            book = edit.book()
+            if group:
+                labels = edit.labels_at(np.array(group, np.int64))
+                for at, label in zip(group, labels.tolist(), strict=True):
+                    book.relabel(at, label)
+            edit.state = None
+            edit.add(book)
+            if following is None:
+                edit.also = lambda change: noted(data, change, heard)
+        if following is None:
+            return
+        group = following
+
+
+def _concerned(data: Annotations, heard: Heard) -> Iterator[Point]:
+    """Points of the elements whose label may be another now."""
+    event = heard.event
+    still = data.frozen()
+    if isinstance(event, BlocksChanged):
+        for block in event.blocks:
+            yield from _points_in(still, Box(block, (1, 1, 1)).voxels(event.block))
+    elif isinstance(event, BodiesChanged):
+        for body in event.bodies:
+            prefix = label_prefix(body)
+            for _, found in still.view.range(prefix, after(prefix)):
+                yield from elements.read_list(found.read())
+
+
+def _points_in(data: Annotations, voxels: Box) -> Iterator[Point]:
+    (z, y, x), (zz, yy, xx) = voxels.start, voxels.stop
+    for _, found in walk(data, voxels):
+        for at in elements.read_list(found.read()):
+            if x <= at[0] < xx and y <= at[1] < yy and z <= at[2] < zz:
+                yield at
+
+
+def _groups(points: Iterable[Point]) -> Iterator[list[Point]]:
+    group: list[Point] = []
+    for at in points:
+        group.append(at)
+        if len(group) == TOGETHER:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -1,0 +1,168 @@
+"""Elements of boxes, regions, labels and tags, as JSON. What is stored is sent, wherever it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+
+from dvidpy.datatypes.annotation import elements
+from dvidpy.datatypes.annotation.elements import Element, List, Point
+from dvidpy.datatypes.annotation.instance import Annotations
+from dvidpy.datatypes.annotation.keys import ALL_BLOCKS, BLOCK, block_key, place_in
+from dvidpy.datatypes.voxels.grid import index_key, is_index, row_spans
+from dvidpy.datatypes.voxels.masks import find_region
+from dvidpy.errors import BadRequest
+from dvidpy.geometry import HIGHEST, LOWEST, Box, Zyx, box_between, parse_point, to_wire
+from dvidpy.storage.keys import after
+from dvidpy.versioning.store import Found
+
+ROWS = 1024
+"""Rows of blocks that are looked up one by one; of a larger box the whole range of keys is walked."""
+TOGETHER = 4096
+"""Blocks that are looked at together."""
+
+
+def parse_box(size: str, offset: str) -> Box:
+    """Text sx_sy_sz and x_y_z -> voxels; BadRequest where a side is negative. Those behind the last voxel are none."""
+    start, sides = parse_point(offset), parse_point(size)
+    if min(sides) < 0:
+        raise BadRequest(f"a size of {to_wire(sides)} voxels is negative")
+    stop = [min(at + side, HIGHEST + 1) for at, side in zip(start, sides, strict=True)]
+    return box_between(start, stop)
+
+
+# ---------------------------------------------------------------------- blocks
+def walk(data: Annotations, voxels: Box) -> Iterator[tuple[Zyx, Found]]:
+    """(index, elements) of the blocks that a box touches, in the order z, y, x, all from one moment."""
+    if min(voxels.size) <= 0:
+        return
+    blocks = voxels.blocks(data.block)
+    if blocks.size[0] * blocks.size[1] <= ROWS:
+        spans = row_spans(BLOCK, blocks)
+    else:
+        last = tuple(at - 1 for at in blocks.stop)
+        spans = iter([(block_key(blocks.start), after(block_key((last[0], last[1], last[2]))))])
+    for key, found in data.view.ranges(spans):
+        index = place_in(key)
+        if all(a <= at < b for a, at, b in zip(blocks.start, index, blocks.stop, strict=True)):
+            yield index, found
+
+
+def everything(data: Annotations) -> Iterator[tuple[Zyx, Found]]:
+    """(index, elements) of all blocks."""
+    return ((place_in(key), found) for key, found in data.view.range(*ALL_BLOCKS))
+
+
+def as_object(blocks: Iterator[tuple[Zyx, Found]]) -> Iterator[bytes]:
+    """JSON {"x,y,z": elements} of blocks, in pieces."""
+    yield b"{"
+    separator = b""
+    for (z, y, x), found in blocks:
+        yield b'%b"%d,%d,%d":%b' % (separator, x, y, z, found.read())
+        separator = b","
+    yield b"}"
+
+
+def in_box(data: Annotations, voxels: Box) -> Iterator[bytes]:
+    """JSON list of the elements inside a box, in pieces; null where there are none."""
+    lists = (_inside(data, index, found.read(), voxels) for index, found in walk(data, voxels))
+    return _as_list(lists, b"null")
+
+
+def _inside(data: Annotations, index: Zyx, stored: bytes, voxels: Box) -> bytes:
+    """The list of a block, without the elements outside a box."""
+    block = Box(index, (1, 1, 1)).voxels(data.block)
+    if all(a <= at for a, at in zip(voxels.start, block.start, strict=True)) and all(
+        at <= b for at, b in zip(block.stop, voxels.stop, strict=True)
+    ):
+        return stored
+    (z, y, x), (zz, yy, xx) = voxels.start, voxels.stop
+    kept = elements.read_list(stored).items()
+    return elements.write_list(text for at, text in kept if x <= at[0] < xx and y <= at[1] < yy and z <= at[2] < zz)
+
+
+def _as_list(stored: Iterator[bytes], nothing: bytes) -> Iterator[bytes]:
+    begun = False
+    for piece in elements.join_lists(stored):
+        yield piece if begun else b"[" + piece
+        begun = True
+    yield b"]" if begun else nothing
+
+
+def in_region(data: Annotations, named: str) -> Iterator[bytes]:
+    """JSON list of the elements in the blocks of a region, which must have blocks of the same size."""
+    region = find_region(data, named)
+    if region.block != data.block:
+        raise BadRequest(
+            f"the region has blocks of {to_wire(region.block)} voxels, the annotations of {to_wire(data.block)}"
+        )
+    still = data.frozen()
+
+    def lists() -> Iterator[bytes]:
+        keys = still.view.keys(*ALL_BLOCKS)
+        while some := list(islice(keys, TOGETHER)):
+            voxels = np.array([place_in(key) for key in some], np.int64) * np.array(data.block)
+            inside = region.holds(voxels.clip(LOWEST, HIGHEST).astype(np.int32))
+            for key in (key for key, one in zip(some, inside.tolist(), strict=True) if one):
+                yield still.view.get(key) or b"[]"
+
+    return _as_list(lists(), b"[]")
+
+
+def scan(data: Annotations, *, keys_only: bool) -> dict[str, int]:
+    """How many blocks are stored; and with their values, how many of those are nothing at all, not even a list."""
+    if keys_only:
+        return {"num kv pairs": sum(1 for _ in data.view.keys(*ALL_BLOCKS)), "num empty blocks": 0}
+    sizes = [found.plain_size() for _, found in data.view.range(*ALL_BLOCKS)]
+    return {"num kv pairs": len(sizes), "num empty blocks": sizes.count(0)}
+
+
+# ---------------------------------------------------------------------- lists
+def listed(data: Annotations, prefix: bytes) -> Iterator[bytes]:
+    """JSON list of the elements of a tag or a label, in pieces."""
+    return _as_list((found.read() for _, found in data.view.range(prefix, after(prefix))), b"[]")
+
+
+def related(data: Annotations, prefix: bytes, *, verbose: bool) -> Iterator[bytes]:
+    """The same as their blocks have them, with relationships; `verbose` tells of the partners too."""
+    still = data.frozen()
+    blocks = Blocks(still)
+
+    def lists() -> Iterator[bytes]:
+        for _, found in still.view.range(prefix, after(prefix)):
+            there = [text for at in elements.read_list(found.read()) if (text := blocks.find(at)) is not None]
+            yield elements.write_list(map(blocks.verbose, there) if verbose else there)
+
+    return _as_list(lists(), b"[]")
+
+
+class Blocks:
+    """Elements looked up by their points; the blocks last read are kept."""
+
+    KEPT = 4096
+
+    def __init__(self, data: Annotations) -> None:
+        self._view, self._block = data.view, data.block
+        self._read: dict[bytes, List] = {}
+
+    def find(self, at: Point) -> bytes | None:
+        """The full form of the element at a point."""
+        (x, y, z), (depth, height, width) = at, self._block
+        index = (z // depth, y // height, x // width)
+        if not is_index(index):
+            return None
+        key = BLOCK + index_key(index)
+        found = self._read.get(key)
+        if found is None:
+            stored = self._view.get(key)
+            if len(self._read) >= self.KEPT:
+                self._read.clear()
+            found = self._read[key] = {} if stored is None else elements.read_list(stored)
+        return found.get(at)
+
+    def verbose(self, full: bytes) -> bytes:
+        """An element with what its partners are."""
+        element: Element = elements.read(full)
+        return elements.verbose(element, [self.find(one.To) for one in element.Rels or ()])

@@ -1,0 +1,198 @@
+"""Events between instances: an edit of one tells those that follow it (POST sync) what became of it.
+
+`publish` adds to the edit one task a follower, so that event and edit are durable together; the background queue hands
+them over in the order of the edits. The follower's type is told by `DataType.hears`, on the queue's thread, and commits
+its answer together with a mark of the event (`noted`): an event that comes twice, because the server ended between that
+batch and the removal of the task, is known. Commit of a version waits until all its events are heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from weakref import WeakKeyDictionary
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from dvidpy.datatypes.base import Data, type_named
+from dvidpy.errors import Busy
+from dvidpy.versioning.commits import Change
+from dvidpy.versioning.datastore import Datastore
+from dvidpy.versioning.queue import Task, WorkQueue
+from dvidpy.versioning.records import Instance
+
+FOLLOW = "follow"
+"""Kind of the tasks that hand over an event; their instance is the follower."""
+MARKS = b"\xff"
+"""Class byte of a follower's marks, behind which stands the uuid of the data it follows."""
+REMEMBERED = 64
+"""Events of a source whose marks are kept; only those under way when a server ended can come again."""
+PATIENCE_S = 20.0
+PAUSE_S = 0.02
+
+KINDS = ("Unknown", "PostSyn", "PreSyn", "Gap", "Note")
+"""Kinds of elements, by the number that stands in rows."""
+ROW = np.dtype([("x", "<i4"), ("y", "<i4"), ("z", "<i4"), ("kind", "u1"), ("sign", "i1"), ("label", "<u8")])
+"""One element that a label gained (sign 1) or lost (sign -1)."""
+
+
+class BlocksChanged(Struct, frozen=True, tag=True):
+    """Voxels of these blocks may have other labels."""
+
+    block: tuple[int, int, int]
+    """Voxels of a block along z, y, x."""
+    blocks: tuple[tuple[int, int, int], ...]
+    """(z, y, x) of each in the grid."""
+
+
+class BodiesChanged(Struct, frozen=True, tag=True):
+    """Voxels of these bodies may belong to others: merged away, cleaved, split or renumbered."""
+
+    bodies: tuple[int, ...]
+
+
+class ElementsChanged(Struct, frozen=True, tag=True):
+    """Labels gained or lost elements."""
+
+    rows: bytes
+    """Of `ROW`."""
+    first: bool
+    """Before this edit the version had no elements at all."""
+
+
+Event = BlocksChanged | BodiesChanged | ElementsChanged
+
+
+class Heard(Struct, frozen=True):
+    """An event on its way to a follower."""
+
+    source: str
+    """Uuid of the data it comes from."""
+    mutation: int
+    """Id of the mutation it tells of; ids of a source ascend with its edits."""
+    part: int
+    """A mutation may have several events."""
+    event: Event
+
+    @property
+    def mark(self) -> tuple[int, int]:
+        """What it is known by, among the events of its source."""
+        return self.mutation, self.part
+
+
+# ---------------------------------------------------------------------- telling
+def followers(data: Data) -> list[Instance]:
+    """Instances of the repo that follow this one now."""
+    instances = data.datastore.catalogue.repo(data.instance.repo).instances.values()
+    return [one for one in instances if data.instance.uuid in one.syncs]
+
+
+def publish(data: Data, change: Change, mutation: int, events: Iterable[Event]) -> None:
+    """Tell the followers as part of an edit, which has this id and is made while nobody else edits the instance."""
+    if not (told := followers(data)):
+        return
+    for part, event in enumerate(events):
+        args = msgspec.to_builtins(Heard(data.instance.uuid, mutation, part, event))
+        for follower in told:
+            WorkQueue.add(change, Task(FOLLOW, follower.number, data.version, args))
+
+
+# ---------------------------------------------------------------------- hearing
+def deliver(datastore: Datastore, task: Task, change: Change) -> None:
+    """Hand an event over; nothing where the follower is gone. `change` only removes the task."""
+    follower = subject_of(datastore, task.instance, task.version)
+    if follower is None:
+        return
+    with turn(follower):
+        heard = msgspec.convert(task.args, Heard)
+        if heard.source in follower.instance.syncs and not is_known(follower, heard):
+            type_named(follower.instance.type).hears(follower, heard)
+
+
+def subject_of(datastore: Datastore, number: int, version: int) -> Data | None:
+    """An instance at a version, as its type knows it; None where it is gone."""
+    instance = datastore.catalogue.instances().get(number)
+    if instance is None:
+        return None
+    repo = datastore.catalogue.repo(instance.repo)
+    return type_named(instance.type).subject(datastore, repo, repo.nodes[version], instance, None)
+
+
+class _Marks(Struct, omit_defaults=True):
+    """What is known of the events of a source."""
+
+    below: int = 0
+    """All with smaller ids of mutations."""
+    known: list[tuple[int, int]] = []
+
+
+def _marks(data: Data, source: str) -> _Marks:
+    stored = data.view.get(_marks_key(source))
+    return _Marks() if stored is None else msgspec.json.decode(stored, type=_Marks)
+
+
+def _marks_key(source: str) -> bytes:
+    return MARKS + bytes.fromhex(source)
+
+
+def is_known(data: Data, heard: Heard) -> bool:
+    """The event was heard already."""
+    marks = _marks(data, heard.source)
+    return heard.mutation < marks.below or heard.mark in marks.known
+
+
+def noted(data: Data, change: Change, heard: Heard) -> None:
+    """Add to the edit that answers an event that it was heard."""
+    marks = _marks(data, heard.source)
+    marks.known = [*marks.known, heard.mark][-REMEMBERED:]
+    data.view.put(change, _marks_key(heard.source), msgspec.json.encode(marks))
+
+
+def noted_all(data: Data, change: Change, source: str, below: int) -> None:
+    """Add to an edit that it holds what all events of a source say, of mutations with smaller ids."""
+    data.view.put(change, _marks_key(source), msgspec.json.encode(_Marks(below)))
+
+
+_TURNS: WeakKeyDictionary[Datastore, dict[int, threading.RLock]] = WeakKeyDictionary()
+_MAKING = threading.Lock()
+
+
+def turn(data: Data) -> threading.RLock:
+    """Held by whoever edits an instance, from the first look at what is there until the edit is durable."""
+    with _MAKING:
+        return _TURNS.setdefault(data.datastore, {}).setdefault(data.instance.number, threading.RLock())
+
+
+# ---------------------------------------------------------------------- asking
+def sources_of(data: Data, instance: Instance) -> Iterator[Instance]:
+    """An instance of the repo, what it follows, and what that follows, each once."""
+    waiting, seen = [instance], {instance.uuid}
+    while waiting:
+        yield (one := waiting.pop())
+        found = (data.datastore.catalogue.by_data(data.repo, uuid) for uuid in one.syncs if uuid not in seen)
+        waiting += [other for other in found if other is not None]
+        seen.update(one.syncs)
+
+
+def pending(data: Data) -> int:
+    """Pieces of background work that may still change this version of an instance; parked ones do not count."""
+    numbers = {one.number for one in sources_of(data, data.datastore.catalogue.current(data.instance))}
+    queues = data.datastore.queues()
+    return sum(
+        task.instance in numbers and task.version == data.version and key not in queue.parked
+        for queue in queues
+        for key, task in queue.pending()
+    )
+
+
+async def until_settled(data: Data) -> None:
+    """Return when nothing is pending; Busy when that takes too long."""
+    until = time.monotonic() + PATIENCE_S
+    while pending(data):
+        if time.monotonic() > until:
+            raise Busy("background work of this instance is still pending")
+        await asyncio.sleep(PAUSE_S)
