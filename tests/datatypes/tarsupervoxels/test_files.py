@@ -17,6 +17,7 @@ from served import Served
 
 from dvidpy.datatypes import bodies
 from dvidpy.datatypes.base import TYPES, Data, DataType
+from dvidpy.datatypes.labelmap.settings import settings_of
 from dvidpy.datatypes.registry import load_types
 from dvidpy.datatypes.tarsupervoxels.instance import TarSupervoxels
 from dvidpy.versioning import commits
@@ -35,7 +36,7 @@ class Segmentation(Data):
 @pytest.fixture
 def _labelmap(monkeypatch: pytest.MonkeyPatch) -> None:
     load_types()
-    monkeypatch.setitem(TYPES, "labelmap", DataType("labelmap", "tests", (), Segmentation))
+    monkeypatch.setitem(TYPES, "labelmap", DataType("labelmap", "tests", (), Segmentation, settings=settings_of))
     monkeypatch.setattr(f"{__name__}.BODIES", {})
 
 
