@@ -20,7 +20,9 @@ from servers import ServerProcess
 
 from dvidpy.datatypes.registry import load_types
 
-GROUPS = {"server": "keyvalue", "repo": "keyvalue", "keyvalue": "keyvalue", "imageblk": "uint8blk"}
+GROUPS = {"server": "keyvalue", "repo": "keyvalue", "keyvalue": "keyvalue", "imageblk": "uint8blk"} | dict.fromkeys(
+    ("labelmap_settings", "labelmap_blocks", "labelmap_voxels", "labelmap_points", "labelmap_downres"), "labelmap"
+)
 """File of cases -> the datatype it needs."""
 TOKEN = "conf"
 FOLDER = Path(os.environ.get("DVIDPY_SHARED", REPOSITORY.parent / "shared")) / "conformance"
