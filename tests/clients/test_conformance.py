@@ -28,6 +28,8 @@ GROUPS = {
     "imageblk": "uint8blk",
     "roi": "roi",
     "tarsupervoxels": "tarsupervoxels",
+    "annotation": "annotation",
+    "labelsz": "labelsz",
     "labelmap_blocks": "labelmap",
     "labelmap_downres": "labelmap",
     "labelmap_edits": "labelmap",

@@ -15,7 +15,7 @@ from dvidpy.datatypes.labelmap.options import Hash, Scale, Supervoxels, demand_h
 from dvidpy.datatypes.labelmap.points.reading import bodies_of, labels_at, parse_labels, parse_points
 from dvidpy.datatypes.labelmap.raw.reading import begin
 from dvidpy.datatypes.params import Flag, gives, takes
-from dvidpy.datatypes.rooms import Parse, Room, WholeBody
+from dvidpy.datatypes.rooms import Parse, Room, WholeBody, at_once
 from dvidpy.geometry import Zyx, parse_point
 from dvidpy.kernels.label_blocks import Labels
 
@@ -29,6 +29,7 @@ Coordinate = Annotated[Zyx, Path(description="Voxel of the scale, x_y_z.", examp
     summary="Label of a voxel",
     responses=gives("Its body or supervoxel", "application/json", {"Label": 23}),
 )
+@at_once
 def get_label(
     data: Annotated[LabelMap, Here], coord: Coordinate, scale: Scale = 0, supervoxels: Supervoxels = False
 ) -> Reply:
