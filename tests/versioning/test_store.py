@@ -54,6 +54,9 @@ def test_a_child_sees_what_its_parents_left(chain: Chain) -> None:
     _agree(chain.view(root), {"a": b"1", "b": b"1"}, "c")
     _agree(chain.view(middle), {"a": b"2", "c": b""}, "b")
     _agree(chain.view(), {"a": b"2", "b": b"3", "c": b""}, "d")
+    found = [chain.view().version_of(typekey(name)) for name in "abd"]
+    assert found == [middle.version, chain.view().ancestry.version, None]
+    assert chain.view(middle).version_of(typekey("b")) is None
 
 
 @both_engines

@@ -11,8 +11,10 @@ import orjson
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labels.index import LabelIndex, Voxels
+from dvidpy.datatypes.labels.runs import runs_of_blocks
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
+from dvidpy.kernels.label_runs import Runs
 
 ROOM = 64 << 20
 """Bytes of the bodies that an instance keeps in memory, about."""
@@ -35,6 +37,11 @@ class Body:
     def blocks(self) -> NDArray[np.int64]:
         """(n, 3) z, y, x of its blocks, in order."""
         return self.index.blocks
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Its blocks as runs of the block grid."""
+        return runs_of_blocks(self.blocks)
 
     @cached_property
     def sizes(self) -> tuple[Labels, Voxels]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import struct
+import tracemalloc
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from PIL import Image
 from served import Served
 
 from dvidpy.datatypes.labelmap.sparsevol import streams
+from dvidpy.datatypes.labelmap.sparsevol.regions import find_region
+from dvidpy.datatypes.labelmap.sparsevol.streams import as_blocks, as_rles, as_srles
+from dvidpy.datatypes.labels.runs import EVERYWHERE
 from dvidpy.datatypes.labels.sparsevol import read_binary_blocks
 from dvidpy.geometry import Box
 from dvidpy.kernels.label_runs import voxels_of
@@ -248,6 +253,47 @@ def test_unindexed_labels_have_no_sparse_volumes(served: Served) -> None:
         assert segments.status(path) == 400
     assert segments.status("size/1") == 404
     assert segments.get("listlabels") == b""
+
+
+def test_a_grid_for_gpus(segments: Segments, volume: np.ndarray) -> None:
+    answer = segments.ask("fvdb/3")
+    assert answer.headers["content-disposition"] == 'attachment; filename="label_3.nvdb"'
+    assert answer.content[:8] == b"NanoVDB0"
+    assert struct.unpack_from("<Q", answer.content, 656)[0] == int((volume == 3).sum())
+    assert segments.ask("fvdb/3", supervoxels="true").content == answer.content
+    named = segments.ask("fvdb/3", name="Körper")
+    assert dict(named.headers.raw)[b"content-disposition"] == 'attachment; filename="Körper.nvdb"'.encode()
+    assert named.content[40:48] == "Körper\0".encode()
+    for name in ('a"b', "a\r\nb: c", "x" * 300):
+        assert segments.status("fvdb/3", name=name) == 400
+    assert segments.status("fvdb/3", scale=9) == segments.status("fvdb/3", scale="x") == 400
+
+
+@pytest.mark.parametrize(("form", "least"), [("srles", 24), ("rles", 24), ("gzip", 0), ("blocks", 0)])
+def test_memory_does_not_grow_with_the_body(
+    served: Served, monkeypatch: pytest.MonkeyPatch, form: str, least: int
+) -> None:
+    """A checkerboard: every other voxel is a run of 16 bytes."""
+    segments = Segments(served, 32)
+    z, y, x = np.indices((32, 32, 32))
+    segments.put(np.tile(((z + y + x) % 2 + 1).astype(np.uint64), (8, 4, 4)))
+    monkeypatch.setattr(streams, "IN_MEMORY", 1 << 20)
+    region = find_region(segments.at(), 1, 0, EVERYWHERE, supervoxel=False)
+    with ExitStack() as until_sent:
+        tracemalloc.start()
+        if form == "blocks":
+            reply = as_blocks(region, 1)
+        elif form == "srles":
+            reply = as_srles(region, EVERYWHERE)
+        else:
+            reply = as_rles(region, EVERYWHERE, form.replace("rles", ""), until_sent, 1 << 30)
+        assert not isinstance(reply.body, bytes) or form == "blocks"
+        sent = len(reply.body) if isinstance(reply.body, bytes) else sum(map(len, reply.body))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert sent >= least << 20
+    assert peak < 8 << 20
+    assert reply.length in (None, sent)
 
 
 def test_a_real_segmentation(served: Served, shared: Path) -> None:

@@ -11,7 +11,7 @@ from dvidpy.datatypes.exchange import DONE, OCTETS, TEXT, Reply, gather, pieces_
 from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.mappings.tables import as_lines, as_pairs, put_mappings
 from dvidpy.datatypes.labels.messages import parse_mappings
-from dvidpy.datatypes.params import Throttle, gives, takes
+from dvidpy.datatypes.params import Throttle, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Room, WholeBody
 
 room = Room()
@@ -20,7 +20,7 @@ room = Room()
 @room.get(
     "/mappings",
     summary="Bodies of all supervoxels",
-    responses=gives("A line of supervoxel and body each", "text/plain", "12 10\n13 11\n"),
+    responses=gives_any("A line of supervoxel and body each, or uint64 pairs", TEXT.decode(), OCTETS.decode()),
 )
 def get_mappings(
     data: Annotated[LabelMap, Here],

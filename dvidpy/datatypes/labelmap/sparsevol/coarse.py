@@ -12,7 +12,7 @@ from dvidpy.datatypes.labelmap.keys import label_key, number_of
 from dvidpy.datatypes.labelmap.sparsevol.regions import within
 from dvidpy.datatypes.labels import index as indices
 from dvidpy.datatypes.labels import sparsevol
-from dvidpy.datatypes.labels.runs import runs_of_blocks
+from dvidpy.datatypes.labels.runs import EVERYWHERE, runs_of_blocks
 from dvidpy.geometry import Box, Zyx
 from dvidpy.storage.keys import PAST
 
@@ -21,7 +21,8 @@ _HEAD = struct.Struct("<Qi")
 
 def coarse_of(body: Body, bounds: Box, block: Zyx) -> Reply:
     """Blocks of a body that bounds touch, as runs behind their head."""
-    return octets(sparsevol.rles([runs_of_blocks(within(body.blocks, bounds, block))]))
+    runs = body.runs if bounds == EVERYWHERE else runs_of_blocks(within(body.blocks, bounds, block))
+    return octets(sparsevol.rles([runs]))
 
 
 def coarse_of_many(data: LabelMap, first: int, last: int, bounds: Box) -> Iterator[bytes]:
