@@ -112,7 +112,7 @@ def post_sync(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], re
     names = given.get("sync") if isinstance(given, dict) else None
     if not isinstance(names, str):
         raise BadRequest('expected {"sync": "name,name"}')
-    if not kind.syncs_with:
+    if not kind.syncs_with and (names.strip() or not replace):
         raise BadRequest(f"instances of type {kind.name} follow no others")
     followed = [data.sibling(name.strip()) for name in names.split(",") if name.strip()]
     for other in followed:
