@@ -28,6 +28,8 @@ GROUPS = {
     "imageblk": "uint8blk",
     "roi": "roi",
     "tarsupervoxels": "tarsupervoxels",
+    "annotation": "annotation",
+    "labelsz": "labelsz",
 }
 """File of cases -> the datatype it needs."""
 TOKEN = "conf"

@@ -138,7 +138,12 @@ def _sync(client: TestClient, root: str, name: str, names: str, query: str = "")
 
 
 def test_what_makes_no_sense_is_not_followed(client: TestClient, repo: str) -> None:
-    made = [("labelmap", "lm", {}), ("annotation", "a", {}), ("labelsz", "z", {}), ("roi", "r", {})]
+    made: list[tuple[str, str, dict[str, str]]] = [
+        ("labelmap", "lm", {}),
+        ("annotation", "a", {}),
+        ("labelsz", "z", {}),
+        ("roi", "r", {}),
+    ]
     made += [("labelmap", "loose", {"versioned": "false"}), ("annotation", "b", {"versioned": "false"})]
     for typename, name, more in made:
         assert client.post(
