@@ -126,7 +126,8 @@ def post_repo_info(at: Subject, uuid: Uuid, body: Body) -> Reply:
     "/api/repo/{uuid}/instance",
     summary="New data instance",
     openapi_extra=takes("Texts; keys ignore case", "application/json", {"typename": "keyvalue", "dataname": "notes"}),
-    responses=gives("Done", "application/json", {"result": "Added notes [keyvalue] to node 3f01a…"}),
+    responses=gives("Done", "application/json", {"result": "Added notes [keyvalue] to node 3f01a…"})
+    | gives("Another server that the type asks failed", "text/plain", "Google BrainMaps cannot be reached", 502),
 )
 def post_instance(at: Subject, call: Annotated[Call, TheCall], uuid: Uuid, body: Body) -> Reply:
     """It belongs to the whole repo. Settings the type does not know are ignored."""

@@ -12,7 +12,7 @@ from dvidpy.datatypes.exchange import OCTETS, Call, Reply, octets
 from dvidpy.datatypes.googlevoxels.geometry import tile_start
 from dvidpy.datatypes.googlevoxels.instance import GoogleVoxels, Wanted
 from dvidpy.datatypes.googlevoxels.settings import parse_tile_size
-from dvidpy.datatypes.params import Flag, Throttle, gives_any
+from dvidpy.datatypes.params import Flag, Throttle, gives, gives_any
 from dvidpy.datatypes.rooms import Parse, Room, TheCall
 from dvidpy.datatypes.voxels.kinds import UINT8
 from dvidpy.datatypes.voxels.pictures import Format, parse_format, picture
@@ -24,8 +24,9 @@ from dvidpy.geometry import parse_point
 room = Room()
 
 MOST_SCALES = 256
-PICTURE = gives_any("The picture", "image/png", "image/jpeg")
-SHOWN = gives_any(
+FAILED = gives("Google failed, or did not answer in time", "text/plain", "Google BrainMaps cannot be reached", 502)
+PICTURE = FAILED | gives_any("The picture", "image/png", "image/jpeg")
+SHOWN = FAILED | gives_any(
     "A picture; of a volume voxels, x fastest, little-endian", "image/png", "image/jpeg", "application/octet-stream"
 )
 
