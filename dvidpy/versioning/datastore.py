@@ -194,9 +194,9 @@ class Datastore:
     def close(self) -> None:
         """Finish what is being written, then let go of files and locks."""
         with ExitStack() as all_of_it:  # a medium that fails must not keep the others open
+            all_of_it.callback(self.stacks.clear)  # last: the task under way may ask for its store
             if self._scratch is not None:
                 all_of_it.callback(self._scratch.cleanup)
             for stack in self.stacks.values():
                 for part in (stack.store, stack.log, stack.committer, stack.queue):
                     all_of_it.callback(part.close)
-            self.stacks.clear()
