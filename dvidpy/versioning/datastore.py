@@ -205,6 +205,8 @@ class Datastore:
     def close(self) -> None:
         """Finish what is being written, then let go of files and locks."""
         with ExitStack() as all_of_it:  # a medium that fails must not keep the others open
+            all_of_it.callback(self._stores.clear)
+            all_of_it.callback(self.stacks.clear)  # late: the task under way may ask for its store
             if self._scratch is not None:
                 all_of_it.callback(self._scratch.cleanup)
             for store in self._stores.values():
@@ -212,5 +214,3 @@ class Datastore:
             for stack in self.stacks.values():
                 for part in (stack.log, stack.committer, stack.queue):
                     all_of_it.callback(part.close)
-            self.stacks.clear()
-            self._stores.clear()

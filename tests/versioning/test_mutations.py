@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -7,13 +9,15 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec import Raw
 from versioning.edits import Chain, logged, put
 
 from dvidpy.config import MutationSettings, Settings, StoreSettings
 from dvidpy.storage.log import JsonLines
 from dvidpy.versioning.check import check_datastore, repair_logs
+from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
-from dvidpy.versioning.mutations import FIRST, MutationLog, file_name
+from dvidpy.versioning.mutations import FIRST, NO_EVENT, MutationIds, MutationLog, file_name
 
 Damage = Callable[[Path], object]
 
@@ -265,3 +269,123 @@ def test_reading_stops_at_nothing_that_is_being_written(datastore: Datastore) ->
         file.flush()
         assert _messages(datastore, chain) == [0, 1]
     log.lines.cut(name, 10**12)
+
+
+# ---------------------------------------------------------------------- ids that are known before the edit is written
+def _reserved(chain: Chain, number: int, text: bytes) -> Change:
+    change = logged(chain.instance, chain.node, text)
+    assert change.mutation is not None
+    change.mutation.id = number
+    return change
+
+
+def test_a_reserved_number_is_never_given_twice() -> None:
+    ids = MutationIds()
+    with ids.reserved() as first:
+        assert first == FIRST
+        assert ids.take() == FIRST + 1
+    with ids.reserved() as second:
+        assert second == FIRST + 2
+
+
+def test_nothing_is_settled_beyond_a_reserved_number() -> None:
+    ids = MutationIds()
+    with ids.reserved() as first:
+        later = ids.take()
+        with ids.reserved():
+            assert ids.settled(later) == first - 1
+        assert ids.settled(later) == first - 1
+    assert ids.settled(later) == later
+
+
+def test_a_number_is_marked_in_the_step_that_takes_it() -> None:
+    """However threads interleave, what is settled never passes a number that may still be written."""
+    ids, over, wrong = MutationIds(), threading.Event(), list[tuple[int, int]]()
+    written: set[int] = set()
+
+    def edit() -> None:
+        while not over.is_set():
+            with ids.reserved() as number:
+                settled = ids.settled(1 << 60)
+                if settled >= number:
+                    wrong.append((settled, number))
+            written.add(number)
+
+    threads = [threading.Thread(target=edit) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(written) > 100
+
+
+def test_a_crash_between_reservation_and_write_leaves_a_gap(settings: Settings) -> None:
+    datastore = Datastore(settings)
+    chain = Chain(datastore)
+    _edit(chain, 1)
+    with datastore.ids.reserved() as lost:
+        _edit(chain, 2)
+        _crash(datastore)
+    with closing(Datastore(settings)) as again:
+        chain.datastore = again
+        assert _messages(again, chain) == [1, 2]
+        _edit(chain, 3)
+        numbers = [mutation.id for mutation in again.main.log.records()]
+        assert lost not in numbers
+        assert numbers == sorted(set(numbers))
+        assert check_datastore(again).faults == []
+
+
+def test_an_edit_reserved_early_and_written_late_is_not_lost(settings: Settings) -> None:
+    """The mark of what is safe stays below it, though later edits of other data were written and synced."""
+    datastore = Datastore(settings)
+    early, late = Chain(datastore), Chain(datastore)
+    with datastore.ids.reserved() as number:
+        _edit(late, 1, 2)
+        datastore.main.log.checkpoint()
+        datastore.main.committer.commit(_reserved(early, number, b'{"n":7}'))
+        lines = _file(datastore, early)
+        _crash(datastore)
+    lines.write_bytes(b"")  # a power failure took what was not synced
+    with closing(Datastore(settings)) as again:
+        early.datastore = late.datastore = again
+        assert _messages(again, early) == [7]
+        assert _messages(again, late) == [1, 2]
+        assert check_datastore(again).faults == []
+
+
+def test_lines_of_one_file_stand_in_the_order_of_their_numbers(datastore: Datastore) -> None:
+    """Edits that reserve their numbers hold a lock of their data meanwhile, as a labelmap's do."""
+    chain, lock = Chain(datastore), threading.Lock()
+
+    def edit() -> None:
+        for _ in range(25):
+            with lock, datastore.ids.reserved() as number:
+                datastore.main.committer.commit(_reserved(chain, number, b'{"n":%d}' % number))
+
+    threads = [threading.Thread(target=edit) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    other = Chain(datastore)
+    _edit(other, *range(50))
+    for thread in threads:
+        thread.join()
+    found = _messages(datastore, chain)
+    assert len(found) == 100
+    assert found == sorted(found)
+
+
+def test_an_event_is_kept_with_its_record(settings: Settings) -> None:
+    with closing(Datastore(settings)) as datastore:
+        chain = Chain(datastore)
+        change = logged(chain.instance, chain.node, b'{"n":1}')
+        assert change.mutation is not None
+        change.mutation.event = Raw(b'{"kind":"merge","target":18446744073709551615}')
+        datastore.main.committer.commit(change)
+        _edit(chain, 2)
+    with closing(Datastore(settings)) as again:
+        events = [bytes(mutation.event) for mutation in again.main.log.records()]
+        assert events == [b'{"kind":"merge","target":18446744073709551615}', bytes(NO_EVENT)]
