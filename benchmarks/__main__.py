@@ -36,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     if len(options.urls) > 2:
         parser.error("two servers at most")
-    with _servers(options.urls) as urls:
+    with servers(options.urls) as urls:
         rows = measure([Target(url, options.token) for url in urls], options.ops, options.seconds)
     show(rows)
     if options.out:
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 @contextmanager
-def _servers(urls: list[str]) -> Iterator[list[str]]:
+def servers(urls: list[str]) -> Iterator[list[str]]:
     """The servers named, or one of our own."""
     if urls:
         yield urls

@@ -121,11 +121,11 @@ def index_steps() -> Steps:
     entries = Entries(keys_of(places), supervoxels, draw.integers(1, 20_000, number))
     made = index.added(LabelIndex(5), entries)
     data, some = made.encode(), made.supervoxels[::3]
-    remain, gone = index.cleaved(made, some, 9)
+    gone, remain = index.parted(made, some)
     yield f"index of {len(data) / 1e6:.1f} MB: decode", lambda: index.decode(data)
     yield "index: encode", made.encode
     yield "index: supervoxels and sizes", made.sizes
-    yield "index: cleave a third", lambda: index.cleaved(made, some, 9)
+    yield "index: cleave a third", lambda: index.parted(made, some)
     yield "index: merge it back", lambda: index.merged(remain, [gone])
     picked = blocks.group_by_block(draw.integers(0, 1 << 12, (10_000, 3)), SIZE)
     block = blocks.from_volume(made_up(SIDE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -18,9 +19,10 @@ from dvidpy import __version__
 from dvidpy.api import metrics, openapi
 from dvidpy.api.dispatch import StaticTable
 from dvidpy.api.front import Front
-from dvidpy.api.logs import RequestLog
+from dvidpy.api.logs import LogStream, RequestLog
 from dvidpy.api.state import Server
-from dvidpy.config import Settings
+from dvidpy.api.webclient import WebClient
+from dvidpy.config import ServerSettings, Settings
 from dvidpy.datatypes.base import type_named
 from dvidpy.datatypes.registry import load_types
 from dvidpy.errors import DvidError
@@ -30,11 +32,14 @@ ASSETS = "/docs-assets"
 """Where the files of the documentation page are."""
 
 
-def build_app(settings: Settings, *, log_requests: bool = True) -> Front:
-    """An ASGI application on the stores of `settings`, which its shutdown closes. StoreError if they do not open."""
+def build_app(settings: Settings, *, log_requests: bool = True, log_stream: LogStream | None = None) -> Front:
+    """An ASGI application on the stores of `settings`, which its shutdown closes. StoreError if they do not open.
+
+    Requests are logged to `log_stream`, without one to standard error.
+    """
     types = load_types()
     server = Server(settings, Datastore(settings), types)
-    log = RequestLog(enabled=log_requests)
+    log = RequestLog(log_stream, enabled=log_requests)
     return Front(server, StaticTable(openapi.STATIC_ROOMS), _inner_app(server, log), log)
 
 
@@ -66,6 +71,7 @@ def _inner_app(server: Server, log: RequestLog) -> FastAPI:
     app.add_exception_handler(HTTPException, _refuse)
     _add_documentation(app)
     _add_state_pages(app, server)
+    _add_web_client(app, server.settings.server)
     return app
 
 
@@ -119,10 +125,17 @@ def _add_state_pages(app: FastAPI, server: Server) -> None:
     def show_metrics() -> Response:
         return Response(metrics.exposition(server), media_type="text/plain; version=0.0.4")
 
-    _add_page(app, "/", lambda: RedirectResponse("/api/help"))
     _add_page(app, "/healthz", health)
     _add_page(app, "/readyz", ready)
     _add_page(app, "/metrics", show_metrics)
+
+
+def _add_web_client(app: FastAPI, settings: ServerSettings) -> None:
+    """Last: the pages of this server go before its files."""
+    if settings.web_client and Path(settings.web_client).is_dir():
+        app.mount("/", WebClient(settings.web_client, settings.web_default_file, settings.web_redirect_path))
+    else:
+        _add_page(app, "/", lambda: RedirectResponse("/api/help"))
 
 
 def _add_page(app: FastAPI, path: str, page: Callable[..., Response]) -> None:

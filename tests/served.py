@@ -21,12 +21,14 @@ import uvicorn
 
 from dvidpy.api.logs import RequestLog
 from dvidpy.api.state import Server
-from dvidpy.api.wire import WireProtocol
+from dvidpy.api.wire import listening
 from dvidpy.app import build_app
 from dvidpy.config import ServerSettings, Settings, StoreSettings
 from dvidpy.versioning.check import check_datastore
 
 TOKEN = "sesame"
+NEEDED = {"tarsupervoxels": {"Extension": "dat"}}
+"""Settings without which a type makes no instance."""
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Served:
 
     def instance(self, uuid: str, name: str = "kv", typename: str = "keyvalue", **settings: Any) -> str:
         """Path of a new instance."""
-        given = {"typename": typename, "dataname": name, **settings}
+        given = {"typename": typename, "dataname": name, **NEEDED.get(typename, {}), **settings}
         answer = self.http.post(f"/api/repo/{uuid}/instance", json=given)
         assert answer.status_code == 200, answer.text
         return f"/api/node/{uuid}/{name}"
@@ -134,16 +136,7 @@ def served(serve: Serve) -> Served:
 def _listen(app: Any) -> tuple[uvicorn.Server, threading.Thread, int]:
     line = socket.socket()
     line.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app,
-        http=WireProtocol,
-        proxy_headers=False,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(listening(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [line]}, daemon=True)
     thread.start()
     until = time.monotonic() + 20

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import NamedTuple
 
-from fastapi import APIRouter
-from fastapi.routing import APIRoute
-
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.exchange import Call, Gone, Reply
-from dvidpy.datatypes.rooms import Endpoint
+from dvidpy.datatypes.rooms import Endpoint, Room, Route
 from dvidpy.errors import BadRequest, DvidError, UnknownInstance
 
 
@@ -31,16 +28,15 @@ Shape = tuple[str, ...]
 class StaticTable:
     """The routes that belong to no datatype."""
 
-    def __init__(self, rooms: Sequence[APIRouter]) -> None:
+    def __init__(self, rooms: Sequence[Room]) -> None:
         self._table: dict[tuple[str, Shape], Endpoint] = {}
         for room in rooms:
             for route in room.routes:
-                if isinstance(route, APIRoute):
-                    self._enter(route)
+                self._enter(route)
 
-    def _enter(self, route: APIRoute) -> None:
-        methods = sorted(route.methods or ())
-        endpoint = Endpoint(route, methods)
+    def _enter(self, route: Route) -> None:
+        methods = sorted(route.methods)
+        endpoint = Endpoint(route)
         parts = route.path.removeprefix("/").split("/")
         shape = tuple("*" if part.startswith("{") else part for part in parts)
         for method in (*methods, *(("HEAD",) if "GET" in methods else ())):

@@ -14,7 +14,7 @@ from dvidpy.datatypes import every_type
 from dvidpy.datatypes.base import Data, DataType
 from dvidpy.datatypes.exchange import Call, Reply
 from dvidpy.datatypes.rooms import Endpoint, Table, table_of
-from dvidpy.errors import BadRequest, LockedVersion
+from dvidpy.errors import BadRequest, LockedVersion, NotPrivileged
 from dvidpy.versioning.catalogue import Place, find_instance
 from dvidpy.versioning.records import Instance, Node
 
@@ -55,6 +55,8 @@ class Instances:
         call.parts = path[KEYWORD:] if path[-1] else path[KEYWORD:-1]
         endpoint = _choose(address.table, call)
         call.route = address.route + endpoint.path
+        if endpoint.admins_only and not server.is_privileged(call):
+            raise NotPrivileged(f"{call.method} {call.parts[0]} needs the admin token")
         demand_parts(endpoint, call)
         server.demand_writable(call)
         data = address.subject(server.datastore, *address.place, instance, call)
@@ -114,7 +116,7 @@ def _locked(call: Call, node: Node) -> LockedVersion:
 
 def table_of_type(kind: DataType) -> Table:
     """All routes of a datatype: its own first, then those of every type."""
-    return table_of((*kind.rooms, every_type.room), head=kind.head)
+    return table_of((*kind.rooms, every_type.room_for(kind)), head=kind.head)
 
 
 def _choose(table: Table, call: Call) -> Endpoint:

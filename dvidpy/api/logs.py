@@ -10,7 +10,7 @@ import asyncio
 import sys
 import traceback
 from itertools import starmap
-from typing import BinaryIO
+from typing import Protocol
 
 import orjson
 import structlog
@@ -22,10 +22,22 @@ MANY = 100
 """Lines that are written at once, however early."""
 
 
+class LogStream(Protocol):
+    """What lines are written to: standard error, or a file."""
+
+    def write(self, lines: bytes, /) -> object:
+        """Add whole lines."""
+        ...
+
+    def flush(self) -> object:
+        """Let readers see them."""
+        ...
+
+
 class RequestLog:
     """Writes JSON lines to a stream (standard error)."""
 
-    def __init__(self, stream: BinaryIO | None = None, *, enabled: bool = True) -> None:
+    def __init__(self, stream: LogStream | None = None, *, enabled: bool = True) -> None:
         self._stream = stream or sys.stderr.buffer
         self._enabled = enabled
         self._lines: list[tuple[Call, int, float, int, int]] = []

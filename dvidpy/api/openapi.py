@@ -28,7 +28,7 @@ def document(types: Types) -> dict[str, Any]:
     """The whole OpenAPI document; an instance's name stands as {its type}."""
     docs = APIRouter()
     for room in STATIC_ROOMS:
-        docs.include_router(room)
+        docs.include_router(room.documented())
     for kind in types.values():
         _include(docs, kind, f"{{{kind.name}}}", kind.name)
     return _openapi(docs.routes, TITLE)
@@ -42,10 +42,10 @@ def document_type(kind: DataType) -> dict[str, Any]:
 
 
 def _include(docs: APIRouter, kind: DataType, place: str, name: str) -> None:
-    for room in (*kind.rooms, every_type.room):
-        docs.include_router(
-            room, prefix=f"/api/node/{{uuid}}/{place}", tags=[kind.name], dependencies=[Depends(_path_params(name))]
-        )
+    for room in (*kind.rooms, every_type.room_for(kind)):
+        before = [Depends(_path_params(name))]
+        prefix = f"/api/node/{{uuid}}/{place}"
+        docs.include_router(room.documented(), prefix=prefix, tags=[kind.name], dependencies=before)
 
 
 def _openapi(routes: Sequence[BaseRoute], title: str) -> dict[str, Any]:

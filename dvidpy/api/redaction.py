@@ -13,8 +13,11 @@ import tomli_w
 
 HIDDEN = "(hidden)"
 _SECRET_NAME = re.compile(
-    r"token|passw|passcode|passphrase|secret|credential|private|apikey|api_key|(^|[_.-])key$", re.IGNORECASE
+    r"token|passw|passcode|passphrase|secret|credential|private|apikey|api_key|(^|[_.-])key$"
+    r"|sasl_?user|webhook|janelia_?config",
+    re.IGNORECASE,
 )
+"""Whoever knows the address of a web hook may call it, so that is a secret too."""
 _SECRET_SECTIONS = ("auth", "email")
 """Sections of the reference's configuration that hold little but secrets: no text of theirs is shown."""
 _IN_TEXT = (
@@ -35,14 +38,14 @@ def redacted(text: str, *secrets: str) -> str:
 
 
 def _hide(value: Any, known: list[str], *, hidden: bool) -> Any:
-    """A value of any depth: below a secret name nothing but truth values is shown."""
+    """A value of any depth: below a secret name only truth values are shown, and that there is none."""
     if isinstance(value, dict):
         return {
             name: _hide(inner, known, hidden=hidden or bool(_SECRET_NAME.search(name))) for name, inner in value.items()
         }
     if isinstance(value, list):
         return [_hide(inner, known, hidden=hidden) for inner in value]
-    if hidden and not isinstance(value, bool):
+    if hidden and value != "" and not isinstance(value, bool):
         return HIDDEN
     return _hide_inside(value, known) if isinstance(value, str) else value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,6 +13,7 @@ from dvidpy.api.bodies import Log, Merge, Resolve, read
 from dvidpy.api.forced import forced_line
 from dvidpy.api.shown import show_repo
 from dvidpy.api.state import Server
+from dvidpy.config import Spec
 from dvidpy.datatypes.base import Here, type_named
 from dvidpy.datatypes.exchange import DONE, Call, Reply, json_reply, text_reply
 from dvidpy.datatypes.params import gives, takes
@@ -19,10 +21,13 @@ from dvidpy.datatypes.rooms import Endpoint, Room, TheCall, WholeBody, at_once
 from dvidpy.datatypes.settings import read_settings
 from dvidpy.errors import BadRequest, LockedVersion, NotPrivileged, UnknownVersion
 from dvidpy.versioning.catalogue import find_instance
-from dvidpy.versioning.records import Node, Repo
+from dvidpy.versioning.records import Instance, Node, Repo
 from dvidpy.versioning.resolve import resolve
 
 room = Room(tags=["repos"])
+
+QUICK = 50
+"""Repos and instances that are shown sooner than handed to another thread."""
 
 Uuid = Annotated[str, Path(description="Any version of the repo.", examples=["3f01a"])]
 Body = Annotated[bytes, WholeBody]
@@ -69,8 +74,16 @@ def post_repos(server: Annotated[Server, Here], call: Annotated[Call, TheCall], 
 
 
 @room.get("/api/repos/info", summary="All repos", responses=gives("By root uuid", "application/json", {}))
-def get_repos_info(server: Annotated[Server, Here]) -> Reply:
+@at_once
+def get_repos_info(server: Annotated[Server, Here]) -> Reply | Awaitable[Reply]:
     """What /api/repo/{uuid}/info shows, of every repo."""
+    repos = server.datastore.catalogue.repos
+    if sum(1 + len(repo.instances) for repo in repos.values()) <= QUICK:
+        return _show_all(server)
+    return server.pool.run(_show_all, server)
+
+
+def _show_all(server: Server) -> Reply:
     shown = {}
     for root, repo in server.datastore.catalogue.repos.items():
         with suppress(UnknownVersion):  # it was deleted meanwhile
@@ -125,16 +138,16 @@ def post_instance(at: Subject, call: Annotated[Call, TheCall], uuid: Uuid, body:
     root = at.repo.record.root
     if at.node.locked:
         server.datastore.repos.add_repo_log(at.repo, [forced_line(call)])
-    store = server.settings.store_for(name, root, given.tags() or {}, kind.name)
+    tags = given.tags() or {}
 
-    server.datastore.repos.add_instance(
-        at.repo,
-        name,
-        lambda number, data: kind.make_instance(
-            given, name=name, number=number, uuid=data, repo=root, root_version=at.repo.root.version, store=store
-        ),
-        kind.companions,
-    )
+    def make(number: int, data: str) -> Instance:
+        spec = Spec(name, root, data, tags, kind.name)
+        places = {"store": server.settings.store_for(spec), "log": server.settings.log_for(spec)}
+        return kind.make_instance(
+            given, name=name, number=number, uuid=data, repo=root, root_version=at.repo.root.version, **places
+        )
+
+    server.datastore.repos.add_instance(at.repo, name, make, kind.companions)
     return json_reply({"result": f"Added {name} [{kind.name}] to node {at.node.uuid}"})
 
 

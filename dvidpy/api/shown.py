@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from dvidpy.api.state import Server
 from dvidpy.datatypes.base import Data
 from dvidpy.versioning.records import Instance, Node, Repo, stamp
+
+KEPT = 256
+"""States of repos whose versions are kept as JSON."""
 
 
 def show_repo(server: Server, repo: Repo) -> dict[str, Any]:
@@ -20,7 +26,7 @@ def show_repo(server: Server, repo: Repo) -> dict[str, Any]:
         "Log": record.log,
         "Properties": record.properties,
         "DataInstances": {name: _show_instance(server, repo, i) for name, i in repo.instances.items()},
-        "DAG": {"Root": record.root, "Nodes": _show_nodes(repo)},
+        "DAG": {"Root": record.root, "Nodes": orjson.Fragment(_nodes(repo))},
         "Created": stamp(record.created),
         "Updated": stamp(record.updated),
         "MutationID": ids.next,
@@ -28,12 +34,14 @@ def show_repo(server: Server, repo: Repo) -> dict[str, Any]:
     }
 
 
-def _show_nodes(repo: Repo) -> dict[str, Any]:
+@lru_cache(KEPT)
+def _nodes(repo: Repo) -> bytes:
+    """Versions as JSON; a state of a repo never changes."""
     children: dict[int, list[int]] = {version: [] for version in repo.nodes}
     for version, node in sorted(repo.nodes.items()):
         for parent in node.parents:
             children[parent].append(version)
-    return {node.uuid: _show_node(node, children[version]) for version, node in repo.nodes.items()}
+    return orjson.dumps({node.uuid: _show_node(node, children[version]) for version, node in repo.nodes.items()})
 
 
 def _show_node(node: Node, children: list[int]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from asyncio import Event, TimerHandle
 from typing import Any
 from urllib.parse import unquote
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from dvidpy.api.front import Front
@@ -23,11 +24,21 @@ LONGEST_TARGET = 1 << 20
 """Bytes of the longest path and query: `specificblocks` names thousands of blocks in one."""
 LONGEST_HEAD = 1 << 18
 """Bytes of all headers of a request."""
+KEEP_ALIVE_S = 600
+"""Seconds that an idle connection stays: clients send a POST on one they left long ago, and do not try again."""
 
 _LINE = re.compile(rb"(GET|HEAD) (/[!-\"$->@-~]*)(?:\?([!-\"$-~]*))? HTTP/1\.1\r\n")
 """First line of a request that may be a quick one: method, path, query."""
 _known = KnownHeads()
 """Shared by all connections: the clients of a program all send the same."""
+
+
+def listening(app: Front, **more: Any) -> uvicorn.Config:
+    """How uvicorn serves the application: `Front` keeps the log, and no header is added to its answers."""
+    quiet: dict[str, Any] = {"access_log": False, "log_config": None, "server_header": False, "date_header": False}
+    return uvicorn.Config(
+        app, http=WireProtocol, ws="none", proxy_headers=False, timeout_keep_alive=KEEP_ALIVE_S, **quiet, **more
+    )
 
 
 class _Answered:
@@ -167,7 +178,7 @@ class WireProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Somebody connected."""
         super().connection_made(transport)
-        self.access_log = False  # `Front` keeps the log
+        self.access_log = False  # where anybody logs at all, uvicorn would, and cannot quote every path
         self._rest()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from dvidpy.cli.check import check
+from dvidpy.cli.config import config
 from dvidpy.cli.demo import demo
 from dvidpy.cli.node import node
 from dvidpy.cli.repo import repo
@@ -16,5 +17,5 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Versioned im
 for command in (serve, check, warm, demo, types, about, repair, shutdown):
     app.command()(command)
 app.command("help")(help_)
-for name, group in (("repos", repos), ("repo", repo), ("node", node)):
+for name, group in (("repos", repos), ("repo", repo), ("node", node), ("config", config)):
     app.add_typer(group, name=name)

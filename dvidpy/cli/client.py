@@ -18,7 +18,7 @@ PATIENCE_S = 60.0
 
 ServerOption = Annotated[str, typer.Option("--server", envvar="DVIDPY_SERVER", help="Address of the running server.")]
 DEFAULT_SERVER = "127.0.0.1:8000"
-Body = bytes | dict[str, Any] | IO[bytes] | None
+Body = bytes | dict[str, Any] | list[Any] | IO[bytes] | None
 
 
 class CommandError(Exception):
@@ -58,8 +58,8 @@ class Client:
         place = f"{path}?{urlencode(query)}" if query else path
         until = time.monotonic() + PATIENCE_S
         while True:
-            status, said = self._ask_once(method, place, json.dumps(body) if isinstance(body, dict) else body)
-            again = status == 503 and (body is None or isinstance(body, bytes | dict))
+            status, said = self._ask_once(method, place, json.dumps(body) if isinstance(body, dict | list) else body)
+            again = status == 503 and (body is None or isinstance(body, bytes | dict | list))
             if not again or time.monotonic() > until:
                 break
             time.sleep(1)

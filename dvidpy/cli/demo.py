@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,13 +22,20 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Voxels = npt.NDArray[np.uint8]
+    from dvidpy.cli.neuropil import Neuropil
+
+    Voxels = npt.NDArray[np.integer[Any]]
 
 SHAPE_ZYX = (128, 256, 256)
 """The made-up volume."""
 VOXEL_NM = 8
 BLOCK = 64
 """Voxels along the side of a block, and slices that are sent at once."""
+GRID = {
+    "BlockSize": ",".join([str(BLOCK)] * 3),
+    "VoxelSize": ",".join([str(VOXEL_NM)] * 3),
+    "VoxelUnits": "nanometers,nanometers,nanometers",
+}
 PATIENCE_S = 30.0
 """How long the server may take to start."""
 EDITED = "edited"
@@ -51,7 +58,7 @@ def demo(
     server = start_server(data, port)
     try:
         uuids = _repo(Client(f"{HOST}:{port}"), images)
-        typer.echo(_guide(port, data, **uuids))
+        typer.echo(_guide(port, data, **uuids, made_up=not images))
         if not once:
             server.wait()
     except KeyboardInterrupt:
@@ -97,51 +104,70 @@ def _repo(client: Client, images: str) -> dict[str, str]:
 
 
 def _load(client: Client, alias: str, images: str) -> dict[str, str]:
-    slabs = _stack(images) if images else _sample()
+    sample = None if images else _sample()
+    slabs = _stack(images) if sample is None else _slabs(sample.gray)
     first = next(slabs)
     root = client.json("POST", "/api/repos", {"alias": alias, "description": "made by dvidpy demo"})["root"]
     _make_instances(client, root)
     depth = 0
     for slab in chain([first], slabs):
-        _post(client, root, slab, depth)
+        _post(client, root, "grayscale", slab, depth)
         depth += len(slab)
+    if sample is not None:
+        load_bodies(client, root, sample.cells)
     last_xyz = [first.shape[2] - 1, first.shape[1] - 1, depth - 1]
     client.ask("POST", f"/api/node/{root}/grayscale/extents", {"MinPoint": [0, 0, 0], "MaxPoint": last_xyz})
     client.ask("POST", f"/api/node/{root}/notes/key/about", {"nm": VOXEL_NM, "from": images or "dvidpy.cli.neuropil"})
     client.ask("POST", f"/api/node/{root}/commit", {"note": "first volume"})
     edited = client.json("POST", f"/api/node/{root}/branch", {"branch": EDITED, "note": "a block is dimmed"})["child"]
-    _post(client, edited, first[:BLOCK, :BLOCK, :BLOCK] // 4, 0)
+    _post(client, edited, "grayscale", first[:BLOCK, :BLOCK, :BLOCK] // 4, 0)
     client.ask("POST", f"/api/repo/{root}/log", {"log": [LOADED]})
     return {"root": root, "edited": edited}
 
 
 def _make_instances(client: Client, root: str) -> None:
-    """One for the voxels, one for notes."""
-    gray = {
-        "typename": "uint8blk",
-        "dataname": "grayscale",
-        "BlockSize": ",".join([str(BLOCK)] * 3),
-        "VoxelSize": ",".join([str(VOXEL_NM)] * 3),
-        "VoxelUnits": "nanometers,nanometers,nanometers",
-    }
+    """One for the voxels, with lower resolutions, and one for notes."""
+    gray = {"typename": "uint8blk", "dataname": "grayscale", "Pyramid": "2", **GRID}
     client.ask("POST", f"/api/repo/{root}/instance", gray)
     client.ask("POST", f"/api/repo/{root}/instance", {"typename": "keyvalue", "dataname": "notes"})
 
 
-def _post(client: Client, uuid: str, voxels: Voxels, z: int) -> None:
+def _post(client: Client, uuid: str, name: str, voxels: Voxels, z: int) -> None:
     """Write slices from z on, filled up to whole blocks: extents say where the image ends."""
     import numpy as np
 
     whole = np.pad(voxels, [(0, -side % BLOCK) for side in voxels.shape])
     size = "_".join(map(str, whole.shape[::-1]))
-    client.ask("POST", f"/api/node/{uuid}/grayscale/raw/0_1_2/{size}/0_0_{z}", whole.tobytes())
+    client.ask("POST", f"/api/node/{uuid}/{name}/raw/0_1_2/{size}/0_0_{z}", whole.tobytes())
 
 
-def _sample() -> Iterator[Voxels]:
+def load_bodies(client: Client, root: str, cells: Voxels) -> None:
+    """A segmentation of the sample: every cell a supervoxel, some joined to a body; and what is known of bodies."""
+    import numpy as np
+
+    node = f"/api/node/{root}"
+    labels = {"typename": "labelmap", "dataname": "segmentation", "MaxDownresLevel": "2", **GRID}
+    client.ask("POST", f"/api/repo/{root}/instance", labels)
+    neurons = {"typename": "neuronjson", "dataname": "segmentation_annotations"}
+    client.ask("POST", f"/api/repo/{root}/instance", neurons)
+    for number, slab in enumerate(_slabs(cells)):
+        _post(client, root, "segmentation", slab, number * BLOCK)
+    found, sizes = np.unique(cells[cells > 0], return_counts=True)
+    largest = found[np.argsort(-sizes.astype(int), kind="stable")].tolist()
+    for body, *others in (largest[:3], largest[3:5]):
+        client.ask("POST", f"{node}/segmentation/merge", [body, *others])
+        neuron = {"bodyid": body, "status": "traced", "pieces": 1 + len(others)}
+        client.ask("POST", f"{node}/segmentation_annotations/key/{body}", neuron, {"u": "demo"})
+
+
+def _sample() -> Neuropil:
     from dvidpy.cli.neuropil import neuropil
 
-    volume = neuropil(SHAPE_ZYX)
-    yield from (volume[z : z + BLOCK] for z in range(0, len(volume), BLOCK))
+    return neuropil(SHAPE_ZYX)
+
+
+def _slabs(volume: Voxels) -> Iterator[Voxels]:
+    return (volume[z : z + BLOCK] for z in range(0, len(volume), BLOCK))
 
 
 def _stack(images: str) -> Iterator[Voxels]:
@@ -154,10 +180,13 @@ def _stack(images: str) -> Iterator[Voxels]:
 
 
 # ---------------------------------------------------------------------- what is said
-def _guide(port: int, data: Path, root: str, edited: str) -> str:
+def _guide(port: int, data: Path, root: str, edited: str, *, made_up: bool) -> str:
     """What to open and to type."""
     server = f"http://{HOST}:{port}"
     node, child = f"{server}/api/node/{root[:8]}", f"{server}/api/node/{edited[:8]}"
+    bodies = (
+        f"  {node}/segmentation/pseudocolor/xy/256_256/0_0_60         its bodies, each in a colour\n" if made_up else ""
+    )
     return f"""
 dvidpy serves {server} from {data.resolve()}
 
@@ -166,7 +195,7 @@ Open
   {server}/api/help                                help, in plain words
   {node}/grayscale/raw/xy/256_256/0_0_60/png       a slice
   {child}/grayscale/raw/xy/256_256/0_0_10/png      a slice of the branch {EDITED!r}
-
+{bodies}
 Type
   curl {server}/api/repos/info
   curl {server}/api/repo/{root[:8]}/info

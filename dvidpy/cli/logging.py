@@ -8,9 +8,11 @@ import sys
 import orjson
 import structlog
 
+from dvidpy.api.logs import LogStream
 
-def configure_logging(*, verbose: bool = False) -> None:
-    """Send everything, other libraries' messages too, through structlog."""
+
+def configure_logging(*, verbose: bool = False, stream: LogStream | None = None) -> None:
+    """Send everything, other libraries' messages too, through structlog; to a stream, or standard error."""
     level = logging.DEBUG if verbose else logging.INFO
     structlog.configure(
         processors=[
@@ -20,10 +22,26 @@ def configure_logging(*, verbose: bool = False) -> None:
             structlog.processors.JSONRenderer(serializer=_dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=_Lines(stream or sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Forward()], level=level, force=True)
+
+
+class _Lines:
+    """Makes loggers that write lines; structlog's own take real files only."""
+
+    def __init__(self, stream: LogStream) -> None:
+        self._stream = stream
+
+    def __call__(self, *_: object) -> _Lines:
+        return self
+
+    def msg(self, line: bytes) -> None:
+        self._stream.write(line + b"\n")
+        self._stream.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 def _dumps(value: object, **_: object) -> bytes:

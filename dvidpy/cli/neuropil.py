@@ -1,9 +1,12 @@
-"""A made-up piece of neuropil: cells with dark membranes, mitochondria, vesicles and noise. numpy only, seeded."""
+"""A made-up piece of neuropil: cells with dark membranes, mitochondria, vesicles and noise, and whose voxels they are.
+
+numpy only, seeded.
+"""
 
 from __future__ import annotations
 
 from itertools import product
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,22 +22,30 @@ LUMEN, DARK, NOISE = 165.0, 95.0, 9.0
 """Gray inside a cell, how much darker a membrane is, standard deviation of the noise."""
 
 
-def neuropil(shape_zyx: tuple[int, int, int], seed: int = 0) -> npt.NDArray[np.uint8]:
-    """Gray values, (z, y, x) uint8; sides are even."""
+class Neuropil(NamedTuple):
+    """Two volumes of one shape (z, y, x)."""
+
+    gray: npt.NDArray[np.uint8]
+    cells: npt.NDArray[np.uint64]
+    """Which cell a voxel belongs to, from 1; 0 in membranes."""
+
+
+def neuropil(shape_zyx: tuple[int, int, int], seed: int = 0) -> Neuropil:
+    """A volume of that shape, whose sides are even."""
     random = np.random.default_rng(seed)
     half = tuple(side // 2 for side in shape_zyx)
-    gap, shade = _cells(half, random)
+    gap, shade, cell = _cells(half, random)
     gap, shade = _double(gap), _double(shade)
+    cells = np.where(gap > MEMBRANE / 2, np.kron(cell, np.ones((2, 2, 2), np.uint64)), np.uint64(0))
     gray = LUMEN + shade - DARK * np.exp(-np.square(gap / MEMBRANE))
     _add_mitochondria(gray, gap, random)
     _add_vesicles(gray, random)
     gray += random.standard_normal(shape_zyx, np.float32) * np.float32(NOISE)
-    voxels: npt.NDArray[np.uint8] = np.clip(gray, 0, 255).astype(np.uint8)
-    return voxels
+    return Neuropil(np.clip(gray, 0, 255).astype(np.uint8), cells)
 
 
-def _cells(half: tuple[int, ...], random: np.random.Generator) -> tuple[Field, Field]:
-    """(distance to the nearest border, shade of the cell) on every second voxel: a warped Voronoi diagram."""
+def _cells(half: tuple[int, ...], random: np.random.Generator) -> tuple[Field, Field, npt.NDArray[np.uint64]]:
+    """(distance to the nearest border, shade of the cell, the cell) on every second voxel: a warped Voronoi diagram."""
     cell = np.array(CELL_ZYX, np.float32) / 2
     grid = [int(side // step) + 5 for side, step in zip(half, cell, strict=True)]
     centres = random.uniform(0, 1, (*grid, 3)).astype(np.float32)
@@ -44,6 +55,8 @@ def _cells(half: tuple[int, ...], random: np.random.Generator) -> tuple[Field, F
     nearest = np.full(half, np.inf, np.float32)
     second = nearest.copy()
     shade = np.zeros(half, np.float32)
+    numbers = np.arange(1, shades.size + 1, dtype=np.uint64).reshape(shades.shape)
+    number_of = np.zeros(half, np.uint64)
     for offset in product((-1, 0, 1), repeat=3):
         at = tuple(axis + step for axis, step in zip(home, offset, strict=True))
         centre = centres[at]
@@ -55,7 +68,8 @@ def _cells(half: tuple[int, ...], random: np.random.Generator) -> tuple[Field, F
         second = np.where(closer, nearest, np.minimum(second, distance))
         nearest = np.where(closer, distance, nearest)
         shade = np.where(closer, shades[at], shade)
-    return (np.sqrt(second) - np.sqrt(nearest)).astype(np.float32), shade
+        number_of = np.where(closer, numbers[at], number_of)
+    return (np.sqrt(second) - np.sqrt(nearest)).astype(np.float32), shade, number_of
 
 
 def _warped(half: tuple[int, ...], random: np.random.Generator) -> list[Field]:

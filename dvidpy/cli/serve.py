@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from dvidpy.cli.logfile import LogFile
     from dvidpy.config import Settings
 
 SWITCH_INTERVAL_S = 0.0005
@@ -49,32 +50,31 @@ def serve(
 
 def run(settings: Settings, *, verbose: bool = False) -> None:
     """Serve until a signal ends it."""
-    import uvicorn
+    import structlog
 
-    from dvidpy.api.wire import WireProtocol
     from dvidpy.app import build_app
+    from dvidpy.cli.listening import listen
     from dvidpy.cli.logging import configure_logging
     from dvidpy.cli.settings import split_address
 
-    configure_logging(verbose=verbose)
+    stream = _log_file(settings)
+    configure_logging(verbose=verbose, stream=stream)
+    for warning in settings.warnings:
+        structlog.get_logger().warning(warning)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    app = build_app(settings)
+    address = split_address(settings.server.http_address)
+    app = build_app(settings, log_stream=stream)
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
-    host, port = split_address(settings.server.http_address)
-    uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            access_log=False,
-            log_config=None,
-            http=WireProtocol,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=30,
-        )
-    ).run()
+    listen(app, *address, settings.server)
+
+
+def _log_file(settings: Settings) -> LogFile | None:
+    from dvidpy.cli.logfile import MB, LogFile
+
+    wanted = settings.logging
+    if not wanted.logfile:
+        return None
+    typer.echo(f"dvidpy: the log is in {wanted.logfile}", err=True)
+    return LogFile(Path(wanted.logfile), (wanted.max_log_size or 100) * MB, wanted.max_log_age)

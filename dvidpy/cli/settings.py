@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from dvidpy.config import ConfigError, Settings, default_settings, load_settings
 
 
@@ -23,8 +21,6 @@ def settings_from(  # one parameter an option
 ) -> Settings:
     """Settings of a TOML file, or of a folder; what the command line says goes before the file."""
     settings = load_settings(config) if config is not None else default_settings(data.resolve())
-    for name in settings.ignored:
-        structlog.get_logger().warning("this setting has no effect", setting=name)
     given_host, given_port = split_address(settings.server.http_address)
     address = f"{host or given_host or os.environ.get('DVIDPY_HOST', '')}:{port or given_port}"
     changes: dict[str, Any] = {"http_address": address}

@@ -117,6 +117,8 @@ class DataType:
     """What it does beside answering requests."""
     syncs_with: tuple[str, ...] = ()
     """Types whose instances it can follow; none: POST sync is refused."""
+    omits: tuple[str, ...] = ()
+    """Keywords of `every_type` that it does not answer, as in the reference."""
 
     def make_instance(self, given: Given, **record: Any) -> Instance:
         """The record of a new instance."""

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import Path, Query
 
-from dvidpy.datatypes.base import Data, Here, type_named
-from dvidpy.datatypes.exchange import DONE, JSON, Reply, json_reply, octets, pieces_reply, text_reply
+from dvidpy.datatypes.base import Data, DataType, Here, type_named
+from dvidpy.datatypes.exchange import DONE, Reply, json_reply, octets, pieces_reply, text_reply
 from dvidpy.datatypes.params import Replace, Throttle, gives, takes
 from dvidpy.datatypes.rooms import Room, WholeBody, at_once, reading
 from dvidpy.datatypes.settings import read_json
@@ -17,6 +17,15 @@ from dvidpy.errors import BadRequest, NotFound
 from dvidpy.versioning.records import Instance
 
 room = Room()
+
+LOG = b"text/plain; charset=utf-8"
+"""What the log of mutations is called; it is JSON."""
+
+
+def room_for(kind: DataType) -> Room:
+    """What instances of a type answer of these routes."""
+    return Room(routes=(route for route in room.routes if route.keyword not in kind.omits)) if kind.omits else room
+
 
 UserId = Annotated[str, Query(description="Only mutations of this user.")]
 
@@ -98,17 +107,17 @@ def post_sync(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], re
 @room.get(
     "/mutations",
     summary="Edits of this version",
-    responses=gives("Records, oldest first", "application/json", [{"Action": "postkv", "Key": "a", "Bytes": 3}]),
+    responses=gives("Records, oldest first: a JSON list", LOG.decode(), [{"Action": "postkv", "Key": "a", "Bytes": 3}]),
 )
 def get_mutations(data: Annotated[Data, Here], userid: UserId = "", throttle: Throttle = "") -> Reply:
     """Every edit leaves a record in its version."""
-    return pieces_reply(_as_list(_messages(data, [data.version_uuid], userid)), JSON)
+    return pieces_reply(_as_list(_messages(data, [data.version_uuid], userid)), LOG)
 
 
 @room.get(
     "/mutations-range/{first}/{last}",
     summary="Edits of several versions",
-    responses=gives("Records, newest version first", "application/json", [{"Action": "postkv", "Key": "a"}]),
+    responses=gives("Records, newest version first: a JSON list", LOG.decode(), [{"Action": "postkv", "Key": "a"}]),
 )
 def get_mutations_range(
     data: Annotated[Data, Here],
@@ -120,7 +129,7 @@ def get_mutations_range(
     """Records of all versions from one to the other, both included."""
     catalogue = data.datastore.catalogue
     nodes = catalogue.sequence(catalogue.find(first).node, catalogue.find(last).node)
-    return pieces_reply(_as_list(_messages(data, [node.uuid for node in reversed(nodes)], userid)), JSON)
+    return pieces_reply(_as_list(_messages(data, [node.uuid for node in reversed(nodes)], userid)), LOG)
 
 
 class _ByUser(msgspec.Struct):
@@ -159,7 +168,7 @@ def get_blob(
     reference: Annotated[str, Path(description="As given by POST.", examples=["8UtYSGSD2U9wgDh5jClpfw=="])],
 ) -> Reply:
     """404 where nothing has that reference."""
-    blob = data.datastore.stack_of(data.instance).blobs.get(reference)
+    blob = data.datastore.blobs(data.instance).get(reference)
     if blob is None:
         raise NotFound(f"Reference {reference!r} not found")
     return octets(blob)
@@ -174,4 +183,4 @@ def get_blob(
 @reading
 def post_blob(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody]) -> Reply:
     """Blobs belong to no version: locked ones allow it. The reference is made from the content (FNV-128)."""
-    return json_reply({"reference": data.datastore.stack_of(data.instance).blobs.put(body)})
+    return json_reply({"reference": data.datastore.blobs(data.instance).put(body)})

@@ -13,7 +13,7 @@ from dvidpy.datatypes.base import TYPES, DataType
 from dvidpy.versioning.duties import DUTIES
 
 GROUP = "dvidpy.datatypes"
-BUILT_IN = ("dvidpy.datatypes.imageblk:DATATYPES", "dvidpy.datatypes.keyvalue:DATATYPES")
+BUILT_IN = tuple(f"dvidpy.datatypes.{folder}:DATATYPES" for folder in ("imageblk", "keyvalue", "roi", "tarsupervoxels"))
 
 
 def load_types() -> dict[str, DataType]:

@@ -1,4 +1,4 @@
-"""Rooms: FastAPI routers whose handlers are served by a table of our own, and documented by FastAPI.
+"""Rooms: routes whose handlers are served by a table of our own, and documented by FastAPI.
 
 A handler's parameters are annotated as for FastAPI. `Parse` beside `Path` or `Query` turns the text of a request
 into the value the handler wants, and refuses it with 400 in plain words; the documentation shows it as text.
@@ -8,16 +8,17 @@ Measured: a decorated FastAPI route costs 110-147 us of CPU a request, a table 3
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from fastapi import APIRouter, Depends, params
-from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from dvidpy.datatypes.exchange import Call
 from dvidpy.errors import BadRequest
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 class Parse(NamedTuple):
@@ -55,19 +56,71 @@ def streaming(handler: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def admins_only(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a handler of a repo's route that is 404 for all who may not use the admin routes."""
+    """Mark a handler for those who may use the admin routes. Others get 404 of a repo's route, 400 of an instance's."""
     handler.admins_only = True  # type: ignore[attr-defined]
     return handler
 
 
-class Room(APIRouter):
+class Route(NamedTuple):
+    """A handler with where it is served and how it is documented."""
+
+    path: str
+    methods: frozenset[str]
+    handler: Callable[..., Any]
+    shown: dict[str, Any]
+    """Summary, answers and further words of the documentation, as FastAPI takes them."""
+
+    @property
+    def keyword(self) -> str:
+        """First part of the path."""
+        return self.path.split("/")[1]
+
+
+class Room:
     """Routes that belong together. Paths begin behind the instance name (or with /api for the server's own)."""
 
-    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        """Register a handler; its documented signature shows parsed parameters as text."""
-        options.setdefault("response_model", None)
-        options.setdefault("response_class", Response)
-        super().add_api_route(path, _documented(endpoint), **options)
+    def __init__(self, tags: Sequence[str] = (), routes: Iterable[Route] = ()) -> None:
+        self.tags = list(tags)
+        self.routes = list(routes)
+
+    def route(self, path: str, method: str, **shown: Any) -> Callable[[Handler], Handler]:
+        """Register a handler; the rest is for the documentation."""
+
+        def register(handler: Handler) -> Handler:
+            self.routes.append(Route(path, frozenset({method}), handler, shown))
+            return handler
+
+        return register
+
+    def get(self, path: str, **shown: Any) -> Callable[[Handler], Handler]:
+        """Register a handler of GET."""
+        return self.route(path, "GET", **shown)
+
+    def head(self, path: str, **shown: Any) -> Callable[[Handler], Handler]:
+        """Register a handler of HEAD."""
+        return self.route(path, "HEAD", **shown)
+
+    def post(self, path: str, **shown: Any) -> Callable[[Handler], Handler]:
+        """Register a handler of POST."""
+        return self.route(path, "POST", **shown)
+
+    def delete(self, path: str, **shown: Any) -> Callable[[Handler], Handler]:
+        """Register a handler of DELETE."""
+        return self.route(path, "DELETE", **shown)
+
+    def documented(self) -> APIRouter:
+        """The routes as FastAPI documents them. Some milliseconds a route: not made before somebody reads it."""
+        router = APIRouter(tags=list(self.tags))
+        for route in self.routes:
+            router.add_api_route(
+                route.path,
+                _documented(route.handler),
+                methods=sorted(route.methods),
+                response_model=None,
+                response_class=Response,
+                **route.shown,
+            )
+        return router
 
 
 def _documented(endpoint: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,7 +135,6 @@ def _documented(endpoint: Callable[..., Any]) -> Callable[..., Any]:
         for name, parameter in inspect.signature(endpoint).parameters.items()
     ]
     shown.__signature__ = inspect.Signature(plain)  # type: ignore[attr-defined]
-    shown.handler = endpoint  # type: ignore[attr-defined]
     return shown
 
 
@@ -125,14 +177,14 @@ class Endpoint:
         "width",
     )
 
-    def __init__(self, route: APIRoute, methods: Collection[str]) -> None:
-        self.handler = route.endpoint.handler  # type: ignore[attr-defined]
+    def __init__(self, route: Route) -> None:
+        self.handler = route.handler
         self.path = route.path
         self.asynchronous = inspect.iscoroutinefunction(self.handler)
         self.at_once = getattr(self.handler, "at_once", False)
         """A plain function that runs in the event loop."""
         self.admins_only = getattr(self.handler, "admins_only", False)
-        self.reads = getattr(self.handler, "reads", "GET" in methods or "HEAD" in methods)
+        self.reads = getattr(self.handler, "reads", not route.methods.isdisjoint(("GET", "HEAD")))
         """It changes nothing."""
         self.streams = getattr(self.handler, "streams", False)
         """It enters `call.gate` itself."""
@@ -195,24 +247,23 @@ Table = dict[tuple[str, str], list[Endpoint]]
 """(keyword, method) -> its endpoints, those with more path parts first."""
 
 
-def table_of(rooms: Sequence[APIRouter], *, head: bool) -> Table:
+def table_of(rooms: Iterable[Room], *, head: bool) -> Table:
     """The table that serves rooms; earlier rooms win. With `head`, GET handlers answer HEAD too."""
     table: Table = {}
     for room in rooms:
         own: Table = {}
         for route in room.routes:
-            if isinstance(route, APIRoute):
-                _enter(own, route, route.methods or ())
+            _enter(own, route, route.methods)
         for route in room.routes if head else ():
-            if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
+            if "GET" in route.methods:
                 _enter(own, route, ("HEAD",))
         for key, endpoints in own.items():
             table.setdefault(key, sorted(endpoints, key=lambda e: -e.width))
     return table
 
 
-def _enter(table: Table, route: APIRoute, methods: Iterable[str]) -> None:
+def _enter(table: Table, route: Route, methods: Iterable[str]) -> None:
     """Behind what the same path already has: a HEAD handler of its own goes before GET's."""
-    endpoint = Endpoint(route, route.methods or ())
+    endpoint = Endpoint(route)
     for method in methods:
-        table.setdefault((route.path.split("/")[1], method), []).append(endpoint)
+        table.setdefault((route.keyword, method), []).append(endpoint)

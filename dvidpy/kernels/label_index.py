@@ -12,6 +12,7 @@ index is varints, tags and lengths included, so that writing one is writing a ro
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +50,18 @@ def read(data: bytes | memoryview) -> Columns:
     return Columns(blocks[:number].copy(), supervoxels[:number].copy(), counts[:number].copy(), fields)
 
 
+def place(blocks: Numbers) -> NDArray[np.int64]:
+    """Blocks as numbers of the wire -> keys that sort as blocks do; see `datatypes.labels.block_keys`."""
+    keys = np.empty(blocks.size, np.int64)
+    _place(blocks, keys)
+    return keys
+
+
+def in_order(keys: NDArray[np.int64], supervoxels: Numbers, voxels: NDArray[np.int64]) -> bool:
+    """Whether each block and supervoxel stands behind the one before, and none is without voxels."""
+    return bool(_in_order(keys, supervoxels, voxels))
+
+
 def read_many(messages: Sequence[bytes]) -> tuple[Columns, NDArray[np.int64]]:
     """Several messages -> (their columns one behind the other, fields a row each; entries of each)."""
     room, number = sum(map(len, messages)) // 2, np.zeros(len(messages), np.int64)
@@ -61,20 +74,6 @@ def read_many(messages: Sequence[bytes]) -> tuple[Columns, NDArray[np.int64]]:
             raise BadRequest("the bytes are no LabelIndex message")
         done += int(number[at])
     return Columns(blocks[:done], supervoxels[:done], counts[:done], fields), number
-
-
-Rows = NDArray[np.int64]
-"""(n, 3) owner, block, voxels; the labels of the rows beside it."""
-
-
-def merge(some: Rows, labels: Numbers, others: Rows, other_labels: Numbers) -> tuple[Rows, Numbers]:
-    """Two lists, each in the order of owner, block and label, as one; equal rows become one with the sum of voxels.
-
-    Rows whose sum is not above 0 are left out.
-    """
-    out, out_labels = np.empty((len(some) + len(others), 3), np.int64), np.empty(len(some) + len(others), np.uint64)
-    size = _merge(some, labels, others, other_labels, out, out_labels)
-    return out[:size], out_labels[:size]
 
 
 def write(heads: Numbers, starts: NDArray[np.int64], pairs: Numbers) -> bytes:
@@ -172,6 +171,45 @@ def _read(data: Any, blocks: Any, supervoxels: Any, counts: Any, fields: Any) ->
                 supervoxel = number = np.uint64(0)
         else:
             at += size
+
+
+@kernel("void(Array(uint64, 1, 'C', readonly=True), int64[::1])")
+def _place(blocks: Any, keys: Any) -> None:
+    for i in range(blocks.size):
+        number, key = np.int64(blocks[i] & np.uint64(0x7FFFFFFFFFFFFFFF)), np.int64(0)
+        for shift in (42, 21, 0):
+            part = number >> shift
+            size = part & 0xFFFFF
+            key = key << 21 | ((-size if part & 0x100000 else size) + 0x100000)
+        keys[i] = key
+
+
+def place_plain(blocks: Numbers, keys: NDArray[np.int64]) -> None:
+    """The plain twin."""
+    keys[...] = 0
+    for shift in (42, 21, 0):
+        part = (blocks >> np.uint64(shift)).astype(np.int64)
+        size = part & 0xFFFFF
+        keys[...] = keys << 21 | np.where(part & 0x100000, -size, size) + 0x100000
+
+
+@kernel(
+    "int64(Array(int64, 1, 'C', readonly=True), Array(uint64, 1, 'C', readonly=True),"
+    "Array(int64, 1, 'C', readonly=True))"
+)
+def _in_order(keys: Any, supervoxels: Any, voxels: Any) -> Any:
+    for i in range(keys.size):
+        if voxels[i] <= 0:
+            return 0
+        if i and (keys[i] < keys[i - 1] or (keys[i] == keys[i - 1] and supervoxels[i] <= supervoxels[i - 1])):
+            return 0
+    return 1
+
+
+def in_order_plain(keys: NDArray[np.int64], supervoxels: Numbers, voxels: NDArray[np.int64]) -> int:
+    """The plain twin."""
+    pairs = list(zip(keys.tolist(), supervoxels.tolist(), strict=True))
+    return int(bool((voxels > 0).all()) and all(a < b for a, b in pairwise(pairs)))
 
 
 def read_plain(data: Bytes, blocks: Numbers, supervoxels: Numbers, counts: NDArray[np.uint32], fields: Numbers) -> int:
@@ -307,50 +345,3 @@ def _lengths(numbers: Any, out: Any) -> None:
 def lengths_plain(numbers: Numbers, out: NDArray[np.int64]) -> None:
     """The plain twin."""
     out[...] = [-(-max(number.bit_length(), 1) // 7) for number in numbers.tolist()]
-
-
-@kernel(
-    "int64(Array(int64, 2, 'C', readonly=True), Array(uint64, 1, 'C', readonly=True),"
-    "Array(int64, 2, 'C', readonly=True), Array(uint64, 1, 'C', readonly=True), int64[:, ::1], uint64[::1])"
-)
-def _merge(some: Any, labels: Any, others: Any, other_labels: Any, out: Any, out_labels: Any) -> Any:
-    i, j, size = 0, 0, 0
-    while i < some.shape[0] or j < others.shape[0]:
-        order = 0  # which comes first: -1 of some, 1 of the others, 0 both are one
-        if j == others.shape[0]:
-            order = -1
-        elif i == some.shape[0]:
-            order = 1
-        elif some[i, 0] != others[j, 0]:
-            order = -1 if some[i, 0] < others[j, 0] else 1
-        elif some[i, 1] != others[j, 1]:
-            order = -1 if some[i, 1] < others[j, 1] else 1
-        elif labels[i] != other_labels[j]:
-            order = -1 if labels[i] < other_labels[j] else 1
-        voxels = 0
-        if order <= 0:
-            out[size, 0], out[size, 1], out_labels[size] = some[i, 0], some[i, 1], labels[i]
-            voxels += some[i, 2]
-            i += 1
-        if order >= 0:
-            out[size, 0], out[size, 1], out_labels[size] = others[j, 0], others[j, 1], other_labels[j]
-            voxels += others[j, 2]
-            j += 1
-        out[size, 2] = voxels
-        if voxels > 0:
-            size += 1
-    return size
-
-
-def merge_plain(
-    some: Rows, labels: Numbers, others: Rows, other_labels: Numbers, out: Rows, out_labels: Numbers
-) -> int:
-    """The plain twin."""
-    sums: dict[tuple[int, int, int], int] = {}
-    for rows, names in ((some, labels), (others, other_labels)):
-        for (owner, block, voxels), label in zip(rows.tolist(), names.tolist(), strict=True):
-            sums[owner, block, label] = sums.get((owner, block, label), 0) + voxels
-    kept = sorted((key, voxels) for key, voxels in sums.items() if voxels > 0)
-    for at, ((owner, block, label), voxels) in enumerate(kept):
-        out[at], out_labels[at] = (owner, block, voxels), label
-    return len(kept)

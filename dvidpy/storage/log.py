@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from io import FileIO
 from pathlib import Path
@@ -16,6 +16,8 @@ from msgspec import Raw, Struct
 
 OPEN_FILES = 64
 """Files kept open for appending."""
+REWRITTEN = "rewritten"
+"""Folder beside files that are being written anew."""
 
 
 class Line(Struct):
@@ -33,11 +35,17 @@ def encode_line(number: int, mutation: bytes) -> bytes:
 
 
 class JsonLines:
-    """A folder of such files. Appending is ordered; `sync` makes what was appended survive a power failure."""
+    """Such files, in one folder or several. Appending is ordered; `sync` makes what was appended survive a power
+    failure.
+    """
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, folder: Path, *others: Path, place: Callable[[str], Path] | None = None) -> None:
+        """`place` says which of the folders a file lies in; without one, all lie in the first."""
         self.folder = folder
+        self._folders = (folder, *others)
+        for each in self._folders:
+            each.mkdir(parents=True, exist_ok=True)
+        self._place = place or (lambda name: folder)
         self._open: OrderedDict[str, FileIO] = OrderedDict()
         self._unsynced: set[str] = set()
         self._lock = threading.Lock()
@@ -90,51 +98,48 @@ class JsonLines:
         size = max((end for end, _ in self._lines(name)), default=0)
         return self._path(name).stat().st_size != size
 
-    def remove(self, data: str) -> None:
-        """Remove the files of all versions of a data instance, `<data>-<version>`."""
-        with self._lock:
-            for path in self.folder.glob(f"{data}-*.jsonl"):
-                self._close(path.stem)
-                self._unsynced.discard(path.stem)
-                path.unlink()
+    def remove(self, data: Collection[str]) -> None:
+        """Remove the files of all versions of some data instances, `<data>-<version>`."""
+        for name in self.names():
+            if name.partition("-")[0] in data:
+                with self._lock:
+                    self._close(name)
+                    self._unsynced.discard(name)
+                    self._path(name).unlink(missing_ok=True)
 
     @contextmanager
     def rewriting(self, names: Collection[str]) -> Iterator[JsonLines]:
-        """Lines for the same names in a folder of their own, which replace these files after the block."""
-        beside = self.folder / "rewritten"
-        shutil.rmtree(beside, ignore_errors=True)  # left by a crash
-        with closing(JsonLines(beside)) as fresh:
+        """Lines for the same names in folders of their own, which replace these files after the block."""
+        beside = [folder / REWRITTEN for folder in self._folders]
+        for folder in beside:
+            shutil.rmtree(folder, ignore_errors=True)  # left by a crash
+        with closing(JsonLines(*beside, place=lambda name: self._place(name) / REWRITTEN)) as fresh:
             yield fresh
         with self._lock:
             for name in names:
                 self._close(name)
-                if (path := beside / f"{name}.jsonl").exists():
-                    path.replace(self._path(name))
+                path = self._path(name)
+                if (new := path.parent / REWRITTEN / path.name).exists():
+                    new.replace(path)
                 else:
-                    self._path(name).unlink(missing_ok=True)
-            self._sync_folder()
-        beside.rmdir()
+                    path.unlink(missing_ok=True)
+        for folder in beside:
+            sync_folder(folder.parent)
+            folder.rmdir()
 
     def sync(self) -> None:
         """Return when everything appended is on the medium."""
         with self._lock:
             for name in self._unsynced:
                 os.fsync(self._file(name).fileno())
-            if self._unsynced:
-                self._sync_folder()
+            for folder in {self._path(name).parent for name in self._unsynced}:
+                sync_folder(folder)
             self._unsynced.clear()
-
-    def _sync_folder(self) -> None:
-        """A new file survives a power failure only when its name in the folder does."""
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def names(self) -> Iterable[str]:
         """Names of all files."""
-        return sorted(path.stem for path in self.folder.glob("*.jsonl"))
+        found = [path for folder in self._folders for path in folder.glob("*.jsonl")]
+        return sorted(path.stem for path in found if self._path(path.stem) == path)
 
     def close(self) -> None:
         """Sync and close everything."""
@@ -144,7 +149,7 @@ class JsonLines:
                 self._close(name)
 
     def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.jsonl"
+        return self._place(name) / f"{name}.jsonl"
 
     def _file(self, name: str) -> FileIO:
         file = self._open.pop(name, None)
@@ -160,3 +165,12 @@ class JsonLines:
         file = self._open.pop(name, None)
         if file is not None:
             file.close()
+
+
+def sync_folder(folder: Path) -> None:
+    """A new file survives a power failure only when its name in the folder does."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -96,6 +96,11 @@ class Catalogue:
                 return found
         raise UnknownInstance(f"Data {instance.name!r} was deleted")
 
+    def of_data(self, data: str) -> Instance | None:
+        """Instance of any repo by the uuid of its data."""
+        found = (self.by_data(repo, data) for repo in list(self.repos.values()))
+        return next((instance for instance in found if instance is not None), None)
+
     def by_data(self, repo: Repo, data: str) -> Instance | None:
         """Instance of a repo by the uuid of its data."""
         return next((i for i in repo.instances.values() if i.uuid == data), None)

@@ -12,16 +12,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from dvidpy.errors import StoreError
 from dvidpy.storage import codecs, keys
 from dvidpy.storage.keys import CELL, DATA, LARGE, TOMBSTONE, split_cell
 from dvidpy.versioning import dag
 from dvidpy.versioning.datastore import Datastore, Stack
-from dvidpy.versioning.duties import duties_of
-from dvidpy.versioning.large import Manifest, decode_manifest, orphans
+from dvidpy.versioning.duties import Kept, Note, duties_of
+from dvidpy.versioning.large import Manifest, decode_manifest, orphans, read_parts
 from dvidpy.versioning.records import Instance, Repo
 
 
@@ -52,7 +53,8 @@ def check_datastore(datastore: Datastore) -> Report:
     numbers = set(datastore.catalogue.instances())
     report.faults += [f"instance {number} is deleted, and there" for number in numbers & set(datastore.repos.deleted)]
     for instance in datastore.catalogue.instances().values():
-        report.faults += [f"{instance.name}: {fault}" for fault in duties_of(instance).faults(datastore, instance)]
+        for found in duties_of(instance).faults(datastore, instance):
+            (report.notes if isinstance(found, Note) else report.faults).append(f"{instance.name}: {found}")
     return report
 
 
@@ -131,18 +133,30 @@ def _data_faults(datastore: Datastore, stack: Stack, counts: Counter[str]) -> It
         yield from _value_faults(stack, key, kind, stored, instance)
 
 
+def _read(stack: Stack, number: int, manifest: Manifest) -> bytes:
+    return b"".join(read_parts(stack.store, number, manifest, 0, manifest.size))
+
+
 def _value_faults(stack: Stack, key: bytes, kind: int, stored: bytes, instance: Instance | None) -> Iterator[str]:
     try:
         if kind == TOMBSTONE:
             if stored:
                 yield f"the deletion {key.hex()} has a value"
-        elif kind == LARGE:
-            yield from _part_faults(stack, key, decode_manifest(stored))
+            return
+        read: Callable[[], bytes]
+        if kind == LARGE:
+            manifest = decode_manifest(stored)
+            missing = list(_part_faults(stack, key, manifest))
+            yield from missing
+            if missing:
+                return
+            read = partial(_read, stack, int.from_bytes(key[1:5], "big"), manifest)
         else:
             plain = codecs.decode(stored)
-            fault = duties_of(instance).value_fault(instance, key[keys.HEAD : -CELL], plain) if instance else ""
-            if fault:
-                yield f"value of {key.hex()}: {fault}"
+            read = lambda: plain  # noqa: E731  # looked at already, as every value is
+        if instance is not None:
+            kept = Kept(instance, split_cell(key)[0], key[keys.HEAD : -CELL], read)
+            yield from (f"value of {key.hex()}: {fault}" for fault in duties_of(instance).judge(kept))
     except StoreError as error:
         yield f"value of {key.hex()}: {error}"
 

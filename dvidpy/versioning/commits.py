@@ -11,8 +11,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import partial
 from queue import SimpleQueue
 
@@ -158,18 +157,12 @@ class Committer:
     def shut_out(self, instances: Iterable[int]) -> None:
         """Refuse edits of deleted instances from now on; on return none of them is being written."""
         self._gone |= frozenset(instances)
-        with self.alone():
+        with self._writing:  # the batch under way, and its lines of the log, are written
             pass
 
     def is_gone(self, instance: int) -> bool:
         """Whether edits of an instance are refused, because it is deleted."""
         return instance in self._gone
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """No edit is being written inside."""
-        with self._writing:
-            yield
 
     def _refuse_gone(self, group: list[Change]) -> list[Change]:
         """The edits that may be written; the others are told."""

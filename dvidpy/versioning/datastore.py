@@ -11,18 +11,19 @@ from pathlib import Path
 
 import structlog
 
-from dvidpy.config import LOG_ENGINES, Settings
-from dvidpy.errors import Busy, StoreError
-from dvidpy.storage.blobs import Blobs
+from dvidpy.config import Settings
+from dvidpy.errors import Busy
+from dvidpy.storage.blobs import BlobFolder, BlobPlace, Blobs, FirstOf
 from dvidpy.storage.kv import KeyValueStore
 from dvidpy.storage.log import JsonLines
-from dvidpy.storage.stores import open_store
-from dvidpy.versioning import metadata
+from dvidpy.storage.stores import mark_as_ours, open_store
+from dvidpy.versioning import identity, log_places, metadata
 from dvidpy.versioning.commits import Change, Committer
 from dvidpy.versioning.duties import duties_of, workers
 from dvidpy.versioning.freeing import Freeing, ask
 from dvidpy.versioning.gates import Gates
-from dvidpy.versioning.mutations import MutationIds, MutationLog
+from dvidpy.versioning.mutations import FIRST, MutationIds, MutationLog
+from dvidpy.versioning.numbering import Numbering
 from dvidpy.versioning.queue import WorkQueue
 from dvidpy.versioning.records import Deleted, Instance, Node, Repo
 from dvidpy.versioning.repos import Repos
@@ -49,9 +50,10 @@ class Datastore:
         """Without `working`, background work rests: for those who look at a store."""
         self.settings = settings
         self.gates = Gates()
-        self.ids = MutationIds()
+        self.ids = MutationIds(max(FIRST, settings.server.min_mutation_id_start))
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._values: dict[int, VersionedStore] = {}
+        self._stores: dict[str, KeyValueStore] = {}
         self.stacks: dict[str, Stack] = {}
         try:
             self._open(working=working)
@@ -61,19 +63,21 @@ class Datastore:
 
     def _open(self, *, working: bool) -> None:
         settings = self.settings
-        for name, store in settings.stores.items():
-            if store.engine not in LOG_ENGINES:
-                self.stacks[name] = self._stack(name, open_store(store.engine, store.path, store.model_extra or {}))
-        self.main = self.stacks[settings.default_store()]
-        self.repos = Repos(self.main.store, self.gates)
+        for name, chosen in settings.key_value_stores().items():
+            self._stores[name] = open_store(chosen.engine, chosen.path)
+            metadata.prepare(self._stores[name])
+            mark_as_ours(chosen.engine, chosen.path)
+        main, server = settings.default_store(), settings.server
+        numbering = Numbering(server.instance_id_start, at_random=server.instance_id_gen == "random")
+        self.repos = Repos(self._stores[main], self.gates, numbering)
         self.repos.drain, self.repos.merged = self.drain, self.settle
         self.catalogue = self.repos.catalogue
-        for instance in self.catalogue.instances().values():
-            if instance.store not in self.stacks:
-                raise StoreError(
-                    f"the values of {instance.name!r} in repo {instance.repo} are in the store {instance.store!r}, "
-                    "which is not configured"
-                )
+        identity.demand_same_stores(settings, self._stores, self.catalogue)
+        identity.remember_stores(settings, self._stores)
+        for name, store in self._stores.items():
+            self.stacks[name] = self._stack(name, store)
+        self.main = self.stacks[main]
+        self._blobs = self._blob_places()
         self._go_on_freeing()
         self._settle_open_merges()
         for stack in self.stacks.values() if working else ():
@@ -101,9 +105,7 @@ class Datastore:
 
     def _stack(self, name: str, store: KeyValueStore) -> Stack:
         with ExitStack() as undo:
-            undo.callback(store.close)
-            metadata.prepare(store)
-            log = MutationLog(store, self._lines(name), self.ids)
+            log = MutationLog(store, self._lines(name, store), self.ids)
             undo.callback(log.close)
             committer = Committer(store, log)
             undo.callback(committer.close)
@@ -112,23 +114,25 @@ class Datastore:
         Upkeep(store, committer, queue)
         return Stack(name, store, log, committer, queue, Blobs(store))
 
-    def _lines(self, name: str) -> JsonLines:
-        folder = self._log_folder(name)
-        try:
-            return JsonLines(folder)
-        except OSError as error:
-            raise StoreError(f"cannot open the log of mutations in {folder}: {error}") from error
+    def _lines(self, name: str, store: KeyValueStore) -> JsonLines:
+        scratch = None if self.settings.stores[name].path else self._scratch_folder()
+        return log_places.open_lines(self.settings, name, store, self.catalogue, scratch)
 
-    def _log_folder(self, name: str) -> Path:
-        """Folder of the JSON lines: of the filelog store that [mutations] names, else beside the store."""
-        chosen = self.settings.stores.get(self.settings.mutations.jsonstore)
-        if chosen is not None and chosen.engine == "filelog" and chosen.path:
-            return Path(chosen.path) / name
-        path = self.settings.stores[name].path
-        if path:
-            return Path(path).parent / f"{Path(path).name}-mutations"
+    def _scratch_folder(self) -> Path:
+        """For the logs of stores without a folder; gone at the end."""
         self._scratch = self._scratch or tempfile.TemporaryDirectory(prefix="dvidpy-")
-        return Path(self._scratch.name) / name
+        return Path(self._scratch.name)
+
+    def _blob_places(self) -> list[BlobPlace]:
+        """Every place where blobs may lie, the one that [mutations] names first."""
+        chosen = self.settings.mutations.blobstore
+        folders = {
+            name: BlobFolder(Path(store.path))
+            for name, store in self.settings.stores.items()
+            if store.engine == "filestore"
+        }
+        places = folders | {name: stack.blobs for name, stack in self.stacks.items()}
+        return [places.pop(chosen), *places.values()] if chosen in places else list(places.values())
 
     # ------------------------------------------------------------------ what requests use
     def values(self, instance: Instance) -> VersionedStore:
@@ -146,10 +150,14 @@ class Datastore:
         """The store of an instance with its log and queue."""
         return self.stacks[instance.store]
 
-    def blobs(self) -> Blobs:
-        """The server's blob store: the one [mutations] names, else the main store."""
-        stack = self.stacks.get(self.settings.mutations.blobstore, self.main)
-        return stack.blobs
+    def blobs(self, instance: Instance | None = None) -> BlobPlace:
+        """Where blobs are kept: where [mutations] says, else with the instance, else in the main store. All places are
+        searched.
+        """
+        if self.settings.mutations.blobstore:
+            return FirstOf(*self._blobs)
+        own = self.main if instance is None else self.stack_of(instance)
+        return FirstOf(own.blobs, *self._blobs)
 
     def drain(self, version: int) -> None:
         """Return when no background work of a version is pending."""
@@ -196,7 +204,10 @@ class Datastore:
         with ExitStack() as all_of_it:  # a medium that fails must not keep the others open
             if self._scratch is not None:
                 all_of_it.callback(self._scratch.cleanup)
+            for store in self._stores.values():
+                all_of_it.callback(store.close)
             for stack in self.stacks.values():
-                for part in (stack.store, stack.log, stack.committer, stack.queue):
+                for part in (stack.log, stack.committer, stack.queue):
                     all_of_it.callback(part.close)
             self.stacks.clear()
+            self._stores.clear()

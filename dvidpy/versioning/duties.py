@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.queue import Task
@@ -12,6 +12,22 @@ from dvidpy.versioning.records import Instance, Node
 
 if TYPE_CHECKING:
     from dvidpy.versioning.datastore import Datastore
+
+
+class Kept(NamedTuple):
+    """A stored value, for the type it belongs to."""
+
+    instance: Instance
+    version: int
+    typekey: bytes
+    read: Callable[[], bytes]
+    """Its plain bytes."""
+
+
+class Note(str):
+    """What an operator should know of an instance, and is no fault."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -22,10 +38,10 @@ class Duties:
     """Kind of a task -> does it: adds what it writes to the edit that also removes the task."""
     settle: Callable[[Datastore, Instance, Node], None] = lambda datastore, instance, node: None
     """A merge made or changed this version of an instance: asks for the work that follows from it."""
-    value_fault: Callable[[Instance, bytes, bytes], str] = lambda instance, typekey, plain: ""
-    """What is wrong with a stored value (type key, plain bytes), for `dvidpy check`; empty where it is sound."""
+    judge: Callable[[Kept], Iterable[str]] = lambda kept: ()
+    """What is wrong with a stored value, for `dvidpy check`."""
     faults: Callable[[Datastore, Instance], Iterable[str]] = lambda datastore, instance: ()
-    """What is wrong with an instance as a whole."""
+    """What is wrong with an instance as a whole; a `Note` is no fault."""
 
 
 DUTIES: dict[str, Duties] = {}

@@ -65,9 +65,8 @@ class Freeing:
         if following is not None:
             self._queue.add(change, _task(following))
             return
-        with self._committer.alone():  # nothing writes lines meanwhile, and their records are gone
-            for data in doom.instances.values():
-                self._lines.remove(data)
+        self._committer.shut_out(doom.instances)  # whoever mended lines from their records is done
+        self._lines.remove(set(doom.instances.values()))
         change.deletes += [key for key, other in self._queue.pending() if other.instance in doom.instances]
         self._forget(doom.instances)
 

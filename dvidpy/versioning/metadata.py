@@ -6,6 +6,9 @@
 | 00 01 | counters: next repo, version and instance number |
 | 00 02 | mutation ids below this number may be in use |
 | 00 03 | mutations up to this number stand, synced, in the JSON-lines files |
+| 00 04 | folders of the JSON-lines files |
+| 00 05 | uuid of the main store this store belongs to |
+| 00 06 name | in the main store: uuid of the store of that name |
 | 00 10 repo:u32 | RepoRecord |
 | 00 11 repo:u32 version:u32 | Node |
 | 00 12 repo:u32 instance:u32 | Instance |
@@ -28,7 +31,9 @@ from dvidpy.versioning.records import Deleted, Instance, Node, Repo, RepoRecord
 
 FORMAT = 1
 """Raised when stored bytes change their meaning; a program refuses stores of a format it does not know."""
-FORMAT_KEY, COUNTERS_KEY, MUTATION_MARK, LOG_MARK = (META + bytes([kind]) for kind in range(4))
+FORMAT_KEY, COUNTERS_KEY, MUTATION_MARK, LOG_MARK, LOG_PLACES, HOME, _KNOWN = (
+    META + bytes([kind]) for kind in range(7)
+)
 _REPO, _NODE, _INSTANCE, _DELETED = META + b"\x10", META + b"\x11", META + b"\x12", META + b"\x13"
 _ONE, _TWO = struct.Struct(">I"), struct.Struct(">II")
 
@@ -61,6 +66,22 @@ def instance_key(repo: int, instance: int) -> bytes:
 def deleted_key(instance: int) -> bytes:
     """Key of a Deleted."""
     return _DELETED + _ONE.pack(instance)
+
+
+def known_key(name: str) -> bytes:
+    """Key of the uuid of the store of a name."""
+    return _KNOWN + name.encode()
+
+
+def read_text(store: KeyValueStore, key: bytes) -> str:
+    """A stored text, empty where there is none."""
+    return (store.get(key) or b"").decode()
+
+
+def store_uuid(store: KeyValueStore) -> str:
+    """Identity of a prepared store."""
+    record: dict[str, Any] = msgspec.json.decode(store.get(FORMAT_KEY) or b"{}")
+    return str(record.get("store", ""))
 
 
 def read_number(store: KeyValueStore, key: bytes) -> int:

@@ -32,7 +32,10 @@ UNSYNCED = 10_000
 """Mutations after which the JSON-lines files are synced and LOG_MARK moves."""
 
 
-class Mutation(Struct):
+NO_EVENT = Raw(b"null")
+
+
+class Mutation(Struct, omit_defaults=True):
     """One edit in the log."""
 
     instance: int
@@ -45,6 +48,8 @@ class Mutation(Struct):
     """JSON objects, as clients read them."""
     id: int = 0
     """Set when the edit is written."""
+    event: Raw = NO_EVENT
+    """JSON of what happened, for those who follow the data, undo or do again; see docs/internals/data-format.md."""
 
     def file(self) -> str:
         """Name of the JSON-lines file."""
@@ -72,23 +77,29 @@ class MutationIds:
     def take(self) -> int:
         """The next number."""
         with self._lock:
-            number = self.next
-            self.next += 1
-            return number
+            return self._take()
+
+    def _take(self) -> int:
+        number = self.next
+        self.next += 1
+        return number
 
     @contextmanager
     def reserved(self) -> Iterator[int]:
         """A number for an edit that must know it before it is written; inside, it may still be."""
-        number = self.take()
-        self._open.add(number)
+        with self._lock:  # taken and marked in one step, or `settled` could pass over it
+            number = self._take()
+            self._open.add(number)
         try:
             yield number
         finally:
-            self._open.discard(number)
+            with self._lock:
+                self._open.discard(number)
 
     def settled(self, last: int) -> int:
-        """The largest number up to `last` below which no edit will be written any more."""
-        return min([last, *(number - 1 for number in self._open.copy())])
+        """The largest number up to `last` such that no edit with it, or a smaller one, will be written any more."""
+        with self._lock:
+            return min([last, *(number - 1 for number in self._open)])
 
     def beyond(self, number: int) -> None:
         """Never hand out `number` or a smaller one."""

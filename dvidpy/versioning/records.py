@@ -57,11 +57,15 @@ class Instance(Struct, frozen=True, kw_only=True):
     root_version: int
     store: str
     """Name of the store its values live in, settled at creation."""
+    log: str = ""
+    """Name of the filelog store of its mutation log, settled at creation; empty for the folder of its store."""
     versioned: bool = True
     codec: Codec = Codec()
     tags: dict[str, str] | None = None
     syncs: tuple[str, ...] = ()
     """Uuids of the data it follows."""
+    companion_of: str = ""
+    """Uuid of the data it was made with, and goes with: renamed and deleted together."""
     settings: dict[str, Any] = {}
     """What its type keeps: block size, resolution…"""
     created: datetime = msgspec.field(default_factory=now)

@@ -15,6 +15,7 @@ from dvidpy.versioning import metadata
 from dvidpy.versioning.catalogue import Catalogue
 from dvidpy.versioning.gates import Gates
 from dvidpy.versioning.metadata import Counters, encode
+from dvidpy.versioning.numbering import SEQUENTIAL, Numbering
 from dvidpy.versioning.records import Deleted, Instance, Node, Repo, RepoRecord, log_line, now
 from dvidpy.versioning.uuids import MASTER, new_uuid
 
@@ -32,10 +33,11 @@ class Drain(Protocol):
 class Repos:
     """All changes go through here, one at a time."""
 
-    def __init__(self, store: KeyValueStore, gates: Gates) -> None:
+    def __init__(self, store: KeyValueStore, gates: Gates, numbering: Numbering = SEQUENTIAL) -> None:
         metadata.prepare(store)
         self._store = store
         self._gates = gates
+        self._numbering = numbering
         self._lock = threading.RLock()
         self._counters, repos = metadata.load(store)
         self.deleted = metadata.load_deleted(store)
@@ -160,13 +162,16 @@ class Repos:
         with self._lock:
             repo = self._fresh(repo)
             counters = self._counters
-            instance = make(counters.instance, new_uuid())
-            family = [instance]
-            for number, companion in enumerate(companions(instance), counters.instance + 1):
-                family.append(replace(companion, number=number, uuid=new_uuid()))
+            taken = self.catalogue.instances().keys() | self.deleted.keys()
+            number, following = self._numbering.take(counters.instance, taken)
+            family = [instance := make(number, new_uuid())]
+            for companion in companions(instance):
+                taken = taken | {number}
+                number, following = self._numbering.take(following, taken)
+                family.append(replace(companion, number=number, uuid=new_uuid(), companion_of=family[0].uuid))
             for one in family:
                 self._demand_new_name(repo, one.name)
-            grown = Counters(counters.repo, counters.version, counters.instance + len(family))
+            grown = Counters(counters.repo, counters.version, following)
             self._save_instances(repo, family, counters=grown)
             return instance
 
@@ -184,16 +189,18 @@ class Repos:
             return self.change_instance(current, **update(current))
 
     def rename_instance(self, instance: Instance, name: str) -> Instance:
-        """Give an instance another name; its data, their uuid and all that follows them stay."""
+        """Give an instance another name, and its companions theirs; data, their uuid and what follows them stay."""
         self._check_name(name)
         with self._lock:
             current = self.catalogue.current(instance)
             repo = self.catalogue.repo(instance.repo)
-            self._demand_new_name(repo, name)
-            renamed = replace(current, name=name)
-            others = {other: i for other, i in repo.instances.items() if i.number != current.number}
-            self._save(Repo(_touched(repo), repo.nodes, others | {name: renamed}), [], [renamed])
-            return renamed
+            family = _family(repo, current)
+            renamed = [replace(i, name=name + i.name.removeprefix(current.name)) for i in family]
+            others = {other: i for other, i in repo.instances.items() if i not in family}
+            for one in renamed:
+                self._demand_new_name(repo, one.name)
+            self._save(Repo(_touched(repo), repo.nodes, others | {i.name: i for i in renamed}), [], renamed)
+            return renamed[0]
 
     # ------------------------------------------------------------------ deletion
     def demand_passcode(self, repo: Repo, passcode: str) -> None:
@@ -203,20 +210,24 @@ class Repos:
             raise NotPrivileged("the passcode of the repo is needed, and was not given")
 
     def delete_instance(self, instance: Instance) -> list[Deleted]:
-        """Hide an instance, at once and for good; what is left of it stands in `deleted`. Others follow it no more."""
+        """Hide an instance and its companions, at once and for good; what is left of them stands in `deleted`.
+
+        Others follow them no more.
+        """
         with self._lock:
-            current = self.catalogue.current(instance)
             repo = self.catalogue.repo(instance.repo)
-            others = [i for i in repo.instances.values() if i.number != current.number]
+            family = _family(repo, self.catalogue.current(instance))
+            uuids = {i.uuid for i in family}
+            others = [i for i in repo.instances.values() if i.uuid not in uuids]
             changed = [
-                replace(i, syncs=tuple(uuid for uuid in i.syncs if uuid != current.uuid))
+                replace(i, syncs=tuple(uuid for uuid in i.syncs if uuid not in uuids))
                 for i in others
-                if current.uuid in i.syncs
+                if not uuids.isdisjoint(i.syncs)
             ]
             kept = {i.name: i for i in (*others, *changed)}
-            gone = metadata.instance_key(repo.record.number, current.number)
-            marked = self._mark_deleted([current])
-            self._save(Repo(_touched(repo), repo.nodes, kept), [], changed, deleted=marked, deletes=[gone])
+            gone = [metadata.instance_key(repo.record.number, i.number) for i in family]
+            marked = self._mark_deleted(family)
+            self._save(Repo(_touched(repo), repo.nodes, kept), [], changed, deleted=marked, deletes=gone)
             return marked
 
     def delete_repo(self, repo: Repo) -> list[Deleted]:
@@ -352,3 +363,11 @@ class Repos:
 
 def _touched(repo: Repo) -> RepoRecord:
     return replace(repo.record, updated=now())
+
+
+def _family(repo: Repo, instance: Instance) -> list[Instance]:
+    """An instance and its companions; BadRequest for one that is itself a companion."""
+    base = next((i for i in repo.instances.values() if i.uuid == instance.companion_of), None)
+    if base is not None:
+        raise BadRequest(f"{instance.name!r} goes with {base.name!r}: rename or delete that")
+    return [instance, *(i for i in repo.instances.values() if i.companion_of == instance.uuid)]

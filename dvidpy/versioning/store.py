@@ -125,6 +125,12 @@ class View:
         row = self.prefix + typekey
         return any(True for _ in walk_rows(self.reader, row, row + PAST, self.ancestry))
 
+    def version_of(self, typekey: bytes) -> int | None:
+        """Version that stored the visible value; None where there is none. Reads no value."""
+        cells = [split_cell(key) for key in self.reader.versions(self.prefix + typekey)]
+        chosen = choose(self.ancestry, cells)
+        return None if chosen is None else chosen[0]
+
     # ------------------------------------------------------------------ ranges
     def keys(self, start: bytes, stop: bytes) -> Iterator[bytes]:
         """Type keys with a visible value, start <= key < stop, in byte order; reads no value."""

@@ -241,3 +241,30 @@ def test_parked_work_is_visible(served: Served) -> None:
     assert served.http.get("/api/server/info").json()["Parked background tasks"] == "1"
     assert 'dvidpy_queue_parked{store="main"} 1.0' in served.http.get("/metrics").text
     queue.parked = frozenset()
+
+
+# ---------------------------------------------------------------------- companions
+def test_an_instance_and_its_lower_resolutions_are_renamed_and_deleted_together(served: Served) -> None:
+    root = served.repo()
+    served.instance(root, "gray", "uint8blk", Pyramid="2", BlockSize="16,16,16")
+    served.instance(root, "taken_1")
+
+    def names() -> set[str]:
+        return set(served.http.get(f"/api/repo/{root}/info").json()["DataInstances"])
+
+    for name in ("gray_1", "gray_2"):
+        assert served.http.delete(f"/api/repo/{root}/{name}", params=SURE).status_code == 400
+        rename = {"name": "other"}
+        assert served.http.post(f"/api/repo/{root}/{name}/rename", params=ADMIN, json=rename).status_code == 400
+    path = f"/api/repo/{root}/gray/rename"
+    assert served.http.post(path, params=ADMIN, json={"name": "taken"}).status_code == 400
+    assert names() == {"gray", "gray_1", "gray_2", "taken_1"}
+    assert served.http.post(path, params=ADMIN, json={"name": "em"}).status_code == 200
+    assert names() == {"em", "em_1", "em_2", "taken_1"}
+    node = f"/api/node/{root}"
+    assert served.http.post(f"{node}/em/raw/0_1_2/16_16_16/0_0_0", content=bytes([8]) * 4096).status_code == 200
+    settled(served)
+    assert served.http.get(f"{node}/em_1/raw/0_1_2/8_8_8/0_0_0").content == bytes([8]) * 512
+    assert served.http.delete(f"/api/repo/{root}/em", params=SURE).status_code == 200
+    assert names() == {"taken_1"}
+    settled(served)

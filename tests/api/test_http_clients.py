@@ -83,9 +83,9 @@ class Counted:
 
 def stream_from(served: Served, kv: str, counted: Counted, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
     """A client that asked for 10 GB and reads none of it."""
-    from dvidpy.datatypes.keyvalue import batches
+    from dvidpy.datatypes.keyvalues import forms
 
-    monkeypatch.setattr(batches, "gather", lambda pieces: counted.pieces())
+    monkeypatch.setattr(forms, "gather", lambda pieces: counted.pieces())
     line = connect(served)
     line.sendall(b"GET %b/keyrangevalues/a/z?throttle=true HTTP/1.1\r\n\r\n" % kv.encode())
     assert line.recv(20).startswith(b"HTTP/1.1 200")

@@ -33,9 +33,16 @@ key = "pepper12"
 url = "https://somebody:pepper13@example.org/x?token=pepper14&a=b"
 [backend."grayscale:abc"]
 store = "main"
+[kafka]
+saslUsername = "pepper20"
+saslPassword = "pepper21"
+saslMechanisms = "PLAIN"
+[hooks]
+startWebhook = "https://hooks.example.org/services/pepper22"
+startJaneliaConfig = "https://example.org/pepper23"
 [auth]
 authFile = "pepper15"
-deep = { x = ["pepper16"] }
+deep = { x = ["pepper16"], token = "" }
 useIt = true
 [email]
 Username = "pepper17"
@@ -61,7 +68,8 @@ def test_everything_else_is_shown_and_is_toml() -> None:
     assert shown["store"]["main"]["path"] == "/data"
     assert shown["store"]["main"]["url"] == f"https://somebody:{HIDDEN}@example.org/x?token={HIDDEN}&a=b"
     assert shown["backend"] == {"grayscale:abc": {"store": "main"}}
-    assert shown["auth"] == {"authFile": HIDDEN, "deep": {"x": [HIDDEN]}, "useIt": True}
+    assert shown["auth"] == {"authFile": HIDDEN, "deep": {"x": [HIDDEN], "token": ""}, "useIt": True}
+    assert shown["kafka"]["saslMechanisms"] == "PLAIN"
     assert shown["mirror"] == [{"name": "second", "token": HIDDEN}]
 
 

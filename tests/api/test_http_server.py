@@ -15,14 +15,7 @@ from dvidpy.datatypes.registry import load_types
 from dvidpy.errors import Blocked
 
 ADMIN = {"admintoken": TOKEN}
-GETS = sorted(
-    {
-        route.path  # type: ignore[attr-defined]  # these rooms hold nothing but API routes
-        for room in STATIC_ROOMS
-        for route in room.routes
-        if "GET" in route.methods  # type: ignore[attr-defined]
-    }
-)
+GETS = sorted({route.path for room in STATIC_ROOMS for route in room.routes if "GET" in route.methods})
 
 
 def filled(path: str, uuid: str) -> str:

@@ -116,14 +116,14 @@ def test_a_bug_is_a_500_with_an_id_and_the_server_goes_on(
 def test_a_bug_in_the_middle_of_an_answer_breaks_it_off(
     served: Served, kv: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dvidpy.datatypes.keyvalue import batches
+    from dvidpy.datatypes.keyvalues import forms
 
     def pieces(_: Any) -> Any:
         yield bytes(100_000)
         yield bytes(100_000)
         raise ZeroDivisionError("a bug that was put here")
 
-    monkeypatch.setattr(batches, "gather", pieces)
+    monkeypatch.setattr(forms, "gather", pieces)
     answer = served.raw(b"GET %b/keyrangevalues/a/b HTTP/1.1\r\n\r\n" % kv.encode())
     assert answer.startswith(b"HTTP/1.1 200")
     assert not answer.endswith(b"0\r\n\r\n")  # a client must see that it is not whole

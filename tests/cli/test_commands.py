@@ -84,7 +84,7 @@ def test_check_refuses_a_store_in_use(data: Path) -> None:
         ('[store.a]\nengine = "florp"\n', "unknown store engine 'florp'"),
         ('[server]\nhttpAddress = "nowhere"\n[store.a]\nengine = "memory"\n', "is not host:port"),
         ('[server]\nblockListFile = "absent"\n[store.a]\nengine = "memory"\n', "unable to load the block list"),
-        ('[server]\nmaxWaiting = 0\n[store.a]\nengine = "memory"\n', "maxwaiting"),
+        ('[server]\nmaxWaiting = 0\n[store.a]\nengine = "memory"\n', "server.maxWaiting"),
     ],
 )
 def test_serve_refuses_a_bad_configuration_in_one_line(tmp_path: Path, text: str, complaint: str) -> None:

@@ -75,7 +75,7 @@ def test_it_serves_until_it_is_told_to_end(
     assert repos.headers["access-control-allow-origin"] == "*"
     root = next(iter(repos.json()))
     picture = session.get(f"{url}/api/node/{root}/grayscale/raw/xy/256_256/0_0_60/png", timeout=20)
-    volume = neuropil(SHAPE_ZYX)
+    volume = neuropil(SHAPE_ZYX).gray
     with Image.open(BytesIO(picture.content)) as found:
         assert np.array_equal(np.asarray(found), volume[60])
     extended = session.get(f"{url}/api/node/{root}/grayscale/info", timeout=20).json()["Extended"]

@@ -20,9 +20,23 @@ from servers import ServerProcess
 
 from dvidpy.datatypes.registry import load_types
 
-GROUPS = {"server": "keyvalue", "repo": "keyvalue", "keyvalue": "keyvalue", "imageblk": "uint8blk"} | dict.fromkeys(
-    ("labelmap_settings", "labelmap_blocks", "labelmap_voxels", "labelmap_points", "labelmap_downres"), "labelmap"
-)
+GROUPS = {
+    "server": "keyvalue",
+    "repo": "keyvalue",
+    "keyvalue": "keyvalue",
+    "neuronjson": "neuronjson",
+    "imageblk": "uint8blk",
+    "roi": "roi",
+    "tarsupervoxels": "tarsupervoxels",
+    "labelmap_settings": "labelmap",
+    "labelmap_blocks": "labelmap",
+    "labelmap_voxels": "labelmap",
+    "labelmap_points": "labelmap",
+    "labelmap_downres": "labelmap",
+    "labelmap_sparse": "labelmap",
+    "labelmap_index": "labelmap",
+    "labelmap_labels": "labelmap",
+}
 """File of cases -> the datatype it needs."""
 TOKEN = "conf"
 FOLDER = Path(os.environ.get("DVIDPY_SHARED", REPOSITORY.parent / "shared")) / "conformance"

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import requests
 
-from dvidpy.datatypes.keyvalue.messages import encode_keyvalues
+from dvidpy.datatypes.keyvalues.messages import encode_keyvalues
 
 LARGE = 3 << 20
 CUBE = 64

@@ -11,7 +11,7 @@ import requests
 from conftest import demand_sound
 from servers import ServerProcess
 
-from dvidpy.datatypes.keyvalue.messages import encode_keyvalues
+from dvidpy.datatypes.keyvalues.messages import encode_keyvalues
 from dvidpy.datatypes.registry import load_types
 from dvidpy.storage import keys
 from dvidpy.versioning.check import check_datastore

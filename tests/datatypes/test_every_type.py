@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import Raw
 from served import Served
 
+from dvidpy.datatypes import registry
 from dvidpy.datatypes.base import TYPES, type_named
 from dvidpy.datatypes.registry import BUILT_IN, load_types
 from dvidpy.errors import BadRequest
 
 ALL = sorted(load_types())
+TAGGED = [name for name in ALL if "tags" not in load_types()[name].omits]
+FOLDER = Path(registry.__file__).parent
 
 
 @pytest.mark.parametrize("typename", ALL)
-def test_info_help_and_tags(served: Served, typename: str) -> None:
+def test_info_and_help(served: Served, typename: str) -> None:
     root = served.repo()
     data = served.instance(root, "data", typename, Tags="kind=test")
     base = served.http.get(f"{data}/info").json()["Base"]
     assert (base["TypeName"], base["Name"], base["RepoUUID"]) == (typename, "data", root)
     assert base["Tags"] == {"kind": "test"}
     assert served.http.get(f"{data}/help").text == load_types()[typename].help
+
+
+@pytest.mark.parametrize("typename", sorted(set(ALL) - set(TAGGED)))
+def test_what_a_type_omits_is_refused(served: Served, typename: str) -> None:
+    data = served.instance(served.repo(), "data", typename)
+    assert served.http.get(f"{data}/tags").status_code == 400
+    assert served.http.post(f"{data}/tags", json={"a": "1"}).status_code == 400
+
+
+@pytest.mark.parametrize("typename", TAGGED)
+def test_tags(served: Served, typename: str) -> None:
+    root = served.repo()
+    data = served.instance(root, "data", typename, Tags="kind=test")
     assert served.http.post(f"{data}/tags", json={"a": "1"}).status_code == 200
     assert served.http.get(f"{data}/tags").json() == {"Tags": {"kind": "test", "a": "1"}}
     assert served.http.post(f"{data}/tags?replace=true", json={}).status_code == 200
@@ -93,6 +110,8 @@ def test_types_enter_by_one_door() -> None:
     assert list(load_types()) == ALL
     assert load_types() is TYPES
     assert all(name == kind.name for name, kind in load_types().items())
-    assert {door.partition(":")[0].rpartition(".")[2] for door in BUILT_IN} <= {"keyvalue", "imageblk"}
+    assert {door.partition(":")[0].rpartition(".")[2] for door in BUILT_IN} <= {
+        path.name for path in FOLDER.iterdir() if path.is_dir()
+    }
     with pytest.raises(BadRequest):
         type_named("nothing")

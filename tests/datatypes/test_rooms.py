@@ -143,7 +143,7 @@ def test_what_makes_no_sense_is_refused_by_name(path: str, query: bytes) -> None
 
 
 def test_the_documentation_shows_text_where_text_is_parsed() -> None:
-    paths = get_openapi(title="t", version="1", routes=room.routes)["paths"]
+    paths = get_openapi(title="t", version="1", routes=room.documented().routes)["paths"]
     shown = {given["name"]: given["schema"] for given in paths["/box/{size}/{name}"]["get"]["parameters"]}
     assert shown["size"]["type"] == "string"
     assert shown["scale"]["type"] == "integer"

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from recorded.pairs import Exchange
 from recorded.routes import Asked, asked
 
 from dvidpy.api import openapi
 from dvidpy.datatypes import every_type
 from dvidpy.datatypes.registry import load_types
+from dvidpy.datatypes.rooms import Room, Route
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 HEAD = """# The API, route by route
@@ -40,15 +39,14 @@ def page() -> str:
         sections.append(f"## {title}\n")
         for room in rooms:
             for route in room.routes:
-                if isinstance(route, APIRoute):
-                    sections += _section(prefix, route, examples)
+                sections += _section(prefix, route, examples)
     return "\n".join(sections)
 
 
-def _chapters() -> Iterator[tuple[str, str, list[APIRouter]]]:
+def _chapters() -> Iterator[tuple[str, str, list[Room]]]:
     """(title, what stands before the paths, rooms); types that share their rooms share a chapter."""
     for room in openapi.STATIC_ROOMS:
-        yield TITLES[str(room.tags[0])], "", [room]
+        yield TITLES[room.tags[0]], "", [room]
     types = load_types()
     first = next(iter(types))
     yield "Every data instance", f"/api/node/{{uuid}}/{{{first}}}", [every_type.room]
@@ -59,9 +57,9 @@ def _chapters() -> Iterator[tuple[str, str, list[APIRouter]]]:
         yield ", ".join(names), f"/api/node/{{uuid}}/{{{names[0]}}}", list(types[names[0]].rooms)
 
 
-def _section(prefix: str, route: APIRoute, examples: list[Asked]) -> Iterator[str]:
+def _section(prefix: str, route: Route, examples: list[Asked]) -> Iterator[str]:
     paths = _document()["paths"]
-    for method in sorted(route.methods or ()):
+    for method in sorted(route.methods):
         said = paths[prefix + route.path][method.lower()]
         place = "/api/node/{uuid}/{name}" if prefix else ""
         yield f"### {method} {place}{route.path}\n"
@@ -103,9 +101,8 @@ def _contents(said: dict[str, Any]) -> Iterator[str]:
         yield " ".join(lines) + "\n"
 
 
-def _example(route: APIRoute, method: str, examples: list[Asked]) -> Iterator[str]:
-    handler = route.endpoint.handler  # type: ignore[attr-defined]
-    found = [one.exchange for one in examples if one.handler is handler and one.method == method]
+def _example(route: Route, method: str, examples: list[Asked]) -> Iterator[str]:
+    found = [one.exchange for one in examples if one.handler is route.handler and one.method == method]
     found.sort(key=lambda exchange: exchange["answer"]["status"] >= 300)
     if found:
         yield f"```\n{_curl(found[0])}\n{_answer(found[0]['answer'])}\n```\n"

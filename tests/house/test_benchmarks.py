@@ -34,3 +34,10 @@ def test_two_servers_are_compared(server_process: ServerProcess) -> None:
     table = bench("--ops", "server*", server_process.url, server_process.url).splitlines()
     assert table[0].split()[-3:] == ["a", "/", "b"]
     assert float(table[1].split()[-1]) > 0
+
+
+def test_many_annotations_are_measured(server_process: ServerProcess) -> None:
+    command = [sys.executable, "-m", "benchmarks.neurons", server_process.url, "--count", "100", "--rounds", "1"]
+    table = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert table.count(" ms") >= 10
+    assert "1 found" in table

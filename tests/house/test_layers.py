@@ -9,7 +9,9 @@ RANK = {"storage": 0, "versioning": 1, "datatypes": 2, "api": 3, "app": 4, "cli"
 """Layers from below; a module may import its own and lower ones."""
 BASE = ("", "config", "errors", "geometry", "kernels")
 """Usable by all, and importing none of the layers."""
-LIBRARIES = ("voxels", "labels")
+SHARED_ROOMS = ("dvidpy.datatypes.every_volume",)
+"""Modules beside the folders of types that stand on a library; no library imports them."""
+LIBRARIES = ("voxels", "labels", "keyvalues")
 """Folders of datatypes/ that several types use."""
 
 
@@ -32,7 +34,8 @@ def faults(module: str, text: str) -> list[str]:
         own, other = layer(module), layer(imported)
         upward = other not in BASE and (own in BASE or RANK[other] > RANK[own])
         here, there = datatype(module), datatype(imported)
-        foreign = there not in ("", here) and own == "datatypes" and (there not in LIBRARIES or not here)
+        composes = bool(here) or module in SHARED_ROOMS
+        foreign = there not in ("", here) and own == "datatypes" and not (there in LIBRARIES and composes)
         if upward or foreign:
             found.append(f"{module} imports {imported}")
     return found
@@ -52,7 +55,7 @@ def test_imports_go_one_way() -> None:
         ("dvidpy.config", "from dvidpy.storage.stores import ENGINES"),
         ("dvidpy.kernels.fnv", "from dvidpy import app"),
         ("dvidpy.datatypes.keyvalue.routes", "from dvidpy.datatypes.imageblk import DATATYPES"),
-        ("dvidpy.datatypes.voxels.grid", "from dvidpy.datatypes.keyvalue.keys import KEY"),
+        ("dvidpy.datatypes.voxels.grid", "from dvidpy.datatypes.keyvalue.values import KeyValue"),
         ("dvidpy.datatypes.base", "from dvidpy.datatypes import keyvalue"),
     ],
 )

@@ -9,12 +9,12 @@ from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_index import (
     FIELDS,
     Columns,
-    Numbers,
-    Rows,
+    in_order,
+    in_order_plain,
     lengths,
     lengths_plain,
-    merge,
-    merge_plain,
+    place,
+    place_plain,
     read,
     read_many,
     read_plain,
@@ -49,6 +49,28 @@ def test_entries_of_blocks_are_written(blocks: list[tuple[tuple[int, ...], list[
     starts = np.cumsum([0, *(len(some) for _, some in blocks)])[:-1]
     twin = np.empty(33 * (len(heads) + len(pairs)), np.uint8)
     assert write(heads, starts, pairs) == twin[: write_plain(heads, starts, pairs, twin)].tobytes()
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=20))
+@example([0, 1 << 63 | 0x100000, 2**64 - 1])
+def test_blocks_of_the_wire_get_keys(numbers: list[int]) -> None:
+    blocks = np.array(numbers, np.uint64)
+    twin = np.empty(blocks.size, np.int64)
+    place_plain(blocks, twin)
+    assert np.array_equal(place(blocks), twin)
+
+
+SMALL = st.integers(0, 2)
+
+
+@given(st.lists(st.tuples(SMALL, SMALL, SMALL), max_size=4))
+@example([(0, 1, 1), (0, 2, 1), (1, 0, 1)])
+@example([(0, 2**64 - 1, 1), (1, 0, 1)])
+@example([(0, 1, 1), (0, 1, 1)])
+def test_entries_in_order_are_known(entries: list[tuple[int, int, int]]) -> None:
+    keys, voxels = (np.array([entry[at] for entry in entries], np.int64) for at in (0, 2))
+    supervoxels = np.array([entry[1] for entry in entries], np.uint64)
+    assert in_order(keys, supervoxels, voxels) == bool(in_order_plain(keys, supervoxels, voxels))
 
 
 def by_twin(data: bytes) -> Columns | None:
@@ -126,25 +148,6 @@ def test_the_key_of_a_block_may_come_last() -> None:
     found = read(sized(1, entry) + number(2, 42) + sized(5, b"me"))
     assert (found.blocks.tolist(), found.supervoxels.tolist(), found.counts.tolist()) == ([99, 99], [7, 8], [5, 0])
     assert found.fields[0] == 42
-
-
-ROW = st.tuples(st.integers(0, 3), st.integers(-2, 2), st.integers(1, 3))
-ROWS = st.dictionaries(ROW, st.integers(-9, 9), max_size=12)
-
-
-def listed(rows: dict[tuple[int, int, int], int]) -> tuple[Rows, Numbers]:
-    """(owner, block, voxels) in the order of owner, block and label; the labels."""
-    found = [(owner, block, voxels) for (owner, block, _), voxels in sorted(rows.items())]
-    return np.array(found, np.int64).reshape(-1, 3), np.array([label for _, _, label in sorted(rows)], np.uint64)
-
-
-@given(ROWS, ROWS)
-def test_lists_are_merged(some: dict[tuple[int, int, int], int], others: dict[tuple[int, int, int], int]) -> None:
-    out, labels = np.empty((len(some) + len(others), 3), np.int64), np.empty(len(some) + len(others), np.uint64)
-    size = merge_plain(*listed(some), *listed(others), out, labels)
-    found, found_labels = merge(*listed(some), *listed(others))
-    assert np.array_equal(found, out[:size])
-    assert np.array_equal(found_labels, labels[:size])
 
 
 def test_many_messages_are_read_at_once() -> None:

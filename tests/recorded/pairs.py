@@ -12,7 +12,7 @@ other one, `<time>` for a time, `<any>` for what varies. An exchange:
 | keep | name -> member of the JSON answer that is its uuid |
 | any | members of JSON answers that vary |
 | only | members of a JSON answer that belong to the scenario |
-| how | `shape`: only types of JSON are compared; `brief`: only the first line; `size`: only how many bytes |
+| how | `json` whatever it is called; `shape`: only types of JSON; `brief`: the first line; `size`: how many bytes |
 | answer | status, type, content-range and retry-after, and json, text, base64, picture, or size and sha256 |
 
 `record.py` writes the answers (`make record`).
@@ -85,7 +85,7 @@ class Player:
     def _form(self, body: bytes, media_type: str, exchange: Exchange) -> Exchange:
         if exchange.get("how") == "size":
             return {"size": len(body)}
-        if media_type.endswith(("/json", "+json")):
+        if media_type.endswith(("/json", "+json")) or exchange.get("how") == "json":
             value = json.loads(self._mask(body.decode()))
             if "only" in exchange:
                 value = {name: value[name] for name in exchange["only"]}

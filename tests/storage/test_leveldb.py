@@ -46,12 +46,12 @@ def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
 
 
 def test_engines_by_name(tmp_path: Path) -> None:
-    with closing(open_store("leveldb", str(tmp_path / "store"), {})) as store:
+    with closing(open_store("leveldb", str(tmp_path / "store"))) as store:
         assert store.description == f"leveldb in {tmp_path / 'store'}"
     with pytest.raises(StoreError, match="needs a path"):
-        open_store("leveldb", "", {})
+        open_store("leveldb", "")
     with pytest.raises(StoreError, match="unknown store engine 'pebble'"):
-        open_store("pebble", "", {})
+        open_store("pebble", "")
 
 
 # ---------------------------------------------------------------------- a medium that fails

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +111,26 @@ def test_what_could_not_be_synced_is_synced_next_time(lines: JsonLines, monkeypa
     assert len(synced) == 2  # the file and its folder
     lines.sync()
     assert len(synced) == 2
+
+
+def test_files_of_data_are_removed_and_begin_anew(lines: JsonLines) -> None:
+    for name in ("a-1", "a-2", "ab-1"):
+        _write(lines, name, range(3))
+    lines.remove({"a", "absent"})
+    assert list(lines.names()) == ["ab-1"]
+    _write(lines, "a-1", range(5, 7))
+    lines.sync()
+    assert (_read(lines, "a-1"), _read(lines, "a-2"), _read(lines, "ab-1")) == ([5, 6], [], [0, 1, 2])
+
+
+def test_files_are_replaced_whole_or_not_at_all(lines: JsonLines) -> None:
+    for name in ("a-1", "b-1", "c-1"):
+        _write(lines, name, range(3))
+    with suppress(OSError), lines.rewriting({"a-1", "b-1"}) as fresh:
+        _write(fresh, "a-1", range(1))
+        raise OSError("no space left")
+    assert _read(lines, "a-1") == [0, 1, 2]
+    with lines.rewriting({"a-1", "b-1"}) as fresh:
+        _write(fresh, "a-1", range(7, 9))
+    _write(lines, "a-1", range(9, 10))
+    assert (_read(lines, "a-1"), list(lines.names()), _read(lines, "c-1")) == ([7, 8, 9], ["a-1", "c-1"], [0, 1, 2])

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 from versioning.edits import Chain, contents, logged, new_instance, put, stored
 
-from dvidpy.config import BackendSettings, Settings, StoreSettings, load_settings
+from dvidpy.config import BackendSettings, Settings, Spec, StoreSettings, load_settings
 from dvidpy.errors import StoreError
 from dvidpy.storage import keys
 from dvidpy.storage.leveldb import LevelStore
@@ -65,7 +65,7 @@ class TestSeveralStores:
     def test_the_store_of_a_new_instance(
         self, settings: Settings, name: str, root: str, tags: dict[str, str], typename: str, store: str
     ) -> None:
-        assert settings.store_for(name, root, tags, typename) == store
+        assert settings.store_for(Spec(name, root, "data", tags, typename)) == store
 
     def test_values_lie_in_the_store_that_the_configuration_names(self, client: TestClient, tmp_path: Path) -> None:
         client.post("/api/repos", json={"root": ROOT}).raise_for_status()
@@ -85,11 +85,13 @@ class TestSeveralStores:
         with closing(Datastore(settings)) as datastore:
             chain = Chain(datastore)
             instances = [new_instance(datastore, chain.repo, name, store=name) for name in settings.stores]
+            made = chain.repo.instances.values()
+            rules = {f"{i.name}:{i.repo}": BackendSettings(store=i.store) for i in made}
             for instance in instances:
                 view = datastore.values(instance).at(chain.node.version)
                 put(view, "a", bytes(2 * PART))
                 datastore.stack_of(instance).committer.commit(logged(instance, chain.node, b'{"n":1}'))
-        with closing(Datastore(settings)) as again:
+        with closing(Datastore(settings.model_copy(update={"backends": settings.backends | rules}))) as again:
             for instance in instances:
                 assert contents(again.values(instance).at(chain.node.version)) == {"a": bytes(2 * PART)}
                 assert len(list(again.stack_of(instance).log.read(instance.uuid, chain.node.uuid))) == 1
@@ -97,7 +99,7 @@ class TestSeveralStores:
 
     def test_an_instance_whose_store_is_not_configured_stops_the_start(self, settings: Settings) -> None:
         with closing(Datastore(settings)) as datastore:
-            new_instance(datastore, datastore.repos.create(), "notes", store="third")
+            new_instance(datastore, datastore.repos.create(root=ROOT), "notes", store="third")
         fewer = settings.model_copy(
             update={"stores": {name: store for name, store in settings.stores.items() if name != "third"}}
         )

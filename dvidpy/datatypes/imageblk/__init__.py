@@ -11,7 +11,7 @@ from importlib.resources import files
 from dvidpy.datatypes import every_volume
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.imageblk.block_routes import room as block_room
-from dvidpy.datatypes.imageblk.blocks import value_fault
+from dvidpy.datatypes.imageblk.blocks import judge
 from dvidpy.datatypes.imageblk.instance import KIND_OF, ImageBlk
 from dvidpy.datatypes.imageblk.key_routes import room as key_room
 from dvidpy.datatypes.imageblk.pyramid import HALVE, companions, faults, halve_blocks, settle
@@ -25,7 +25,7 @@ VERSIONS = {"uint8": "0.2", "rgba8": "0.2"}
 HELP = files(__package__).joinpath("help.md").read_text(encoding="utf-8")
 
 
-DUTIES = Duties(workers={HALVE: halve_blocks}, settle=settle, value_fault=value_fault, faults=faults)
+DUTIES = Duties(workers={HALVE: halve_blocks}, settle=settle, judge=judge, faults=faults)
 
 
 def _type_of(name: str, kind: Kind) -> DataType:

@@ -36,7 +36,7 @@ from dvidpy.geometry import Box, Zyx, parse_integer, parse_point, to_wire
 room = Room()
 
 NEUROGLANCER = "Neuroglancer"
-"""What it calls itself. It takes every answer for one picture (docs/decisions/014-one-picture.md)."""
+"""What it calls itself. It takes every answer for one picture (docs/decisions/012-one-picture.md)."""
 
 FirstBlock = Annotated[Zyx, Path(description="Block, x_y_z.", examples=["10_20_30"]), Parse(parse_point)]
 Span = Annotated[int, Path(description="Number of blocks along x.", examples=["8"]), Parse(parse_integer)]

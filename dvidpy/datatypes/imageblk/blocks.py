@@ -17,6 +17,7 @@ from dvidpy.errors import BadRequest, StoreError
 from dvidpy.geometry import Box, Zyx
 from dvidpy.storage.codecs import JPEG, LZ4, NONE, payload_of
 from dvidpy.versioning.commits import Change
+from dvidpy.versioning.duties import Kept
 from dvidpy.versioning.records import Instance
 from dvidpy.versioning.store import Found, View
 
@@ -71,15 +72,15 @@ def voxels_of(instance: Instance, value: bytes, size: int) -> bytes:
     return voxels
 
 
-def value_fault(instance: Instance, typekey: bytes, plain: bytes) -> str:
-    """What is wrong with a stored value of an instance; empty where it is sound."""
-    if typekey[:1] != BLOCK:
-        return ""
+def judge(kept: Kept) -> Iterator[str]:
+    """What is wrong with a stored value."""
+    instance = kept.instance
+    if kept.typekey[:1] != BLOCK:
+        return
     try:
-        voxels_of(instance, plain, math.prod(instance.settings["BlockSize"]) * KIND_OF[instance.type].itemsize)
+        voxels_of(instance, kept.read(), math.prod(instance.settings["BlockSize"]) * KIND_OF[instance.type].itemsize)
     except StoreError as error:
-        return str(error)
-    return ""
+        yield str(error)
 
 
 def unpack(data: ImageBlk, found: Found) -> Voxels:

@@ -15,8 +15,8 @@ from dvidpy.versioning.records import Instance
 
 KIND_OF = {f"{kind.name}blk": kind for kind in KINDS}
 """Name of a type -> its voxels."""
-LEVEL, PYRAMID_OF = "PyramidLevel", "PyramidOf"
-"""Settings of a level: its number, and the data uuid of its base."""
+LEVEL = "PyramidLevel"
+"""Setting of a level: its number. It is a companion of its base."""
 
 
 class ImageBlk(Volume):
@@ -57,7 +57,7 @@ class ImageBlk(Volume):
 
     def base(self) -> ImageBlk | None:
         """What this instance is a lower resolution of."""
-        data = self.instance.settings.get(PYRAMID_OF)
+        data = self.instance.companion_of
         found = data and self.datastore.catalogue.by_data(self.repo, data)
         return self._beside(found) if found else None
 
@@ -69,10 +69,10 @@ class ImageBlk(Volume):
     def level_instance(self, level: int) -> Instance | None:
         """A level of the same base, from 1 on; None where there is none."""
         settings = self.instance.settings
-        if not (LEVELS in settings or PYRAMID_OF in settings):
+        if not (LEVELS in settings or self.instance.companion_of):
             return None
-        data = settings.get(PYRAMID_OF, self.instance.uuid)
-        family = (one for one in self.repo.instances.values() if one.settings.get(PYRAMID_OF) == data)
+        data = self.instance.companion_of or self.instance.uuid
+        family = (one for one in self.repo.instances.values() if one.companion_of == data)
         return next((one for one in family if one.settings.get(LEVEL) == level), None)
 
     def _beside(self, instance: Instance) -> ImageBlk:

@@ -15,7 +15,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from dvidpy.datatypes.imageblk.blocks import pack, unpack
-from dvidpy.datatypes.imageblk.instance import LEVEL, PYRAMID_OF, ImageBlk
+from dvidpy.datatypes.imageblk.instance import LEVEL, ImageBlk
 from dvidpy.datatypes.imageblk.keys import BLOCK, block_key
 from dvidpy.datatypes.imageblk.settings import LEVELS
 from dvidpy.datatypes.voxels.cutting import paste
@@ -50,7 +50,6 @@ def companions(base: Instance) -> list[Instance]:
             settings={
                 **shared,
                 "ScaleLevel": shared["ScaleLevel"] + level,
-                PYRAMID_OF: base.uuid,
                 LEVEL: level,
             },
         )
@@ -77,13 +76,13 @@ def _ask_for(data: ImageBlk, level: Instance, change: Change, wanted: Iterable[Z
 
 def settle(datastore: Datastore, instance: Instance, node: Node) -> None:
     """Ask for what lies above the blocks in which a version differs from one of its parents; of a level for these."""
-    if not (instance.versioned and (LEVELS in instance.settings or PYRAMID_OF in instance.settings)):
+    if not (instance.versioned and (LEVELS in instance.settings or instance.companion_of)):
         return
     fresh = _fresh(datastore, node)
     touched = (index for index, versions in _cells(datastore, instance) if not fresh.isdisjoint(versions))
     data = _at(datastore, instance, node)
     change = data.change()
-    if PYRAMID_OF in instance.settings:  # `resolve` may have been told to delete there
+    if instance.companion_of:  # `resolve` may have been told to delete there
         _ask_for(data, instance, change, touched)
     else:
         ask(data, change, touched)
@@ -169,7 +168,7 @@ def block_above(lower: ImageBlk, view: View, index: Zyx) -> Voxels | None:
 # ---------------------------------------------------------------------- checking
 def faults(datastore: Datastore, instance: Instance) -> Iterator[str]:
     """Blocks of a level that are not what lies below them, at any version without pending work."""
-    if PYRAMID_OF not in instance.settings:
+    if not instance.companion_of:
         return
     repo = datastore.catalogue.repos[instance.repo]
     busy = {task.version for _, task in datastore.stack_of(instance).queue.pending() if task.kind == HALVE}

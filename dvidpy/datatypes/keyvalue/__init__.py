@@ -1,7 +1,7 @@
 """keyvalue: bytes under a key, versioned. The smallest complete type, and the example to copy.
 
-`routes` HTTP to values, `values` one key, `batches` many keys, `messages` the protobuf messages, `keys` their place
-in the store.
+`routes` HTTP to values, `values` one key, `batches` many keys. `keyvalues` beside it, which other types use too: the
+protobuf messages, the forms of answers, the place of keys in the store.
 """
 
 from __future__ import annotations

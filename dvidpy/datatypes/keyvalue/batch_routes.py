@@ -9,23 +9,12 @@ from fastapi import Query
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Call, Reply
-from dvidpy.datatypes.keyvalue.batches import (
-    QUICK_BODY,
-    Form,
-    Item,
-    Wanted,
-    answer,
-    answer_soon,
-    choose_form,
-    demand_possible,
-    is_json,
-    look_up,
-    whole,
-)
-from dvidpy.datatypes.keyvalue.keys import typekey
-from dvidpy.datatypes.keyvalue.messages import parse_keyvalues
+from dvidpy.datatypes.keyvalue.batches import Wanted, demand_possible, look_up, wanted, whole
 from dvidpy.datatypes.keyvalue.routes import First, Last
 from dvidpy.datatypes.keyvalue.values import KeyValue
+from dvidpy.datatypes.keyvalues.forms import QUICK_BODY, Form, Item, answer, answer_soon, choose_form, is_json
+from dvidpy.datatypes.keyvalues.keys import typekey
+from dvidpy.datatypes.keyvalues.messages import parse_keyvalues
 from dvidpy.datatypes.params import Flag, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Room, TheCall, WholeBody, at_once
 from dvidpy.errors import BadRequest, DvidError
@@ -89,18 +78,18 @@ def get_keyvalues(
     """In the order asked; a key without a value comes empty, in JSON as {}."""
     form = choose_form(json=json, tar=tar or jsontar, check=check)
     if len(body) > QUICK_BODY:
-        return call.pool.run(lambda: answer(form, _items(kv, form, form.wanted(body))))
-    wanted = form.wanted(body)
-    if any(span for _, span in wanted):
-        return call.pool.run(lambda: answer(form, _items(kv, form, wanted)))
-    return answer_soon(form, _items(kv, form, wanted), call.pool)
+        return call.pool.run(lambda: answer(form, _items(kv, form, wanted(form, body))))
+    asked = wanted(form, body)
+    if any(span for _, span in asked):
+        return call.pool.run(lambda: answer(form, _items(kv, form, asked)))
+    return answer_soon(form, _items(kv, form, asked), call.pool)
 
 
-def _items(kv: KeyValue, form: Form, wanted: Wanted) -> Iterator[Item]:
+def _items(kv: KeyValue, form: Form, asked: Wanted) -> Iterator[Item]:
     """What is there, all from one moment; BadRequest for what cannot be asked, before anything is sent."""
     frozen = kv.frozen()
-    demand_possible(frozen, wanted, json=form.json)
-    return look_up(frozen, wanted)
+    demand_possible(frozen, asked, json=form.json)
+    return look_up(frozen, asked)
 
 
 @room.post(

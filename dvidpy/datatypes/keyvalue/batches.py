@@ -1,57 +1,20 @@
-"""Many keys at once: what a request asks for, and its answers as JSON, tar or protobuf, piece by piece."""
+"""Many keys at once: what a request asks for, and what is there of it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from itertools import chain
-from tarfile import PAX_FORMAT, TarInfo
-from typing import NamedTuple
+from collections.abc import Iterator
 
-import orjson
-
-from dvidpy.datatypes.exchange import JSON, OCTETS, Pool, Reply, gather, pieces_reply, readable
-from dvidpy.datatypes.keyvalue.keys import LONGEST, NOWHERE, typekey
-from dvidpy.datatypes.keyvalue.messages import pair_head, parse_keys
-from dvidpy.datatypes.keyvalue.values import KeyValue, Span, demand_within
+from dvidpy.datatypes.exchange import OCTETS
+from dvidpy.datatypes.keyvalue.values import KeyValue, demand_within
+from dvidpy.datatypes.keyvalues.forms import Form, Item, is_json
+from dvidpy.datatypes.keyvalues.keys import LONGEST, NOWHERE, typekey
+from dvidpy.datatypes.keyvalues.messages import Span, parse_keys
 from dvidpy.datatypes.settings import read_json
 from dvidpy.errors import BadRequest
 from dvidpy.versioning.store import Found
 
-TAR = b"application/tar"
-_TAR_BLOCK = 512
-QUICK, QUICK_BODY = 1 << 16, 1 << 13
-"""Bytes of an answer that is made in the event loop, and of the body that asks for it."""
 TOGETHER = 8
 """Keys that are looked up together; their values are held meanwhile."""
-
-
-class Item(NamedTuple):
-    """A key with the part of its value that was asked for."""
-
-    key: str
-    small: bytes | None
-    """That part of a value that is at hand whole; None where there is no value, or a large one."""
-    large: Found | None = None
-    """A value that is kept in parts."""
-    span: Span = Span(0, -1)
-    """What of it was asked for."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of that part."""
-        return len(self.small or b"") if self.large is None else self.span.end + 1 - self.span.start
-
-    def pieces(self) -> Iterator[bytes]:
-        """Those bytes."""
-        if self.large is None:
-            return iter((self.small or b"",))
-        return self.large.pieces(self.span.start, self.span.end + 1)
-
-    def read(self) -> bytes:
-        """Those bytes, whole."""
-        return b"".join(self.pieces())
-
-
 Wanted = list[tuple[str, Span | None]]
 
 
@@ -72,6 +35,11 @@ def whole(key: str, found: Found) -> Item:
 
 
 # ---------------------------------------------------------------------- what is asked for
+def wanted(form: Form, body: bytes) -> Wanted:
+    """What a body asks for: a Keys message where the answer is one, else JSON. BadRequest where it is neither."""
+    return parse_keys(body) if form.media_type == OCTETS else wanted_json(body)
+
+
 def wanted_json(body: bytes) -> Wanted:
     """A JSON list of keys, or of {"key", "byte_start", "byte_end"}; BadRequest for anything else."""
     given = read_json(body)
@@ -93,11 +61,6 @@ def _wanted_part(one: object) -> tuple[str, Span | None]:
     return one["key"], Span(start, end)
 
 
-def wanted_protobuf(body: bytes) -> Wanted:
-    """A Keys message."""
-    return parse_keys(body)
-
-
 def look_up(kv: KeyValue, wanted: Wanted) -> Iterator[Item]:
     """What is there of what is wanted, in that order, a few at a time; BadRequest for a span outside its value."""
     for first in (0, *range(1, len(wanted), TOGETHER)):
@@ -117,86 +80,3 @@ def demand_possible(kv: KeyValue, wanted: Wanted, *, json: bool) -> None:
         (item,) = look_up(kv, [(key, span)])
         if json and item.size and not is_json(item.read()):
             raise BadRequest(f"bytes {span.start} to {span.end} of key {key!r} are not JSON")
-
-
-def is_json(value: bytes) -> bool:
-    """Whether these bytes are one JSON value."""
-    try:
-        orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return False
-    return True
-
-
-# ---------------------------------------------------------------------- answers
-def as_json(items: Iterable[Item], *, check: bool) -> Iterator[bytes]:
-    """One object; values are put into it as they are. With `check` it breaks off at the first that is not JSON."""
-    separator = b"{"
-    for item in items:
-        name = separator + orjson.dumps(readable(item.key)) + b":"
-        separator = b","
-        if check and item.size and not is_json(item.read()):
-            yield name + b"the value of key %b is not JSON" % orjson.dumps(readable(item.key))
-            return
-        if item.large is None:
-            yield name + (item.small or b"{}")
-        else:
-            yield name
-            yield from item.pieces()
-    yield b"{}" if separator == b"{" else b"}"
-
-
-def as_tar(items: Iterable[Item]) -> Iterator[bytes]:
-    """One member a key."""
-    for item in items:
-        member = TarInfo(item.key)
-        if "\0" in item.key:  # the name of a plain member ends there
-            member.pax_headers = {"path": item.key}
-        member.size = item.size
-        yield member.tobuf(PAX_FORMAT)
-        yield from item.pieces()
-        yield bytes(-item.size % _TAR_BLOCK)
-    yield bytes(2 * _TAR_BLOCK)
-
-
-def as_protobuf(items: Iterable[Item]) -> Iterator[bytes]:
-    """A KeyValues message."""
-    for item in items:
-        yield pair_head(item.key, item.size)
-        yield from item.pieces()
-
-
-class Form(NamedTuple):
-    """A form of answers."""
-
-    media_type: bytes
-    write: Callable[[Iterable[Item]], Iterator[bytes]]
-    wanted: Callable[[bytes], Wanted]
-    json: bool = False
-
-
-def choose_form(*, json: bool, tar: bool, check: bool) -> Form:
-    """The form that a request's options ask for; protobuf where they name none."""
-    if json and tar:
-        raise BadRequest("can only specify tar or json output, not both")
-    if json:
-        return Form(JSON, lambda items: as_json(items, check=check), wanted_json, json=True)
-    return Form(TAR, as_tar, wanted_json) if tar else Form(OCTETS, as_protobuf, wanted_protobuf)
-
-
-def answer(form: Form, items: Iterable[Item]) -> Reply:
-    """Small answers whole, with their length; others in pieces of about a megabyte."""
-    return pieces_reply(gather(form.write(items)), form.media_type)
-
-
-def answer_soon(form: Form, items: Iterable[Item], pool: Pool) -> Reply | Awaitable[Reply]:
-    """Made in the event loop as far as that is quick; what is more than that, on a worker thread."""
-    pieces = form.write(items)
-    begun: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        begun.append(piece)
-        size += len(piece)
-        if size > QUICK:
-            return pool.run(lambda: pieces_reply(gather(chain(begun, pieces)), form.media_type))
-    return Reply(b"".join(begun), form.media_type)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from msgspec import Raw
 
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.exchange import Call, Gone, readable
-from dvidpy.datatypes.keyvalue.keys import FIRST, PAST, key_of, keys_of, span, typekey
+from dvidpy.datatypes.keyvalues.keys import FIRST, PAST, key_of, keys_of, span, typekey
+from dvidpy.datatypes.keyvalues.messages import Span
 from dvidpy.errors import BadRequest, DvidError, NotFound, RangeNotSatisfiable
 from dvidpy.versioning.large import PART
 from dvidpy.versioning.store import Found
@@ -21,13 +22,6 @@ LONGEST = 300
 """Digits of a position that are read; Python refuses to read thousands of them."""
 BEYOND = 10**LONGEST
 """A position outside every value."""
-
-
-class Span(NamedTuple):
-    """Bytes start <= i <= end of a value."""
-
-    start: int
-    end: int
 
 
 class KeyValue(Data):

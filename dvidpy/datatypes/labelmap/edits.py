@@ -17,20 +17,30 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 import orjson
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from dvidpy.datatypes.labelmap import ids
 from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.keys import BY_HAND, EXTENTS, MAX_LABEL, block_key, label_key, mapping_key, split_key
+from dvidpy.datatypes.labelmap.keys import (
+    BY_HAND,
+    EXTENTS,
+    MAX_LABEL,
+    before_key,
+    block_key,
+    label_key,
+    mapping_key,
+    split_key,
+)
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
-from dvidpy.errors import BadRequest
+from dvidpy.errors import BadRequest, DvidError
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.versioning.commits import Change
-from dvidpy.versioning.mutations import Mutation
+from dvidpy.versioning.mutations import NO_EVENT, Mutation
 from dvidpy.versioning.store import Found
 
 
@@ -45,8 +55,11 @@ class Edit:
         self.change: Change = data.change()
         self._indices: dict[int, LabelIndex | None] = {}
         self._changed: set[int] = set()
+        self._before: dict[int, bool] = {}
         self._mapped: list[tuple[Labels, Labels]] = []
+        self._splits: list[tuple[int, int, int]] = []
         self._messages: list[Raw] = []
+        self._event = NO_EVENT
         self._most = 0
         self._boxes: list[Box] = []
         query = data.call.query if data.call is not None else {}
@@ -66,10 +79,15 @@ class Edit:
             raise BadRequest(f"label {label} is no body")
         return found
 
-    def put_index(self, index: LabelIndex, *, stamp: bool = True) -> None:
-        """Replace the index of a body, stamped with this mutation; an empty one ends the body."""
+    def put_index(self, index: LabelIndex, *, stamp: bool = True, remember: bool = True) -> None:
+        """Replace the index of a body; an empty one ends the body.
+
+        With `stamp` it says that this mutation made it. With `remember` it is kept as it was before, for
+        `index/<label>?mutid=`: that is as large again. Without, that it is not known is kept.
+        """
         if stamp:
             index = index.stamped(self.mutation, self.time.isoformat(), self.user, self.app)
+        self._before.setdefault(index.label, remember)
         self._indices[index.label] = index
         self._changed.add(index.label)
 
@@ -79,9 +97,13 @@ class Edit:
         return [one.read() if isinstance(one, Found) else one or b"" for one in found]
 
     def put_messages(self, labels: Labels, messages: Sequence[bytes]) -> None:
-        """Replace the indices of many bodies that `index` was not asked for; an empty message ends the body."""
+        """Replace the indices of many bodies that `index` was not asked for; an empty message ends the body.
+
+        They are not kept as they were before.
+        """
         view = self.data.plain_view
         for label, message in zip(labels.tolist(), messages, strict=True):
+            self._before.setdefault(label, False)
             if message:
                 view.put(self.change, label_key(label), message)
             else:
@@ -102,10 +124,14 @@ class Edit:
             return EMPTY
         return mapping_of(*(np.concatenate(column) for column in zip(*self._mapped, strict=True)))
 
+    def named(self, supervoxel: int) -> bool:
+        """Whether a body was ever named for it, were it 0; so as this edit has left it."""
+        label = np.array([supervoxel], np.uint64)
+        return bool(self.data.bodies().knows(label)[0] or self.mapped().names(label)[0])
+
     def split(self, supervoxel: int, remain: int, split: int) -> None:
         """A supervoxel is no more; two others have its voxels."""
-        row = np.array([supervoxel, remain, split], "<u8")
-        self.data.plain_view.put(self.change, split_key(self.mutation), row.tobytes())
+        self._splits.append((supervoxel, remain, split))
 
     def by_hand(self) -> None:
         """A client answers for what this edit stores: indices, mappings, or blocks without what they change in these.
@@ -142,9 +168,15 @@ class Edit:
         said |= {key: value for key, value in (("User", self.user), ("App", self.app)) if value}
         self._messages.append(Raw(orjson.dumps(said)))
 
-    def commit(self) -> None:
-        """Write everything at once."""
+    def publish(self, event: Struct) -> None:
+        """What happened, with all that it takes to follow, undo or do it again (`events`)."""
+        self._event = Raw(msgspec.json.encode(event))
+
+    def commit(self, *, recorded: bool = True) -> None:
+        """Write everything at once, the record of it too."""
         data, change, view = self.data, self.change, self.data.plain_view
+        for label, remember in self._before.items():
+            self._put_before(label, remember=remember)
         for label in sorted(self._changed):
             index = self._indices[label]
             if index is None or index.is_empty:
@@ -155,12 +187,32 @@ class Edit:
         if mapped.supervoxels.size:
             columns = np.concatenate((mapped.supervoxels, mapped.bodies)).astype("<u8")
             view.put(change, mapping_key(self.mutation), columns.tobytes())
+        if self._splits:
+            view.put(change, split_key(self.mutation), np.array(self._splits, "<u8").tobytes())
         self._put_properties()
-        change.mutation = Mutation(
-            data.instance.number, data.version, data.instance.uuid, data.version_uuid, self._messages, self.mutation
-        )
-        with data.state.writing(data.datastore.catalogue.ancestries.of, data.version, mapped, data.bodies()):
-            view.commit(change)
+        change.mutation = self._record() if recorded else None
+        try:
+            with data.state.writing(data.datastore.catalogue.ancestries.of, data.version, mapped, data.bodies()):
+                view.commit(change)
+        except DvidError:
+            view.forget(change)
+            raise
+
+    def _record(self) -> Mutation:
+        data = self.data
+        place = data.instance.number, data.version, data.instance.uuid, data.version_uuid
+        return Mutation(*place, self._messages, self.mutation, self._event)
+
+    def _put_before(self, label: int, *, remember: bool) -> None:
+        """Keep the index of a body as it is stored, or nothing; what a first part of the edit kept, stays."""
+        view, key = self.data.plain_view, before_key(label, self.mutation)
+        if remember and view.find(key) is not None:
+            return
+        found = view.find(label_key(label)) if remember else None
+        if found is None or found.manifest is not None:  # parts go when the value does
+            view.put(self.change, key, b"" if found is None else found.read())
+        else:
+            view.put_stored(self.change, key, found.stored)
 
     def _put_properties(self) -> None:
         data, view = self.data, self.data.plain_view
@@ -182,3 +234,12 @@ def editing(data: LabelMap) -> Iterator[Edit]:
         edit = Edit(data, mutation)
         yield edit
         edit.commit()
+
+
+@contextmanager
+def editing_again(data: LabelMap, mutation: Mutation) -> Iterator[Edit]:
+    """The edit of a record, to be done again: its record stands, and has said what there is to say."""
+    with data.state.editing:
+        edit = Edit(data, mutation.id)
+        yield edit
+        edit.commit(recorded=False)

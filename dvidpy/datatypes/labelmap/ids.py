@@ -56,6 +56,15 @@ def take_labels(data: LabelMap, count: int = 1) -> int:
         return first
 
 
+def set_next(data: LabelMap, label: int, ceiling: int | None = None) -> None:
+    """Let new labels go on behind this one, up to a ceiling: 0 is none, None the one set before."""
+    with data.state.editing:
+        highest = data.fresh_setting("LabelCeiling") if ceiling is None else ceiling
+        if label >= LARGEST or (highest and label > highest):
+            raise BadRequest(f"new labels behind {label} would pass {highest or LARGEST}")
+        data.update_settings({"NextLabel": label, "LabelCeiling": highest})
+
+
 def note_label(data: LabelMap, label: int) -> None:
     """Labels up to this one are in use; new ones come behind it."""
     with data.state.editing:

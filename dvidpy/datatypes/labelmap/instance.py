@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from dvidpy.datatypes.labelmap.bodies import Body
 from dvidpy.datatypes.labelmap.keys import EXTENTS, INDEX, label_key, number_of
 from dvidpy.datatypes.labelmap.state import Bodies, Segmentation, segmentation
 from dvidpy.datatypes.labels import index as indices
@@ -17,7 +18,8 @@ from dvidpy.errors import BadRequest, NotFound
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.storage.codecs import LZ4, Codec
 from dvidpy.storage.keys import after
-from dvidpy.versioning.store import View
+from dvidpy.versioning.records import Node
+from dvidpy.versioning.store import Found, View
 
 T = TypeVar("T")
 PLAIN = Codec(LZ4)
@@ -70,17 +72,21 @@ class LabelMap(Volume):
     # ------------------------------------------------------------------ reading from one moment
     def steady(self, read: Callable[[LabelMap, Bodies], T]) -> T:
         """What `read` finds on an unchanging view, whose blocks, indices and mapping agree."""
+        return read(*self.state.steady(lambda: (self.still(), self.bodies())))
 
-        def look() -> tuple[LabelMap, Bodies]:
-            other = copy(self)
-            other.view = self.view.frozen()
-            return other, self.bodies()
-
-        return read(*self.state.steady(look))
+    def still(self) -> LabelMap:
+        """The same on an unchanging view: blocks and indices agree."""
+        other = copy(self)
+        other.view = self.view.frozen()
+        return other
 
     def bodies(self) -> Bodies:
         """Which body each supervoxel belongs to."""
         return self.state.bodies(self.view)
+
+    def at(self, node: Node) -> LabelMap:
+        """The instance at another version."""
+        return LabelMap(self.datastore, self.repo, node, self.instance, None)
 
     @property
     def plain_view(self) -> View:
@@ -90,17 +96,45 @@ class LabelMap(Volume):
         return view
 
     # ------------------------------------------------------------------ bodies
-    def find_index(self, label: int) -> LabelIndex | None:
-        """Index of a body; None where there is no such body."""
-        stored = self.view.get(label_key(label))
-        return None if stored is None else indices.decode(stored)
+    def find_stored(self, label: int) -> Found | None:
+        """Index of a body as it is stored; None where there is no such body."""
+        return self.view.find(label_key(label))
 
-    def need_index(self, label: int) -> LabelIndex:
+    def known_body(self, label: int, found: Found) -> Body | None:
+        """The body of a stored index, where that was decoded a short time ago."""
+        return self.state.recent.get(self.version, label, found.stored)
+
+    def decode_body(self, label: int, found: Found) -> Body:
+        """The body of a stored index. A large one needs a view that does not change (`still`)."""
+        known = self.known_body(label, found)
+        if known is not None:
+            return known
+        return self.state.recent.keep(self.version, label, found.stored, Body(indices.decode(found.read())))
+
+    def find_body(self, label: int) -> Body | None:
+        """A body; None where there is no such one."""
+        found = self.find_stored(label)
+        if found is None or found.manifest is None:
+            return None if found is None else self.decode_body(label, found)
+        still = self.still()
+        found = still.find_stored(label)
+        return None if found is None else still.decode_body(label, found)
+
+    def need_body(self, label: int) -> Body:
         """The same; NotFound where there is none."""
-        found = self.find_index(label)
+        found = self.find_body(label)
         if found is None:
             raise NotFound(f"no body {label}")
         return found
+
+    def find_index(self, label: int) -> LabelIndex | None:
+        """Index of a body; None where there is no such body."""
+        found = self.find_body(label)
+        return None if found is None else found.index
+
+    def need_index(self, label: int) -> LabelIndex:
+        """The same; NotFound where there is none."""
+        return self.need_body(label).index
 
     def labels(self, first: int = 0) -> Iterator[int]:
         """Labels of all bodies from one on, ascending."""
@@ -112,8 +146,8 @@ class LabelMap(Volume):
 
     def supervoxels_of(self, label: int) -> Labels:
         """Supervoxels of a body, ascending; none where there is no such body. See `datatypes.bodies`."""
-        found = self.find_index(label)
-        return np.empty(0, np.uint64) if found is None else found.supervoxels
+        found = self.find_body(label)
+        return np.empty(0, np.uint64) if found is None else found.sizes[0]
 
     # ------------------------------------------------------------------ properties
     def extended(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labelmap import blocks as stored_blocks
@@ -22,6 +23,14 @@ from dvidpy.datatypes.labels.index import NO_ENTRIES, Entries, joined
 from dvidpy.datatypes.labels.index_batch import changed_many
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
+
+
+class Written(Struct, frozen=True, tag="blocks", tag_field="kind"):
+    """Event: voxels came in."""
+
+    scale: int
+    blocks: list[tuple[int, int, int]]
+    """z, y, x of the blocks that were written."""
 
 
 class NewBlock(NamedTuple):
@@ -61,11 +70,11 @@ def store_blocks(
             update_indices(edit, joined([gained, lost._replace(voxels=-lost.voxels)]))
         for one in new:
             edit.put_block(scale, one.place, one.stored)
-        if scale == 0:
-            if noted:
-                _note(edit, new)
-            if data.indexed and not indexing:
-                edit.by_hand()
+        if noted and scale == 0:
+            _note(edit, new)
+        if data.indexed and not indexing and scale == 0:
+            edit.by_hand()
+        edit.publish(Written(scale, [one.place for one in new]))
         coarser.follow(edit, scale, {one.place: one.block for one in new}, downres=downres)
 
 

@@ -7,8 +7,9 @@
 | 03 mutation:u64 | supervoxels that change their body: all supervoxels u64 LE, then their bodies u64 LE, with LZ4 |
 | 04 | extents (JSON, `voxels.extents`) |
 | 05 | largest label of the version: decimal text |
-| 06 mutation:u64 | a supervoxel that was split: supervoxel, remain, split, each u64 LE, with LZ4 |
+| 06 mutation:u64 | supervoxels that were split: supervoxel, remain, split of each, u64 LE, with LZ4 |
 | 07 scale:u8 z:u32 y:u32 x:u32 | empty: this block of a coarser scale need not be what the scale below makes of it |
+| 08 label:u64 mutation:u64 | index of a body before that mutation, as in 02; empty: none, or not kept |
 | 09 | empty: a client has stored indices, mappings or unindexed blocks itself in this version |
 
 The first byte is the class. Numbers in keys are big-endian; those of a block have their sign bit turned.
@@ -19,7 +20,7 @@ from __future__ import annotations
 from dvidpy.datatypes.voxels.grid import index_key
 from dvidpy.geometry import Zyx
 
-BLOCK, INDEX, MAPPING, EXTENTS, MAX_LABEL, SPLIT, APART = (bytes((number,)) for number in range(1, 8))
+BLOCK, INDEX, MAPPING, EXTENTS, MAX_LABEL, SPLIT, APART, BEFORE = (bytes((number,)) for number in range(1, 9))
 """Class bytes; those of extents and of the largest label are whole keys."""
 BY_HAND = b"\x09"
 """A whole key too."""
@@ -53,6 +54,11 @@ def mapping_key(mutation: int) -> bytes:
 def split_key(mutation: int) -> bytes:
     """Type key of what a mutation split."""
     return SPLIT + mutation.to_bytes(8, "big")
+
+
+def before_key(label: int, mutation: int) -> bytes:
+    """Type key of the index that a body had before a mutation."""
+    return BEFORE + label.to_bytes(8, "big") + mutation.to_bytes(8, "big")
 
 
 def number_of(typekey: bytes) -> int:

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from dvidpy.datatypes.labelmap.bodies import Recent
 from dvidpy.datatypes.labelmap.keys import MAPPING
 from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
 from dvidpy.storage.keys import after
@@ -82,26 +83,37 @@ class Segmentation:
         """Held by an edit from the moment it reads an index until it is durable."""
         self.most: int | None = None
         """Largest label in use or given away in any version; none before it is asked for. See `ids`."""
+        self.recent = Recent()
+        """Bodies that were read last."""
         self._turn = 0
         """Odd while an edit is being written."""
+        self._writing = threading.Lock()
+        """Held that long. Readers wait for it, not for the edit as a whole."""
         self._bodies: OrderedDict[int, Bodies] = OrderedDict()
         self._loading = threading.Lock()
+        self._keeping = threading.Lock()
 
     def bodies(self, view: View) -> Bodies:
         """The mapping as a version sees it, from memory or from the store."""
         version = view.ancestry.version
-        found = self._bodies.get(version)
-        if found is None:
-            with self._loading:
-                found = self._bodies.get(version) or self._remember(version, Bodies(load_mapping(view)))
+        return self._bodies.get(version) or self._load(version, view)
+
+    def _load(self, version: int, view: View) -> Bodies:
+        """From the store as it is now, whatever snapshot the view may be of; kept unless an edit came between."""
+        with self._loading:
+            found, turn = self._bodies.get(version), self._turn
+            if found is None:
+                found = Bodies(load_mapping(view.of.at(version)))
+                if turn % 2 == 0 and turn == self._turn:
+                    self._remember(version, found)
         return found
 
-    def _remember(self, version: int, bodies: Bodies) -> Bodies:
-        self._bodies[version] = bodies
-        self._bodies.move_to_end(version)
-        while len(self._bodies) > VERSIONS:
-            self._bodies.popitem(last=False)
-        return bodies
+    def _remember(self, version: int, bodies: Bodies) -> None:
+        with self._keeping:
+            self._bodies[version] = bodies
+            self._bodies.move_to_end(version)
+            while len(self._bodies) > VERSIONS:
+                self._bodies.popitem(last=False)
 
     def steady(self, read: Callable[[], T]) -> T:
         """What `read` finds, with no edit written meanwhile."""
@@ -111,7 +123,7 @@ class Segmentation:
                 found = read()
                 if self._turn == turn:
                     return found
-        with self.editing:
+        with self._writing:
             return read()
 
     @contextmanager
@@ -119,15 +131,20 @@ class Segmentation:
         self, ancestry_of: Callable[[int], Ancestry], version: int, mapped: Mapping, bodies: Bodies
     ) -> Iterator[None]:
         """Inside, an edit is being written; when it is, its mapping counts. The caller holds `editing`."""
-        self._turn += 1
-        try:
-            yield
-            if mapped.supervoxels.size:
-                for other in [one for one in self._bodies if version in ancestry_of(one).members]:
-                    del self._bodies[other]  # a forced edit: descendants see it too
-                self._remember(version, bodies.changed(mapped))
-        finally:
+        with self._writing:
             self._turn += 1
+            try:
+                yield
+                if mapped.supervoxels.size:
+                    for other in list(self._bodies):
+                        if version in ancestry_of(other).members:  # a forced edit: descendants see it too
+                            self._bodies.pop(other, None)
+                    self._remember(version, bodies.changed(mapped))
+            except BaseException:  # it may be in the store all the same
+                self.forget()
+                raise
+            finally:
+                self._turn += 1
 
     def stats(self) -> dict[str, Any]:
         """What of mappings is in memory, in the reference's words."""
@@ -138,7 +155,8 @@ class Segmentation:
 
     def forget(self) -> None:
         """Drop all; it is read from the store when it is asked for."""
-        self._bodies.clear()
+        with self._keeping:
+            self._bodies.clear()
 
 
 def load_mapping(view: View) -> Mapping:

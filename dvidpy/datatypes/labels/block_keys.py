@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Zyx
+from dvidpy.kernels import label_index
 
 Keys = NDArray[np.int64]
 """Numbers that sort as blocks do."""
@@ -38,8 +39,7 @@ def blocks_of(keys: Keys) -> NDArray[np.int64]:
 
 def from_wire(numbers: NDArray[np.uint64]) -> Keys:
     """Any 64 bits -> keys; the highest bit has no meaning."""
-    parts = [_from_signed((numbers >> np.uint64(shift)).astype(np.int64)) for shift in (42, 21, 0)]
-    return parts[0] << 42 | parts[1] << 21 | parts[2]
+    return label_index.place(np.ascontiguousarray(numbers))
 
 
 def to_wire(keys: Keys) -> NDArray[np.uint64]:
@@ -47,8 +47,3 @@ def to_wire(keys: Keys) -> NDArray[np.uint64]:
     blocks = blocks_of(keys)
     packed = np.abs(blocks) | np.where(blocks < 0, _SIGN, 0)
     return (packed[:, 0] << 42 | packed[:, 1] << 21 | packed[:, 2]).astype(np.uint64)
-
-
-def _from_signed(bits: NDArray[np.int64]) -> Keys:
-    size = bits & (_SIGN - 1)
-    return np.where(bits & _SIGN, -size, size) + _SIGN

@@ -96,7 +96,7 @@ class LabelIndex(NamedTuple):
 
     def only(self, supervoxels: Labels) -> LabelIndex:
         """What these supervoxels have of it."""
-        return self._replace(entries=self.entries.where(_among(self.entries.supervoxels, np.unique(supervoxels))))
+        return self._replace(entries=self.entries.where(among(self.entries.supervoxels, np.unique(supervoxels))))
 
     def within(self, blocks: Box) -> LabelIndex:
         """What lies in a box of the block grid."""
@@ -146,20 +146,11 @@ def merged(target: LabelIndex, others: Iterable[LabelIndex]) -> LabelIndex:
     return added(target, joined(other.entries for other in others))
 
 
-def cleaved(index: LabelIndex, supervoxels: Labels, label: int) -> tuple[LabelIndex, LabelIndex]:
-    """(what remains, the new body of that label with these supervoxels).
-
-    BadRequest where the body has not all of them, or has no others.
-    """
-    wanted = np.unique(supervoxels)
-    inside = _among(index.entries.supervoxels, wanted)
-    missing = np.setdiff1d(wanted, index.entries.supervoxels[inside])
-    if missing.size:
-        raise BadRequest(f"supervoxel {missing[0]} is not in body {index.label}")
-    if inside.all():
-        raise BadRequest(f"cleaving all supervoxels of body {index.label} leaves nothing of it")
-    entries = index.entries
-    return index._replace(entries=entries.where(~inside)), index._replace(label=label, entries=entries.where(inside))
+def parted(index: LabelIndex, supervoxels: Labels) -> tuple[LabelIndex, LabelIndex]:
+    """(what some supervoxels have of it, the rest)."""
+    inside = among(index.entries.supervoxels, np.unique(supervoxels))
+    whole = index.entries
+    return index._replace(entries=whole.where(inside)), index._replace(entries=whole.where(~inside))
 
 
 def split_supervoxel(index: LabelIndex, supervoxel: int, split: int, remain: int, inside: Entries) -> LabelIndex:
@@ -190,7 +181,7 @@ def relabelled(index: LabelIndex, supervoxels: Labels, labels: Labels) -> LabelI
     return added(index._replace(entries=NO_ENTRIES), index.entries._replace(supervoxels=names))
 
 
-def _among(labels: Labels, wanted: Labels) -> NDArray[np.bool_]:
+def among(labels: Labels, wanted: Labels) -> NDArray[np.bool_]:
     """Which labels are among those wanted, which ascend. Much quicker than numpy's own way, which sorts all."""
     if not wanted.size:
         return np.zeros(labels.size, np.bool_)
@@ -227,7 +218,7 @@ def decode(data: bytes | memoryview) -> LabelIndex:
     """
     columns = label_index.read(data)
     found = Entries(from_wire(columns.blocks), columns.supervoxels, columns.counts.astype(np.int64))
-    if found.blocks.size:
+    if not label_index.in_order(*found):
         found, first = _sorted(found)
         found = found.where(np.append(first[1:], True))
         found = found.where(found.voxels > 0)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvidpy.datatypes.labels.blocks import LabelBlock
+from dvidpy.datatypes.labels.index import among
 from dvidpy.geometry import Zyx
 from dvidpy.kernels import label_reads, label_runs
 from dvidpy.kernels.label_blocks import SIDE, Bytes, Labels
@@ -46,11 +47,11 @@ class Mask(NamedTuple):
 
 
 def mask_of(block: LabelBlock, wanted: Labels) -> Mask | None:
-    """Voxels whose label is among `wanted`; none where the head of the block names no such label.
+    """Voxels whose label is among `wanted`, which ascend; none where the head of the block names no such label.
 
     A body is the set of its supervoxels, so no mapping is needed.
     """
-    inside = np.isin(block.labels, wanted)
+    inside = among(block.labels, wanted)
     if not inside.any():
         return None
     if block.counts.size:

@@ -5,10 +5,12 @@ A run is int32 x, y, z of its first voxel and its length; (n, 4) arrays of them 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from dvidpy.datatypes.labels.block_keys import blocks_of, keys_of
 from dvidpy.datatypes.labels.masks import Mask, mask_of_runs
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import HIGHEST, LOWEST, Box, Zyx
@@ -115,7 +117,14 @@ def dealt(runs: Runs, blocks: Iterable[Zyx], size: Zyx) -> Iterator[tuple[Zyx, M
                 yield block, mask
 
 
-def runs_of_blocks(blocks: Iterable[Zyx]) -> Runs:
-    """Blocks as runs of the block grid, each once, in the order of z, y, x."""
-    found = np.array([(x, y, z, 1) for z, y, x in blocks], np.int32).reshape(-1, 4)
-    return in_order(found)
+def runs_of_blocks(blocks: Sequence[Zyx] | NDArray[np.int64]) -> Runs:
+    """(n, 3) z, y, x of blocks -> runs of the block grid, each block once, in the order of z, y, x."""
+    keys = keys_of(blocks)
+    if (keys[1:] <= keys[:-1]).any():
+        keys = np.unique(keys)
+    # The next block along x has the next key.
+    heads = np.flatnonzero(np.append(True, keys[1:] != keys[:-1] + 1)) if keys.size else np.empty(0, np.int64)
+    runs = np.empty((heads.size, 4), np.int32)
+    runs[:, :3] = blocks_of(keys[heads])[:, ::-1]
+    runs[:, 3] = np.diff(np.append(heads, keys.size))
+    return runs

@@ -16,16 +16,23 @@ from dvidpy.kernels.label_reads import ALL, SOME, Bits
 from dvidpy.kernels.label_runs import Runs
 
 _HEAD = struct.Struct("<4B2I")
+HEAD = _HEAD.size
+"""Bytes before the runs of the legacy format."""
 _RUN = 16
 """Bytes of a run."""
 _GRID = struct.Struct("<3IQ")
 _PLACE = struct.Struct("<3iB")
 
 
+def rles_head(size: int) -> bytes:
+    """What stands before `size` bytes of runs in the legacy format. Its number of voxels is 0."""
+    return _HEAD.pack(0, 3, 0, 0, 0, size // _RUN)
+
+
 def rles(runs: Iterable[Runs]) -> bytes:
-    """The legacy format: a head of 12 bytes with the number of runs, then the runs. Its number of voxels is 0."""
+    """The legacy format: a head of 12 bytes with the number of runs, then the runs."""
     parts = [part.tobytes() for part in runs]
-    return b"".join((_HEAD.pack(0, 3, 0, 0, 0, sum(map(len, parts)) // _RUN), *parts))
+    return b"".join((rles_head(sum(map(len, parts))), *parts))
 
 
 def srles(runs: Iterable[Runs]) -> Iterator[bytes]:

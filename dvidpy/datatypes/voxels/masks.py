@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dvidpy.datatypes.base import Data, type_named
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx
+from dvidpy.versioning.catalogue import find_instance
 
 Inside = NDArray[np.bool_]
 """(z, y, x) array over a box of the block grid."""
@@ -24,10 +25,12 @@ class Mask(Protocol):
         ...
 
 
-def find_mask(data: Data, name: str) -> Mask:
-    """The mask of that name at the same version; BadRequest where there is none or it is of another type."""
-    instance = data.sibling(name)
-    found = type_named(instance.type).subject(data.datastore, data.repo, data.node, instance, data.call)
+def find_mask(data: Data, named: str) -> Mask:
+    """The mask of a name, at the same version; or of "name,version", at that one. BadRequest where there is none."""
+    name, comma, version = named.partition(",")
+    repo, node = data.datastore.catalogue.find(version) if comma else (data.repo, data.node)
+    instance = find_instance(repo, name)
+    found = type_named(instance.type).subject(data.datastore, repo, node, instance, data.call)
     if not isinstance(found, Mask):
         raise BadRequest(f"{name!r} is of type {instance.type}, which is no region of interest")
     return found

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from served import Served
 
 from dvidpy.datatypes.exchange import gather
-from dvidpy.datatypes.keyvalue.batches import as_json, as_protobuf, as_tar, item_of, look_up
-from dvidpy.datatypes.keyvalue.messages import encode_keyvalues, parse_keyvalues
+from dvidpy.datatypes.keyvalue.batches import item_of, look_up
 from dvidpy.datatypes.keyvalue.values import KeyValue
+from dvidpy.datatypes.keyvalues.forms import as_json, as_protobuf, as_tar
+from dvidpy.datatypes.keyvalues.messages import encode_keyvalues, parse_keyvalues
 from dvidpy.versioning import commits
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=30)

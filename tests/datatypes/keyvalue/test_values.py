@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from served import Served
 
-from dvidpy.datatypes.keyvalue.keys import LONGEST
+from dvidpy.datatypes.keyvalues.keys import LONGEST
 
 ANY_KEY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=12)
 SAME_SERVER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -123,7 +123,7 @@ def test_a_final_slash_and_what_follows_are_ignored(served: Served, kv: str) -> 
 
 
 def test_ten_thousand_keys(served: Served, kv: str) -> None:
-    from dvidpy.datatypes.keyvalue.messages import encode_keyvalues
+    from dvidpy.datatypes.keyvalues.messages import encode_keyvalues
 
     names = [f"{number:05}" for number in range(10_000)]
     body = encode_keyvalues([(name, name.encode()) for name in names])

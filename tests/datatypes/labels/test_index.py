@@ -191,19 +191,14 @@ def test_voxels_come_and_go(one: Table, other: Table) -> None:
 
 
 @given(TABLES)
-def test_supervoxels_are_cleaved(table: Table) -> None:
+def test_an_index_is_parted_by_supervoxels(table: Table) -> None:
     some = made(table)
     wanted = some.supervoxels[: some.supervoxels.size // 2]
-    if not wanted.size:
-        return
-    remain, gone = index.cleaved(some, wanted[::-1], 99)
-    assert (remain.label, gone.label) == (7, 99)
+    gone, remain = index.parted(some, wanted[::-1])
     assert same(index.merged(remain, [gone]), some)
     assert np.array_equal(gone.supervoxels, wanted)
-    with pytest.raises(BadRequest, match="leaves nothing"):
-        index.cleaved(some, some.supervoxels, 99)
-    with pytest.raises(BadRequest, match="is not in body 7"):
-        index.cleaved(remain, wanted, 99)
+    assert not np.isin(remain.supervoxels, wanted).any()
+    assert index.parted(remain, wanted)[0].is_empty
 
 
 def test_a_supervoxel_is_split() -> None:

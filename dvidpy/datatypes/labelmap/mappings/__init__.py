@@ -1,0 +1,1 @@
+"""The whole mapping from supervoxels to bodies, out and in."""

@@ -1,0 +1,56 @@
+"""Cleave: supervoxels of a body become another body."""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct
+
+from dvidpy.datatypes.labelmap.edits import Edit, editing
+from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labels.index import merged, parted
+from dvidpy.errors import BadRequest
+from dvidpy.kernels.label_blocks import Labels
+
+
+class Cleave(Struct, frozen=True, tag="cleave", tag_field="kind"):
+    """Supervoxels that went from a body to another one."""
+
+    body: int
+    cleaved: int
+    supervoxels: list[int]
+
+    def apply(self, edit: Edit) -> None:
+        """Nothing happens where it was applied already."""
+        supervoxels = np.array(self.supervoxels, np.uint64)
+        moved, left = parted(edit.index(self.body), supervoxels)
+        edit.put_index(left)
+        edit.put_index(merged(edit.index(self.cleaved), [moved]))
+        edit.map(np.array([self.cleaved], np.uint64), 0)  # no supervoxel has that number
+        edit.map(supervoxels, self.cleaved)
+        edit.use_labels(self.cleaved)
+
+
+def cleave(data: LabelMap, body: int, label: int, supervoxels: Labels) -> int:
+    """Make some supervoxels of a body another one of a new label; id of the mutation.
+
+    BadRequest where the body has not all of them, or has no others.
+    """
+    wanted = np.unique(supervoxels)
+    if not wanted.size:
+        raise BadRequest("a cleave takes supervoxels of the body")
+    with editing(data) as edit:
+        edit.need_index(body)
+        event = Cleave(body, label, wanted.tolist())
+        event.apply(edit)
+        moved, left = edit.index(label), edit.index(body)
+        missing = np.setdiff1d(wanted, moved.supervoxels)
+        if missing.size:
+            raise BadRequest(f"supervoxel {missing[0]} is not in body {body}")
+        if left.is_empty:
+            raise BadRequest(f"cleaving all supervoxels of body {body} leaves nothing of it")
+        edit.publish(event)
+        said = {"OrigLabel": body, "CleavedLabel": label, "CleavedSupervoxels": supervoxels.tolist()}
+        edit.say(
+            {"Action": "cleave-complete", **said, "CleavedSize": moved.voxels, "RemainSize": left.voxels},
+        )
+    return edit.mutation

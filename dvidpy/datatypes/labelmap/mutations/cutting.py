@@ -1,0 +1,98 @@
+"""Supervoxels cut in two by a volume of runs: blocks and index after it, and what each block lost.
+
+Blocks are read and cut before anybody is kept waiting; under the lock only those that changed meanwhile are cut again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from dvidpy.datatypes.labelmap import blocks as stored_blocks
+from dvidpy.datatypes.labelmap.downres import follow
+from dvidpy.datatypes.labelmap.edits import Edit
+from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labels.blocks import LabelBlock
+from dvidpy.datatypes.labels.index import Entries, LabelIndex, entries_of, split_supervoxel
+from dvidpy.datatypes.labels.masks import Mask
+from dvidpy.datatypes.labels.runs import dealt
+from dvidpy.datatypes.labels.splits import Cut, split
+from dvidpy.geometry import Zyx
+from dvidpy.kernels.label_runs import Runs
+
+
+class CutBlock(NamedTuple):
+    """A block that was cut."""
+
+    before: bytes
+    """As it was stored."""
+    after: LabelBlock | None
+    """What is there instead; none where it has none of the supervoxels."""
+    stored: bytes
+    """The same, packed."""
+    inside: dict[int, int]
+    """Voxels of each supervoxel inside the volume."""
+
+
+class Cutting:
+    """Some supervoxels and the volume that cuts them."""
+
+    def __init__(self, data: LabelMap, cuts: dict[int, Cut], runs: Runs) -> None:
+        self._data, self.cuts, self._runs = data, cuts, runs
+        self._done: dict[Zyx, CutBlock] = {}
+
+    def places(self, index: LabelIndex) -> list[Zyx]:
+        """Blocks of the body that hold the supervoxels."""
+        return places_of(index.only(np.array([*self.cuts], np.uint64)))
+
+    def prepare(self, places: Iterable[Zyx]) -> dict[Zyx, CutBlock]:
+        """Cut the blocks that were not cut yet, or were written since then."""
+        found = {place: value for place, value in stored_blocks.find(self._data, 0, places) if value is not None}
+        stale = [place for place, value in found.items() if not self._is_fresh(place, value.stored)]
+        masks = dict(dealt(self._runs, stale, self._data.block))
+        for place in stale:
+            block = stored_blocks.load(self._data, found[place])
+            self._done[place] = self._cut(block, masks.get(place), found[place].stored)
+        return {place: self._done[place] for place in found}
+
+    def _is_fresh(self, place: Zyx, stored: bytes) -> bool:
+        return place in self._done and self._done[place].before == stored
+
+    def _cut(self, block: LabelBlock, mask: Mask | None, stored: bytes) -> CutBlock:
+        if not set(self.cuts).intersection(block.labels.tolist()):
+            return CutBlock(stored, None, stored, {})
+        after, sizes = split(block, mask, self.cuts)
+        inside = {label: size.split for label, size in sizes.items()}
+        return CutBlock(stored, after, stored_blocks.pack(self._data, after), inside)
+
+    # ------------------------------------------------------------------ in an edit
+    def apply(self, edit: Edit, body: int, places: Iterable[Zyx], *, downres: bool) -> None:
+        """Write the blocks that hold the supervoxels, and the index of the body that has all of them."""
+        index = edit.index(body)
+        done = self.prepare(places)
+        written = {place: one.after for place, one in done.items() if one.after is not None}
+        for place in written:
+            edit.put_block(0, place, done[place].stored)
+        follow(edit, 0, written, downres=downres)
+        named = set(index.supervoxels.tolist())
+        for supervoxel, cut in self.cuts.items():
+            if supervoxel in named:
+                inside = _inside(done, supervoxel)
+                index = split_supervoxel(index, supervoxel, cut.split, cut.remain, inside)
+            edit.split(supervoxel, cut.remain, cut.split)
+            edit.map(np.array([supervoxel], np.uint64), 0)
+        edit.put_index(index)
+        edit.use_labels(max(max(cut) for cut in self.cuts.values()))
+
+
+def places_of(index: LabelIndex) -> list[Zyx]:
+    """Its blocks."""
+    return [(z, y, x) for z, y, x in index.blocks.tolist()]
+
+
+def _inside(done: dict[Zyx, CutBlock], supervoxel: int) -> Entries:
+    """What was split off a supervoxel."""
+    found = {place: one.inside[supervoxel] for place, one in done.items() if one.inside.get(supervoxel)}
+    return entries_of(found, [0] * len(found), found.values())

@@ -1,0 +1,50 @@
+"""Merge: bodies become part of another one."""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct
+
+from dvidpy.datatypes.labelmap.edits import Edit, editing
+from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labels.index import LabelIndex, merged
+from dvidpy.errors import BadRequest
+from dvidpy.kernels.label_blocks import Labels
+
+
+class Part(Struct, frozen=True, array_like=True):
+    """A body as it was before."""
+
+    label: int
+    supervoxels: list[int]
+
+
+class Merge(Struct, frozen=True, tag="merge", tag_field="kind"):
+    """Bodies that are no more, and the one that has their supervoxels."""
+
+    target: int
+    parts: list[Part]
+
+    def apply(self, edit: Edit) -> None:
+        """Nothing happens where it was applied already."""
+        edit.put_index(merged(edit.index(self.target), [edit.index(part.label) for part in self.parts]))
+        for part in self.parts:
+            edit.put_index(LabelIndex(part.label))
+        edit.map(np.concatenate([np.array(part.supervoxels, np.uint64) for part in self.parts]), self.target)
+
+
+def merge(data: LabelMap, labels: Labels) -> int:
+    """Merge the bodies labels[1:] into labels[0]; id of the mutation. BadRequest where one of them is no body.
+
+    Costs a copy of the index of the target, which is one value, and work in proportion to the others.
+    """
+    target, *others = dict.fromkeys(labels.tolist()) or [0]
+    if not others or target in labels[1:]:
+        raise BadRequest("a merge takes a target, and bodies other than it")
+    with editing(data) as edit:
+        edit.need_index(target)
+        event = Merge(target, [Part(label, edit.need_index(label).supervoxels.tolist()) for label in others])
+        event.apply(edit)
+        edit.publish(event)
+        edit.say({"Action": "merge-complete", "Target": target, "Labels": others})
+    return edit.mutation

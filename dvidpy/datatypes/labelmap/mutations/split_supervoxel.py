@@ -1,0 +1,115 @@
+"""Split of a supervoxel: a part of it and the rest are two new supervoxels of the same body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from msgspec import Struct
+
+from dvidpy.datatypes.labelmap import ids
+from dvidpy.datatypes.labelmap.edits import Edit, editing
+from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelmap.mutations.cutting import Cutting
+from dvidpy.datatypes.labelmap.mutations.volumes import keep_volume, read_volume
+from dvidpy.datatypes.labels.index import LabelIndex
+from dvidpy.datatypes.labels.runs import voxels_in
+from dvidpy.datatypes.labels.splits import Cut
+from dvidpy.errors import BadRequest
+from dvidpy.kernels.label_runs import Runs
+
+
+class SplitSupervoxel(Struct, frozen=True, tag="split-supervoxel", tag_field="kind"):
+    """A supervoxel that is no more, and the two that have its voxels."""
+
+    body: int
+    supervoxel: int
+    split: int
+    remain: int
+    volume: str
+    """Reference of the blob with the runs of what was split off."""
+    blocks: list[tuple[int, int, int]]
+    """z, y, x of the blocks that were written."""
+    downres: bool
+
+    def apply(self, edit: Edit) -> None:
+        """Nothing happens where it was applied already."""
+        self.apply_with(edit, self.cutting(edit.data, read_volume(edit.data, self.volume)))
+
+    def cutting(self, data: LabelMap, runs: Runs) -> Cutting:
+        """What it does to blocks."""
+        return Cutting(data, {self.supervoxel: Cut(self.split, self.remain)}, runs)
+
+    def apply_with(self, edit: Edit, cutting: Cutting) -> None:
+        """The same with blocks that may have been cut before."""
+        cutting.apply(edit, self.body, self.blocks, downres=self.downres)
+        edit.map(np.array([self.split, self.remain], np.uint64), self.body)
+
+
+def split_supervoxel(
+    data: LabelMap, supervoxel: int, runs: Runs, *, given: Cut | None = None, downres: bool = True
+) -> tuple[Cut, int]:
+    """Cut a supervoxel in two; (the labels of both, id of the mutation).
+
+    Args:
+        data: the version to change.
+        supervoxel: label to be cut; BadRequest where there is none of that name.
+        runs: voxels to be split off. Those outside the supervoxel are left alone; BadRequest where none are inside,
+            or where nothing would remain.
+        given: labels to use, 0 for a new one; BadRequest where one is in use.
+        downres: the coarser scales follow, in the background.
+    """
+    index, _ = _demand_cut(data, data.find_index, supervoxel, runs)
+    cut = _labels_for(data, supervoxel, given or Cut(0, 0))
+    cutting = Cutting(data, {supervoxel: cut}, runs)
+    cutting.prepare(cutting.places(index))
+    volume = keep_volume(data, runs)
+    with editing(data) as edit:
+        index, size = _demand_cut(data, edit.index, supervoxel, runs)
+        places = cutting.places(index)
+        event = SplitSupervoxel(index.label, supervoxel, *cut, volume, places, downres)
+        event.apply_with(edit, cutting)
+        inside = edit.index(index.label).only(np.array([cut.split], np.uint64)).voxels
+        if not 0 < inside < size:
+            raise BadRequest(f"the volume holds {inside} of the {size} voxels of supervoxel {supervoxel}")
+        edit.publish(event)
+        edit.say(
+            {
+                "Action": "split-supervoxel-complete",
+                "Supervoxel": supervoxel,
+                "Body": index.label,
+                "SplitSupervoxel": cut.split,
+                "RemainSupervoxel": cut.remain,
+                "Split": volume,
+                "SplitSize": inside,
+                "RemainSize": size - inside,
+            }
+        )
+    return cut, edit.mutation
+
+
+def _demand_cut(
+    data: LabelMap, find: Callable[[int], LabelIndex | None], supervoxel: int, runs: Runs
+) -> tuple[LabelIndex, int]:
+    """(index of its body, voxels of the supervoxel); BadRequest where the volume cannot cut it in two."""
+    body = data.body_of(supervoxel)
+    index = find(body) if body else None
+    size = index.only(np.array([supervoxel], np.uint64)).voxels if index else 0
+    if index is None or not size:
+        raise BadRequest(f"there is no supervoxel {supervoxel}")
+    if not 0 < voxels_in(runs) < size:
+        raise BadRequest(f"a volume of {voxels_in(runs)} voxels does not cut the {size} of supervoxel {supervoxel}")
+    return index, size
+
+
+def _labels_for(data: LabelMap, supervoxel: int, given: Cut) -> Cut:
+    """Labels of the two parts."""
+    named = [label for label in given if label]
+    if len({supervoxel, *named}) < 1 + len(named):
+        raise BadRequest("the parts of a supervoxel have labels of their own")
+    for label in named:
+        if data.find_index(label) is not None or data.bodies().knows(np.array([label], np.uint64))[0]:
+            raise BadRequest(f"label {label} is in use")
+    for label in named:
+        ids.note_label(data, label)
+    return Cut(*(label or ids.take_labels(data) for label in given))

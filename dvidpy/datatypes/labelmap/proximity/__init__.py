@@ -1,0 +1,1 @@
+"""How near bodies come to one another."""

@@ -1,0 +1,208 @@
+"""The annotations of an instance at one version: reading, posting, deleting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import orjson
+from msgspec import Raw
+
+from dvidpy.datatypes.base import Data
+from dvidpy.datatypes.neuronjson import records
+from dvidpy.datatypes.neuronjson.keys import ALL, bodies_of, body_of, parse_body, span, typekey
+from dvidpy.datatypes.neuronjson.merging import Writer, demand_signs, merge
+from dvidpy.datatypes.neuronjson.records import Annotation, demand_body
+from dvidpy.datatypes.neuronjson.schemas import BY_KEY, Schema, compiled, validated
+from dvidpy.datatypes.neuronjson.tables import Changes, Match, Table, tables_of
+from dvidpy.errors import BadRequest, Busy, DvidError
+from dvidpy.storage.keys import LARGE
+from dvidpy.versioning.commits import Change
+from dvidpy.versioning.store import Found
+
+TOGETHER = 64
+"""Annotations that are looked up together."""
+
+
+class Posted(NamedTuple):
+    """One member of a post: an annotation of a body, or a schema under its name."""
+
+    key: str
+    size: int
+    """Bytes as sent."""
+    body: int = 0
+    annotation: Annotation = {}  # noqa: RUF012  # never changed
+    schema: Schema | None = None
+    text: bytes = b""
+
+
+class Annotations(Data):
+    """Annotations by body, as one version sees them."""
+
+    __slots__ = ()
+
+    # ------------------------------------------------------------------ reading
+    def find(self, body: int) -> bytes | None:
+        """The stored form of an annotation; None where there is none."""
+        return self.view.get(typekey(body))
+
+    def frozen(self) -> Annotations:
+        """The same annotations, unchanging."""
+        other = copy(self)
+        other.view = self.view.frozen()
+        return other
+
+    @property
+    def newest(self) -> bool:
+        """Whether this is the newest version of master, which the reference keeps in memory and answers by number."""
+        return not self.instance.versioned or self.repo.heads().get("") == self.node
+
+    def bodies(self, first: int, last: int) -> list[int]:
+        """Bodies first <= body <= last: by number in the newest version of master, elsewhere by digits, as recorded."""
+        bodies = bodies_of(self.view.keys(*span(first, last))) if first <= last else []
+        return bodies if self.newest else sorted(bodies, key=str)
+
+    def matches(self, found: list[Match]) -> list[Match]:
+        """The same order for what a table found."""
+        return found if self.newest else sorted(found, key=lambda match: str(match.body))
+
+    def items(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+        """(body, stored form) of a range in the order of the version, all from one moment."""
+        if first > last:
+            return iter(())
+        if self.newest:
+            return ((body_of(key), found.read()) for key, found in self.view.range(*span(first, last)))
+        frozen = self.frozen()
+        found = frozen.many(frozen.bodies(first, last))
+        return ((body, stored) for body, stored in found if stored is not None)
+
+    def everything(self) -> Iterator[tuple[int, bytes]]:
+        """(body, stored form) of all, by number."""
+        return ((body_of(key), found.read()) for key, found in self.view.range(*ALL))
+
+    def many(self, bodies: Sequence[int]) -> Iterator[tuple[int, bytes | None]]:
+        """(body, stored form or None) in the order asked, looked up a few at a time."""
+        for at in range(0, len(bodies), TOGETHER):
+            some = bodies[at : at + TOGETHER]
+            for body, value in zip(some, self.view.read_many(map(typekey, some)), strict=True):
+                yield body, value.read() if isinstance(value, Found) else value
+
+    def schema(self, which: Schema) -> bytes | None:
+        """A schema as it was posted."""
+        return self.view.get(which.typekey)
+
+    def table(self) -> Table:
+        """The annotations in memory; for worker threads."""
+        return tables_of(self.datastore).of(self)
+
+    # ------------------------------------------------------------------ writing
+    def post(self, pairs: Iterable[tuple[str, bytes]], writer: Writer, action: str) -> None:
+        """Merge annotations into what is there, as one edit.
+
+        The first one that cannot be taken ends it: those before it are stored, then it is refused.
+        """
+        taken: list[Posted] = []
+        refused: DvidError | None = None
+        schema = self.schema(Schema.json_schema)
+        for key, text in pairs:
+            try:
+                taken.append(read_posted(key, text, schema, writer))
+            except DvidError as error:
+                refused = error
+                break
+        if taken:
+            self.store(taken, writer, action)
+        if refused is not None:
+            raise refused
+
+    def store(self, taken: Sequence[Posted], writer: Writer, action: str) -> None:
+        """Merge members of a post into what is there, as one edit."""
+        with tables_of(self.datastore).turn(self, {one.body for one in taken if one.schema is None}):
+            change = self.change(*(self._message(action, one.key, one.size) for one in taken))
+            new: dict[int, Annotation] = {}
+            for one in taken:
+                if one.schema is not None:
+                    self.view.put(change, one.schema.typekey, one.text)
+                    continue
+                new[one.body] = merge(new.get(one.body) or self._decoded(one.body), one.annotation, writer)
+            stored = {body: records.encode(annotation) for body, annotation in new.items()}
+            for body, value in stored.items():
+                self.view.put(change, typekey(body), value)
+            self.commit(change, stored)
+
+    def _decoded(self, body: int) -> Annotation | None:
+        stored = self.find(body)
+        return None if stored is None else records.decode(stored)
+
+    def put(self, annotations: Mapping[int, Annotation], action: str) -> None:
+        """Store annotations as they are, in place of what is there."""
+        with tables_of(self.datastore).turn(self, annotations):
+            stored = {body: records.encode(annotation) for body, annotation in annotations.items()}
+            change = self.change(*(self._message(action, str(body), len(value)) for body, value in stored.items()))
+            for body, value in stored.items():
+                self.view.put(change, typekey(body), value)
+            self.commit(change, stored)
+
+    def delete(self, body: int) -> None:
+        """Delete an annotation; one that is not there leaves a record all the same."""
+        with tables_of(self.datastore).turn(self, (body,)):
+            change = self.change(self._message("deleteneuronjson", str(body), 0))
+            self.view.delete(change, typekey(body))
+            self.commit(change, {body: None})
+
+    def put_schema(self, which: Schema, text: bytes) -> None:
+        """Keep a schema; BadRequest where it must be a JSON schema and is none."""
+        demand_schema(which, text)
+        change = self.change(self._message("postschema", which.name, len(text)))
+        self.view.put(change, which.typekey, text)
+        self.view.commit(change)
+
+    def delete_schema(self, which: Schema) -> None:
+        """Delete a schema; no error where there is none."""
+        change = self.change(self._message("deleteschema", which.name, 0))
+        self.view.delete(change, which.typekey)
+        self.view.commit(change)
+
+    def commit(self, change: Change, stored: Changes) -> None:
+        """Make an edit durable, then let the tables know."""
+        try:
+            self.view.commit(change)
+        except Busy:
+            self.view.forget(change)
+            raise
+        mutation = change.mutation.id if change.mutation is not None else 0
+        packed = {cell[0]: cell[2] for cell in change.cells if cell[1] != LARGE}
+        rows = {body: self.view.prefix + typekey(body) for body in stored}
+        changes = {
+            body: None if value is None else packed.get(rows[body], bytes(1) + value) for body, value in stored.items()
+        }
+        tables_of(self.datastore).edited(self, changes, mutation)
+
+    def _message(self, action: str, key: str, size: int) -> Raw:
+        said = {"Action": action, "Key": key, "Bytes": size, "UUID": self.node.uuid}
+        if self.call is not None and (user := self.call.query.get("u")):
+            said["User"] = user
+        return Raw(orjson.dumps(said | {"Timestamp": datetime.now(UTC).isoformat(sep=" ")}))
+
+
+def demand_schema(which: Schema, text: bytes) -> None:
+    """BadRequest where a json_schema is none."""
+    if which is Schema.json_schema:
+        compiled(text)
+
+
+def read_posted(key: str, text: bytes, schema: bytes | None, writer: Writer) -> Posted:
+    """One member of a post; BadRequest where it cannot be taken."""
+    if not writer.user:
+        raise BadRequest("cannot alter annotations without a user: add ?u=name")
+    if key in BY_KEY:
+        return Posted(key, len(text), schema=BY_KEY[key], text=text)
+    body = parse_body(key)
+    annotation = records.parse(text)
+    if schema is not None:
+        annotation = validated(schema, annotation)
+    demand_body(annotation, body)
+    demand_signs(annotation)
+    return Posted(key, len(text), body, annotation)

@@ -1,0 +1,92 @@
+"""Routes that look for annotations, and for what fields they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import Query
+
+from dvidpy.datatypes.base import Here
+from dvidpy.datatypes.exchange import JSON, Reply, gather, json_reply, pieces_reply
+from dvidpy.datatypes.neuronjson.annotations import Annotations
+from dvidpy.datatypes.neuronjson.batch_routes import as_list
+from dvidpy.datatypes.neuronjson.conditions import bodies_alone, parse
+from dvidpy.datatypes.neuronjson.options import ANNOTATION, Fields, Show
+from dvidpy.datatypes.neuronjson.records import Shown, shown
+from dvidpy.datatypes.params import Flag, gives, takes
+from dvidpy.datatypes.rooms import Room, WholeBody, reading
+from dvidpy.errors import BadRequest
+
+room = Room()
+
+OnlyId = Annotated[bool, Query(description="`true`: only body ids."), Flag]
+Counts = Annotated[bool, Query(description="`true`: an object with how many annotations have each field."), Flag]
+ASKS = takes(
+    "A JSON object: field -> what it must be, all of them; or a list of such objects, of which one must hold",
+    "application/json",
+    {"type": "re/^KC", "side": ["L", "R"], "status": "exists/1"},
+)
+FOUND = gives("Annotations, by body id", "application/json", [ANNOTATION])
+
+
+@room.get("/query", summary="Annotations that meet conditions", openapi_extra=ASKS, responses=FOUND)
+def get_query(
+    data: Annotated[Annotations, Here],
+    body: Annotated[bytes, WholeBody],
+    onlyid: OnlyId = False,
+    show: Show = "",
+    fields: Fields = "",
+) -> Reply:
+    """A value is met by one that equals it, type included, or by a list with such a member; a list of values by any.
+
+    Text behind `re/` is a regular expression (RE2) that may match anywhere; `exists/1` and `exists/0` ask whether the
+    field is there. Bodies asked for by `bodyid` alone come in the order asked.
+    """
+    queries = parse(body)
+    asked = shown(show, fields)
+    bodies = bodies_alone(queries)
+    if bodies is not None:
+        return pieces_reply(gather(as_list(_by_id(data, bodies, asked))), JSON)
+    found = data.matches(data.table().select(queries))
+    if onlyid:
+        return json_reply([match.body for match in found])
+    return pieces_reply(gather(as_list(asked.of(match.stored()) for match in found)), JSON)
+
+
+def _by_id(data: Annotations, bodies: list[int], asked: Shown) -> Iterator[bytes]:
+    found = data.frozen().many(bodies)
+    return (asked.of(stored) for _, stored in found if stored is not None)
+
+
+@room.post("/query", summary="The same", openapi_extra=ASKS, responses=FOUND)
+@reading
+def post_query(
+    data: Annotated[Annotations, Here],
+    body: Annotated[bytes, WholeBody],
+    onlyid: OnlyId = False,
+    show: Show = "",
+    fields: Fields = "",
+) -> Reply:
+    """For clients that send no body with GET. Locked versions allow it."""
+    return get_query(data, body, onlyid, show, fields)
+
+
+@room.get("/fields", summary="Names of all fields", responses=gives("In order", "application/json", ["bodyid", "type"]))
+def get_fields(data: Annotated[Annotations, Here], counts: Counts = False) -> Reply:
+    """Those with who and when among them."""
+    survey = data.table().survey()
+    names: Any = dict(sorted(survey.counts.items())) if counts else sorted(survey.counts)
+    return json_reply(names)
+
+
+@room.get(
+    "/fieldtimes",
+    summary="When each field was last written",
+    responses=gives("Field -> time", "application/json", {"type": "2026-01-02T03:04:05Z"}),
+)
+def get_fieldtimes(data: Annotated[Annotations, Here]) -> Reply:
+    """Of the newest version of master; 400 elsewhere, as in the reference."""
+    if not data.newest:
+        raise BadRequest("fieldtimes are known of the newest version of master alone")
+    return json_reply(dict(sorted(data.table().survey().times.items())))
