@@ -9,14 +9,10 @@ from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_index import (
     FIELDS,
     Columns,
-    Numbers,
-    Rows,
     in_order,
     in_order_plain,
     lengths,
     lengths_plain,
-    merge,
-    merge_plain,
     place,
     place_plain,
     read,
@@ -152,25 +148,6 @@ def test_the_key_of_a_block_may_come_last() -> None:
     found = read(sized(1, entry) + number(2, 42) + sized(5, b"me"))
     assert (found.blocks.tolist(), found.supervoxels.tolist(), found.counts.tolist()) == ([99, 99], [7, 8], [5, 0])
     assert found.fields[0] == 42
-
-
-ROW = st.tuples(st.integers(0, 3), st.integers(-2, 2), st.integers(1, 3))
-ROWS = st.dictionaries(ROW, st.integers(-9, 9), max_size=12)
-
-
-def listed(rows: dict[tuple[int, int, int], int]) -> tuple[Rows, Numbers]:
-    """(owner, block, voxels) in the order of owner, block and label; the labels."""
-    found = [(owner, block, voxels) for (owner, block, _), voxels in sorted(rows.items())]
-    return np.array(found, np.int64).reshape(-1, 3), np.array([label for _, _, label in sorted(rows)], np.uint64)
-
-
-@given(ROWS, ROWS)
-def test_lists_are_merged(some: dict[tuple[int, int, int], int], others: dict[tuple[int, int, int], int]) -> None:
-    out, labels = np.empty((len(some) + len(others), 3), np.int64), np.empty(len(some) + len(others), np.uint64)
-    size = merge_plain(*listed(some), *listed(others), out, labels)
-    found, found_labels = merge(*listed(some), *listed(others))
-    assert np.array_equal(found, out[:size])
-    assert np.array_equal(found_labels, labels[:size])
 
 
 def test_many_messages_are_read_at_once() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dvidpy.datatypes.labels.block_keys import from_wire
 from dvidpy.datatypes.labels.index import Entries, encode_blocks, without_entries
-from dvidpy.kernels import label_index
+from dvidpy.kernels import label_index, label_rows
 from dvidpy.kernels.label_blocks import Labels
 
 Owners = NDArray[np.int64]
@@ -34,7 +34,7 @@ def changed_many(stored: Sequence[bytes], labels: Labels, owners: Owners, change
     """
     columns, numbers = label_index.read_many(stored)
     before = Entries(from_wire(columns.blocks), columns.supervoxels, columns.counts.astype(np.int64))
-    rows, names = label_index.merge(
+    rows, names = label_rows.merge(
         *_in_order(np.repeat(np.arange(len(stored)), numbers), before), *_in_order(owners, changes)
     )
     written = _blocks_of_each(rows, names, len(labels))
@@ -44,7 +44,7 @@ def changed_many(stored: Sequence[bytes], labels: Labels, owners: Owners, change
     ]
 
 
-def _in_order(owners: Owners, entries: Entries) -> tuple[label_index.Rows, Labels]:
+def _in_order(owners: Owners, entries: Entries) -> tuple[label_rows.Rows, Labels]:
     """Rows by body, block and supervoxel. Indices that were written here stand so already."""
     rows = np.stack((owners, entries.blocks, entries.voxels), axis=1)
     supervoxels = entries.supervoxels
@@ -54,14 +54,14 @@ def _in_order(owners: Owners, entries: Entries) -> tuple[label_index.Rows, Label
     return rows, supervoxels
 
 
-def _is_in_order(rows: label_index.Rows, supervoxels: Labels) -> bool:
+def _is_in_order(rows: label_rows.Rows, supervoxels: Labels) -> bool:
     up = rows[1:, :2] - rows[:-1, :2]
     later = (up[:, 0] > 0) | ((up[:, 0] == 0) & (up[:, 1] > 0))
     same = (up == 0).all(axis=1) & (supervoxels[1:] > supervoxels[:-1])
     return bool((later | same).all())
 
 
-def _blocks_of_each(rows: label_index.Rows, supervoxels: Labels, bodies: int) -> list[bytes]:
+def _blocks_of_each(rows: label_rows.Rows, supervoxels: Labels, bodies: int) -> list[bytes]:
     """Of each body its entries of `blocks`."""
     if not len(rows):
         return [b""] * bodies
