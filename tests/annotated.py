@@ -72,6 +72,14 @@ class World:
         self.make("annotation", "a", follows="lm")
         self.make("labelsz", "z", follows="a")
 
+    @classmethod
+    def seen(cls, datastore: Datastore, root: str, node: Node) -> World:
+        """One that was made before, opened again."""
+        other = cls.__new__(cls)
+        other.datastore, other.root, other.stores = datastore, root, {}
+        other.node = datastore.catalogue.place(node.uuid).node
+        return other
+
     def make(self, typename: str, name: str, follows: str = "", **settings: str) -> None:
         kind = type_named(typename)
         repo = self.datastore.catalogue.repo(self.root)

@@ -23,10 +23,7 @@ ELEMENTS = [element((4 * i + 1, 3, 3), "PreSyn", ["t"]) for i in range(4)]
 
 def _reopened(world: World, settings: Settings) -> World:
     """The world of another process, in which background work is done."""
-    other = World.__new__(World)
-    other.datastore, other.root, other.stores = Datastore(settings), world.root, {}
-    other.node = other.datastore.catalogue.place(world.node.uuid).node
-    return other
+    return World.seen(Datastore(settings), world.root, world.node)
 
 
 def test_what_a_crash_left_pending_is_done_in_order(tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ class Forms(NamedTuple):
     full: bytes
 
 
+_WRONG = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises of a body that is not as it should be."""
 _elements = msgspec.json.Decoder(list[Element] | None).decode
 _element = msgspec.json.Decoder(Element).decode
 _raws = msgspec.json.Decoder(list[Raw] | None).decode
@@ -88,7 +90,7 @@ def split(body: bytes) -> tuple[list[Raw], list[Located]]:
     """A JSON list of elements -> (text of each, its point); null is an empty one. BadRequest for anything else."""
     try:
         return _raws(body) or [], _located(body) or []
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _WRONG as error:
         raise _refusal(error) from None
 
 
@@ -101,7 +103,7 @@ def parse_list(body: bytes | Raw) -> list[Element]:
     """A JSON list of elements; null is an empty one. BadRequest for anything else."""
     try:
         return _elements(body) or []
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _WRONG as error:
         raise _refusal(error) from None
 
 
@@ -109,7 +111,7 @@ def parse_blocks(body: bytes) -> dict[str, Raw]:
     """{"x,y,z": list of elements} -> text of each list; BadRequest for anything else."""
     try:
         return _blocks(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _WRONG as error:
         raise BadRequest(f'expected {{"x,y,z": [elements…], …}}: {error}') from None
 
 
@@ -117,7 +119,7 @@ def parse_labels(body: bytes) -> dict[str, str]:
     """{"label": text of a JSON list of elements} -> those texts; BadRequest for anything else."""
     try:
         return _labels(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _WRONG as error:
         raise BadRequest(f'expected {{"label": "[elements…]", …}}: {error}') from None
 
 

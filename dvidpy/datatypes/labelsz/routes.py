@@ -70,7 +70,7 @@ def parse_labels(body: bytes) -> list[int]:
     """A JSON list of labels; BadRequest for anything else."""
     try:
         labels = _labels(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"expected a JSON list of labels: {error}") from None
     if labels and not 0 <= min(labels) <= max(labels) < 1 << 64:
         raise BadRequest("a label is a whole number of 64 bits, 0 or more")
