@@ -60,10 +60,22 @@ def _served() -> dict[tuple[str, str], set[str]]:
     """The same of the tables that serve: what the plans of the endpoints really read."""
     found = {(method, e.path): _read(e) for (method, _), e in StaticTable(STATIC_ROOMS)._table.items()}
     for kind in TYPES:
+        together = _read_together(kind)
         for (_, method), endpoints in table_of_type(kind).items():
             for endpoint in endpoints:
-                found.setdefault((method, f"/api/node/{{uuid}}/{{{kind.name}}}{endpoint.path}"), _read(endpoint))
+                names = _read(endpoint) | together.get((method, endpoint.path), set())
+                found.setdefault((method, f"/api/node/{{uuid}}/{{{kind.name}}}{endpoint.path}"), names)
     return found
+
+
+def _read_together(kind: Any) -> dict[tuple[str, str], set[str]]:
+    """Names a handler reads as one value of several (minx, maxx, …), which its route declares beside the handler."""
+    return {
+        (method, route.path): {given["name"] for given in route.shown.get("openapi_extra", {}).get("parameters", ())}
+        for room in kind.rooms
+        for route in room.routes
+        for method in route.methods
+    }
 
 
 def test_documented_parameters_are_those_that_are_read(served: Served) -> None:

@@ -85,7 +85,7 @@ class Player:
     def _form(self, body: bytes, media_type: str, exchange: Exchange) -> Exchange:
         if exchange.get("how") == "size":
             return {"size": len(body)}
-        if media_type.endswith(("/json", "+json")) or exchange.get("how") == "json":
+        if media_type.endswith(("/json", "+json")) or exchange.get("how") in ("json", "shape"):
             value = json.loads(self._mask(body.decode()))
             if "only" in exchange:
                 value = {name: value[name] for name in exchange["only"]}

@@ -30,7 +30,11 @@ room = Room()
 
 Scale = Annotated[int, Query(description="0 is full resolution, each one more halves it."), Parse(parse_integer)]
 Format = Annotated[
-    str, Query(description="`rles` (as without it), `srles` for runs without a head, `blocks` for binary blocks.")
+    str,
+    Query(
+        alias="format",
+        description="`rles` (as without it), `srles` for runs without a head, `blocks` for binary blocks.",
+    ),
 ]
 Packing = Annotated[str, Query(alias="compression", description="`lz4` or `gzip`, of `rles`.")]
 Exact = Annotated[str, Query(description="`false`: blocks at the bounds are sent whole, which is quicker.")]
@@ -47,7 +51,7 @@ def get_sparsevol(
     label: Label,
     supervoxels: OfSupervoxel = False,
     scale: Scale = 0,
-    form: Annotated[Format, Query(alias="format")] = "",
+    form: Format = "",
     packing: Packing = "",
     exact: Exact = "",
     throttle: Throttle = "",
@@ -107,7 +111,7 @@ def get_sparsevol_by_point(
     point: Annotated[Zyx, Path(description="Voxel, x_y_z.", examples=["10_20_30"]), Parse(parse_point)],
     supervoxels: OfSupervoxel = False,
     scale: Scale = 0,
-    form: Annotated[Format, Query(alias="format")] = "",
+    form: Format = "",
     packing: Packing = "",
     exact: Exact = "",
     throttle: Throttle = "",
