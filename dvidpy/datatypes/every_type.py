@@ -134,9 +134,8 @@ def _demand_sensible(data: Data, kind: DataType, other: Instance) -> None:
     if other.versioned != own.versioned:
         raise BadRequest(f"{names}: only one of them is versioned")
     pair = own.type in type_named(other.type).syncs_with  # types that are made to follow each other
-    circular = own.uuid in other.syncs if not pair else False
-    further = (one for one in sources_of(data, other) if one.uuid not in (own.uuid, other.uuid))
-    if circular or any(own.uuid in one.syncs for one in further):
+    followers = (one for one in sources_of(data, other) if not (pair and one.uuid in (own.uuid, other.uuid)))
+    if any(own.uuid in one.syncs for one in followers):
         raise BadRequest(f"{names}, which follows it already")
 
 

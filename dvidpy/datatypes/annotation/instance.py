@@ -28,7 +28,7 @@ from dvidpy.datatypes.annotation.keys import (
 )
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.bodies import Labelled, Labels, find_labels
-from dvidpy.datatypes.events import ElementsChanged, publish, turn
+from dvidpy.datatypes.events import ROW, ElementsChanged, publish, turn
 from dvidpy.datatypes.voxels.grid import index_key
 from dvidpy.errors import BadRequest, DvidError
 from dvidpy.geometry import Zyx, from_wire, parse_integers, to_wire
@@ -275,10 +275,8 @@ class Edit:
         data.view.commit(change)
 
     def _events(self) -> Iterator[ElementsChanged]:
-        rows = [some for some in self._rows if some.size]
-        whole = np.concatenate(rows) if rows else None
-        for first in range(0, 0 if whole is None else len(whole), TOLD_TOGETHER):
-            assert whole is not None
+        whole = np.concatenate([np.empty(0, ROW), *self._rows])
+        for first in range(0, len(whole), TOLD_TOGETHER):
             yield ElementsChanged(whole[first : first + TOLD_TOGETHER].tobytes(), self.first and not first)
 
 
