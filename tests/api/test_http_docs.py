@@ -13,6 +13,7 @@ from dvidpy.api.dispatch import StaticTable
 from dvidpy.api.instances import table_of_type
 from dvidpy.api.openapi import STATIC_ROOMS
 from dvidpy.datatypes import every_type
+from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.registry import load_types
 from dvidpy.datatypes.rooms import Endpoint
 
@@ -68,7 +69,7 @@ def _served() -> dict[tuple[str, str], set[str]]:
     return found
 
 
-def _read_together(kind: Any) -> dict[tuple[str, str], set[str]]:
+def _read_together(kind: DataType) -> dict[tuple[str, str], set[str]]:
     """Names a handler reads as one value of several (minx, maxx, …), which its route declares beside the handler."""
     return {
         (method, route.path): {given["name"] for given in route.shown.get("openapi_extra", {}).get("parameters", ())}
