@@ -9,9 +9,10 @@ from fastapi import Path, Query
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, JSON, Reply, gather, json_reply, pieces_reply
 from dvidpy.datatypes.labelmap import ids
+from dvidpy.datatypes.labelmap.asked import Label
 from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.mutations import splits
-from dvidpy.datatypes.labelmap.mutations.asked import Downres, Given, Label, Supervoxel, read_labels
+from dvidpy.datatypes.labelmap.mutations.asked import Downres, Given, Supervoxel, read_labels
 from dvidpy.datatypes.labelmap.mutations.cleave import cleave
 from dvidpy.datatypes.labelmap.mutations.history import history
 from dvidpy.datatypes.labelmap.mutations.merge import merge
