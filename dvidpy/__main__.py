@@ -13,9 +13,9 @@ TUNABLES = ":".join(
 
 def main() -> None:
     """Entry point of the program."""
+    if "serve" in sys.argv[1:]:
+        _tune_memory()  # before anything slow is imported, for it would be imported twice
     words = _our_words(sys.argv[1:])
-    if words[:1] == ["serve"]:
-        _tune_memory(words)  # before anything slow is imported, for it would be imported twice
     from dvidpy.cli import app
 
     app(args=words or ["--help"], prog_name="dvid" if os.path.basename(sys.argv[0]) == "dvid" else "dvidpy")  # noqa: PTH119  # pathlib is slow to import
@@ -42,11 +42,11 @@ def _our_words(words: list[str]) -> list[str]:
     return meant.words
 
 
-def _tune_memory(words: list[str]) -> None:
+def _tune_memory() -> None:
     """Start again with allocator settings that glibc reads only once, at the start of a process."""
     glibc = "CS_GNU_LIBC_VERSION" in os.confstr_names and (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
     if glibc and "GLIBC_TUNABLES" not in os.environ and "DVIDPY_NO_TUNING" not in os.environ:
-        arguments = [sys.executable, "-m", "dvidpy", *words]
+        arguments = [sys.executable, "-m", "dvidpy", *sys.argv[1:]]
         os.execve(sys.executable, arguments, {**os.environ, "GLIBC_TUNABLES": TUNABLES})  # noqa: S606  # ourselves
 
 

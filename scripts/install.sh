@@ -104,3 +104,5 @@ if ! install "$log" --editable "$here[test,dev]"; then
     echo "dvidpy: the packages could not be installed; all that was said is in $log" >&2
     exit 1
 fi
+# As pip does for packages that are not editable: without it the first start, or each where Python may not write, compiles.
+env -u PYTHONDONTWRITEBYTECODE "$venv/bin/python" -m compileall -q "$here/dvidpy"

@@ -50,6 +50,7 @@ def serve(
 
 def run(settings: Settings, *, verbose: bool = False) -> None:
     """Serve until a signal ends it."""
+    gc.disable()  # what is loaded now stays
     import structlog
 
     from dvidpy.app import build_app
@@ -67,6 +68,7 @@ def run(settings: Settings, *, verbose: bool = False) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
+    gc.enable()
     listen(app, *address, settings.server)
 
 

@@ -63,7 +63,8 @@ def _halve_real(volume: Any, out: Any) -> None:
                 for c in range(channels):
                     total = 0.0
                     for corner in range(8):
-                        total += volume[2 * z + (corner >> 2), 2 * y + ((corner >> 1) & 1), 2 * x + (corner & 1), c]
+                        value = volume[2 * z + (corner >> 2), 2 * y + ((corner >> 1) & 1), 2 * x + (corner & 1), c]
+                        total += float(value)  # without numba a sum of float32 would stay one
                     out[z, y, x, c] = total / 8.0
 
 
