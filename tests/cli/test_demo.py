@@ -47,6 +47,7 @@ def demo(data: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 def serving(data: Path) -> tuple[int, subprocess.Popen[str]]:
     """Somebody else may take the free port first; then another one is tried."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # where it is ignored, as in a background job, it would be
     for _ in range(TRIES):
         port = free_port()
         command = [sys.executable, "-m", "dvidpy", "demo", "--data", str(data), "--port", str(port)]

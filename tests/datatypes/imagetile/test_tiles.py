@@ -207,10 +207,10 @@ def test_isotropic_pictures_are_stretched(served: Served) -> None:
     ("source", "shape", "dtype"),
     [
         ("uint16blk", (12, 16), np.uint16),
-        ("rgba8blk", (12, 16, 4), np.uint8),
-        ("float32blk", (12, 16, 4), np.uint8),
-        ("uint64blk", (12, 16, 4), np.uint8),
-        ("multichan16", (12, 16, 4), np.uint8),
+        ("rgba8blk", (12, 16, 3), np.uint8),
+        ("float32blk", (12, 16, 3), np.uint8),
+        ("uint64blk", (12, 16, 3), np.uint8),
+        ("multichan16", (12, 16, 3), np.uint8),
     ],
 )
 @pytest.mark.parametrize("form", ["png", "lz4"])
