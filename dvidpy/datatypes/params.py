@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Path, Query
 
 from dvidpy.datatypes.rooms import Parse
 
@@ -16,6 +16,7 @@ def is_true(text: str) -> bool:
 
 Flag = Parse(is_true)
 
+PictureFormat = Annotated[str, Path(description="png, jpg, jpg:80, tif or bmp.", examples=["jpg:80"])]
 Replace = Annotated[bool, Query(description="`true` replaces what is there instead of adding to it."), Flag]
 Throttle = Annotated[
     str, Query(description="`on` or `true`: refuse with 503 when too many throttled requests are under way.")

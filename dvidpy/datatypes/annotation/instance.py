@@ -29,6 +29,7 @@ from dvidpy.datatypes.annotation.keys import (
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.bodies import Labelled, Labels, find_labels
 from dvidpy.datatypes.events import ROW, ElementsChanged, publish, turn
+from dvidpy.datatypes.labels.numbers import parse_number
 from dvidpy.datatypes.voxels.grid import index_key
 from dvidpy.errors import BadRequest, DvidError
 from dvidpy.geometry import Zyx, from_wire, parse_integers, to_wire
@@ -194,7 +195,7 @@ class Annotations(Data):
         self._settle_block()
         with self.editing({"Action": "labels-post", "Labels": len(posted)}) as edit:
             for name, text in posted.items():
-                prefix = label_prefix(parse_label(name))
+                prefix = label_prefix(parse_number(name))
                 lists = self._by_place(elements.parse_list(text.encode("utf-8", "surrogatepass")))
                 for key in self.view.keys(prefix, after(prefix)):
                     if key[len(prefix) :] not in lists:
@@ -304,13 +305,6 @@ def _demand_inside(found: Iterable[Point], block: Zyx, size: Zyx) -> None:
     for at in found:
         if tuple(v // side for v, side in zip(at[::-1], size, strict=True)) != block:
             raise BadRequest(f"the element at {list(at)} is not in block {to_wire(block)} of {to_wire(size)} voxels")
-
-
-def parse_label(text: str) -> int:
-    """A label; BadRequest where the text is none of 64 bits."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= 20 and int(text) < 1 << 64):
-        raise BadRequest(f"{text[:40]!r} is no label, a whole number of 64 bits")
-    return int(text)
 
 
 def point_of(text: str) -> Point:

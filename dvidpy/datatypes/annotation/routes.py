@@ -7,10 +7,11 @@ from typing import Annotated
 from fastapi import Path, Query
 
 from dvidpy.datatypes.annotation import reading
-from dvidpy.datatypes.annotation.instance import Annotations, parse_label
+from dvidpy.datatypes.annotation.instance import Annotations
 from dvidpy.datatypes.annotation.keys import label_prefix, tag_prefix
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import JSON, Call, Reply, gather, json_reply, pieces_reply
+from dvidpy.datatypes.labels.numbers import parse_number
 from dvidpy.datatypes.params import Flag, gives
 from dvidpy.datatypes.rooms import Room, TheCall
 from dvidpy.errors import BadRequest
@@ -77,7 +78,7 @@ def get_label(
     relationships: Relationships = "",
 ) -> Reply:
     """Without relationships, unless they are asked for. Edits of the segmentation show a little later: see `info`."""
-    number = parse_label(label)
+    number = parse_number(label)
     if not number:
         raise BadRequest("label 0 is the background, whose elements are not listed")
     return _listed(data, label_prefix(number), relationships)

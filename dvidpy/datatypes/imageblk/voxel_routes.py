@@ -13,7 +13,7 @@ from dvidpy.datatypes.imageblk.blocks import demand_answerable, is_quick
 from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.intake import demand_storable, store_volume
 from dvidpy.datatypes.imageblk.volumes import layers, read_box, read_masking, read_oblique
-from dvidpy.datatypes.params import Throttle, gives, gives_any, takes
+from dvidpy.datatypes.params import PictureFormat, Throttle, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Room, TheCall, at_once, streaming
 from dvidpy.datatypes.voxels.pictures import parse_format, picture
 from dvidpy.datatypes.voxels.planes import Plane, parse_box, parse_shape, parse_slice_size
@@ -29,7 +29,6 @@ Dims = Annotated[
 ]
 Size = Annotated[str, Path(description="Voxels along these axes.", examples=["64_64_64"])]
 Offset = Annotated[str, Path(description="First voxel, x_y_z; may be negative.", examples=["0_0_0"])]
-PictureFormat = Annotated[str, Path(description="png, jpg, jpg:80, tif or bmp.", examples=["jpg:80"])]
 Roi = Annotated[str, Query(description="Region of interest: voxels outside it are not shown, or not stored.")]
 Attenuation = Annotated[
     str, Query(description="1 to 7: with roi, 8-bit voxels outside are divided by 2 to this power.")

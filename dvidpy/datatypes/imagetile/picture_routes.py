@@ -12,6 +12,7 @@ from dvidpy.datatypes.imagetile.instance import ImageTile, demand_few_tiles
 from dvidpy.datatypes.imagetile.keys import parse_plane
 from dvidpy.datatypes.imagetile.routes import PICTURE, Dims
 from dvidpy.datatypes.imagetile.tiles import shown_as
+from dvidpy.datatypes.params import PictureFormat
 from dvidpy.datatypes.rooms import Room
 from dvidpy.datatypes.voxels.pictures import parse_format, picture
 from dvidpy.datatypes.voxels.planes import parse_slice_size
@@ -24,7 +25,6 @@ room = Room()
 
 Size = Annotated[str, Path(description="Pixels along the axes of the plane.", examples=["512_256"])]
 Offset = Annotated[str, Path(description="First voxel, x_y_z.", examples=["0_0_100"])]
-PictureFormat = Annotated[str, Path(description="png, jpg, jpg:80, tif or bmp.", examples=["jpg:80"])]
 
 
 @room.get("/raw/{dims}/{size}/{offset}", summary="A picture from tiles", responses=PICTURE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from dvidpy.datatypes.exchange import Reply
 from dvidpy.datatypes.labelmap.bodies import Body
 from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.state import Bodies
+from dvidpy.datatypes.labels.numbers import parse_number
 from dvidpy.datatypes.params import Flag
 from dvidpy.datatypes.rooms import Parse
 from dvidpy.datatypes.settings import read_json
@@ -21,16 +21,6 @@ from dvidpy.kernels.label_blocks import Labels
 
 AT_ONCE = 1 << 14
 """Bytes of a stored index that is decoded in the event loop; a longer one goes to a worker thread."""
-LARGEST = (1 << 64) - 1
-_NUMBER = re.compile(r"[0-9]{1,20}\Z", re.ASCII)
-
-
-def parse_number(text: str) -> int:
-    """A number of 64 bits without a sign; BadRequest for anything else."""
-    number = int(text) if _NUMBER.match(text) else LARGEST + 1
-    if number > LARGEST:
-        raise BadRequest(f"{text[:40]!r} is no whole number from 0 to 2^64 - 1")
-    return number
 
 
 def parse_label(text: str) -> int:

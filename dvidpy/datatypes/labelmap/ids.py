@@ -9,11 +9,10 @@ from typing import Any
 
 from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.keys import MAX_LABEL
+from dvidpy.datatypes.labels.numbers import LARGEST
 from dvidpy.errors import BadRequest
 from dvidpy.storage import codecs
 from dvidpy.storage.keys import PAST
-
-LARGEST = (1 << 64) - 1
 
 
 def max_label(data: LabelMap) -> int:

@@ -45,4 +45,3 @@ Plane = Annotated[str, Path(description="xy, xz, yz or 0_1, 0_2, 1_2.", examples
 Size = Annotated[str, Path(description="Voxels along these axes.", examples=["64_64_64"])]
 SliceSize = Annotated[str, Path(description="Width and height in voxels.", examples=["512_512"])]
 Offset = Annotated[str, Path(description="First voxel of the scale, x_y_z; may be negative.", examples=["0_0_0"])]
-PictureFormat = Annotated[str, Path(description="png, jpg, jpg:80, tif or bmp.", examples=["jpg:80"])]

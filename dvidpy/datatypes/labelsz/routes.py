@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 import numpy as np
 from fastapi import Path, Query
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Reply, json_reply
+from dvidpy.datatypes.labels.numbers import parse_labels
 from dvidpy.datatypes.labelsz import following
 from dvidpy.datatypes.labelsz.counts import Labels, columns_of, ranked, sizes
 from dvidpy.datatypes.labelsz.instance import LabelSizes
@@ -23,7 +23,6 @@ room = Room()
 PAGE = 10_000
 """Labels of an answer where no number is asked for."""
 RANKED = gives("Largest first, equal ones by label", "application/json", [{"Label": 103, "Size": 4}])
-_labels = msgspec.json.Decoder(list[int]).decode
 
 
 def _number(bits: int) -> Parse:
@@ -64,17 +63,6 @@ def get_counts(data: Annotated[LabelSizes, Here], body: Annotated[bytes, WholeBo
     labels = parse_labels(body)
     found = sizes(data.of(labels), index).tolist()
     return json_reply([{"Label": label, index: count} for label, count in zip(labels, found, strict=True)])
-
-
-def parse_labels(body: bytes) -> list[int]:
-    """A JSON list of labels; BadRequest for anything else."""
-    try:
-        labels = _labels(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(f"expected a JSON list of labels: {error}") from None
-    if labels and not 0 <= min(labels) <= max(labels) < 1 << 64:
-        raise BadRequest("a label is a whole number of 64 bits, 0 or more")
-    return labels
 
 
 @room.get("/top/{n}/{index}", summary="Labels with the most", responses=RANKED)

@@ -10,7 +10,7 @@ from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import Call, Reply, json_reply, octets
 from dvidpy.datatypes.multichan16.instance import MultiChan16
 from dvidpy.datatypes.multichan16.intake import load
-from dvidpy.datatypes.params import gives, gives_any, takes
+from dvidpy.datatypes.params import PictureFormat, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Parse, Room, TheCall, streaming
 from dvidpy.datatypes.voxels.pictures import parse_format, picture
 from dvidpy.datatypes.voxels.planes import Plane, parse_box, parse_shape, parse_slice_size
@@ -22,7 +22,6 @@ SHAPES = ("xy", "xz", "yz", "0_1", "0_2", "1_2", "0_1_2")
 """Keywords of slices, and of volumes."""
 Size = Annotated[str, Path(description="Voxels along the axes of the slice or volume.", examples=["200_200"])]
 Offset = Annotated[str, Path(description="First voxel, x_y_z.", examples=["0_0_100"])]
-PictureFormat = Annotated[str, Path(description="png, jpg, jpg:80, tif or bmp.", examples=["jpg:80"])]
 Channel = Annotated[
     int,
     Query(description="1, 2…; 0, as without it: the first three as red, green and blue.", examples=["1"]),

@@ -22,6 +22,7 @@ from dvidpy.datatypes.labelmap.mutations.split_body import SplitBody, Supervoxel
 from dvidpy.datatypes.labelmap.mutations.split_supervoxel import SplitSupervoxel, split_supervoxel
 from dvidpy.datatypes.labelmap.mutations.splits import listed
 from dvidpy.datatypes.labelmap.mutations.volumes import read_volume
+from dvidpy.datatypes.labels.numbers import LARGEST
 from dvidpy.datatypes.labels.splits import Cut
 from dvidpy.errors import BadRequest
 from dvidpy.storage.keys import after
@@ -297,7 +298,7 @@ def test_labels_go_on_where_an_admin_says(data: LabelMap) -> None:
 
 def test_the_largest_label_of_all_is_the_last(datastore: Datastore) -> None:
     data = new_labelmap(datastore)
-    post(data, {(0, 0, 0): np.full((SIDE,) * 3, ids.LARGEST, np.uint64)})
+    post(data, {(0, 0, 0): np.full((SIDE,) * 3, LARGEST, np.uint64)})
     with pytest.raises(BadRequest, match="would pass"):
         ids.take_labels(data)
 

@@ -18,13 +18,13 @@ from dvidpy.datatypes.labelmap.asked import (
     OfSupervoxel,
     about_body,
     about_label,
-    parse_number,
     read_labels,
 )
 from dvidpy.datatypes.labelmap.bodies import Body
 from dvidpy.datatypes.labelmap.index.listing import MOST, as_json, listed
 from dvidpy.datatypes.labelmap.index.sizes import sizes_of
 from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labels.numbers import parse_number
 from dvidpy.datatypes.params import Flag, gives
 from dvidpy.datatypes.rooms import Parse, Room, WholeBody, at_once
 from dvidpy.errors import BadRequest

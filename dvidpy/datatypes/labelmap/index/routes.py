@@ -15,7 +15,6 @@ from dvidpy.datatypes.labelmap.asked import (
     Label,
     about_body,
     on_worker,
-    parse_number,
     read_labels,
 )
 from dvidpy.datatypes.labelmap.index.history import index_before
@@ -24,6 +23,7 @@ from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.keys import label_key
 from dvidpy.datatypes.labels.index import LabelIndex, decode
 from dvidpy.datatypes.labels.messages import parse_indices
+from dvidpy.datatypes.labels.numbers import parse_number
 from dvidpy.datatypes.params import Flag, Throttle, gives, takes
 from dvidpy.datatypes.rooms import Parse, Room, WholeBody, at_once
 from dvidpy.errors import BadRequest, NotFound

@@ -9,9 +9,10 @@ from fastapi import Path, Query
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Reply, json_reply
 from dvidpy.datatypes.labelmap import ids
-from dvidpy.datatypes.labelmap.asked import parse_label, parse_number
+from dvidpy.datatypes.labelmap.asked import parse_label
 from dvidpy.datatypes.labelmap.edits import editing
 from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labels.numbers import parse_number
 from dvidpy.datatypes.params import gives
 from dvidpy.datatypes.rooms import Parse, Room, admins_only
 from dvidpy.errors import BadRequest

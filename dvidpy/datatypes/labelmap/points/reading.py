@@ -23,8 +23,6 @@ from dvidpy.kernels.label_index import read
 from dvidpy.versioning.store import Found
 
 _points = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
-_labels = msgspec.json.Decoder(list[int]).decode
-LARGEST = (1 << 64) - 1
 
 
 def parse_points(body: bytes) -> NDArray[np.int64]:
@@ -37,17 +35,6 @@ def parse_points(body: bytes) -> NDArray[np.int64]:
     if points.size and (points.min() < LOWEST or points.max() > HIGHEST):
         raise BadRequest("a coordinate has more than 32 bits")
     return points[:, ::-1]
-
-
-def parse_labels(body: bytes) -> Labels:
-    """JSON list of labels -> array; BadRequest where they are none."""
-    try:
-        found = _labels(body)
-        if found and not 0 <= min(found) <= max(found) <= LARGEST:
-            raise BadRequest("a label is a number from 0 to 2^64 - 1")
-        return np.array(found, np.uint64)
-    except msgspec.DecodeError as error:
-        raise BadRequest(f"expected a JSON list of labels: {error}") from None
 
 
 def labels_at(reading: Reading, points: NDArray[np.int64]) -> Labels:

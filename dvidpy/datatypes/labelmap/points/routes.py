@@ -12,8 +12,9 @@ from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import JSON, Reply, json_reply
 from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.options import Hash, Scale, Supervoxels, demand_hash
-from dvidpy.datatypes.labelmap.points.reading import bodies_of, labels_at, parse_labels, parse_points
+from dvidpy.datatypes.labelmap.points.reading import bodies_of, labels_at, parse_points
 from dvidpy.datatypes.labelmap.raw.reading import begin
+from dvidpy.datatypes.labels.numbers import parse_labels
 from dvidpy.datatypes.params import Flag, gives, takes
 from dvidpy.datatypes.rooms import Parse, Room, WholeBody, at_once
 from dvidpy.geometry import Zyx, parse_point
@@ -73,7 +74,7 @@ def get_mapping(
     The last is not looked for with `nolookup`, or where the instance keeps no indices: it is then a body of its own.
     """
     demand_hash(body, hash)
-    supervoxels = parse_labels(body)
+    supervoxels = np.array(parse_labels(body), np.uint64)
     return _list_reply(data.steady(lambda still, bodies: bodies_of(still, bodies, supervoxels, verify=not nolookup)))
 
 

@@ -12,7 +12,6 @@ from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labelmap.options import (
     Dims,
     Offset,
-    PictureFormat,
     Plane,
     Roi,
     Scale,
@@ -24,7 +23,7 @@ from dvidpy.datatypes.labelmap.raw.answers import demand_form, read_slice, volum
 from dvidpy.datatypes.labelmap.raw.reading import begin
 from dvidpy.datatypes.labelmap.raw.taking import store_volume
 from dvidpy.datatypes.labels.pictures import colour_picture, label_picture, pseudocolours
-from dvidpy.datatypes.params import Throttle, gives, gives_any, takes
+from dvidpy.datatypes.params import PictureFormat, Throttle, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Room, WholeBody
 from dvidpy.datatypes.voxels import planes
 from dvidpy.datatypes.voxels.pictures import Format, parse_format
