@@ -124,12 +124,11 @@ class Labels(RuleBasedStateMachine):
         body = several[pick % len(several)] if several else self._body(version, pick)
         supervoxels = sorted(self.model.bodies(version).get(body, {}))
         taken, data = supervoxels[:some], self.at(version)
-        label = ids.take_labels(data)
         if not taken or len(taken) == len(supervoxels):
             with pytest.raises(BadRequest):
-                cleave(data, body, label, np.array(taken, np.uint64))
+                cleave(data, body, np.array(taken, np.uint64))
             return
-        cleave(data, body, label, np.array(taken, np.uint64))
+        label, _ = cleave(data, body, np.array(taken, np.uint64))
         self._map(version, {label: 0} | dict.fromkeys(taken, label))
 
     @rule(choice=CHOICE, picks=st.lists(CHOICE, min_size=1, max_size=3))

@@ -158,9 +158,15 @@ class Edit:
     # ------------------------------------------------------------------ the rest
     def new_label(self) -> int:
         """A label that was never used."""
-        label = ids.take_labels(self.data)
+        label = ids.take_unused(self.data)
         self.use_labels(label)
         return label
+
+    def demand_unused(self, label: int) -> None:
+        """BadRequest for a label that was used before; no other edit can take it inside."""
+        if ids.used_among(self.data, [label]):
+            raise BadRequest(f"label {label} is in use")
+        ids.note_label(self.data, label)
 
     def use_labels(self, most: int) -> None:
         """Labels up to this one are in use."""

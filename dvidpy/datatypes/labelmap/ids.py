@@ -5,10 +5,13 @@ An admin may let them go on from another number (`set-nextlabel`), where a wrong
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.keys import MAX_LABEL
+from dvidpy.datatypes.labelmap.keys import MAX_LABEL, label_key
 from dvidpy.datatypes.labels.numbers import LARGEST
 from dvidpy.errors import BadRequest
 from dvidpy.storage import codecs
@@ -38,6 +41,26 @@ def _stored_most(data: LabelMap) -> int:
 def next_label(data: LabelMap) -> int:
     """The label that would be given away next."""
     return (data.fresh_setting("NextLabel") or repo_max_label(data)) + 1
+
+
+def used_among(data: LabelMap, labels: Iterable[int]) -> list[int]:
+    """Those that name a body or a supervoxel of this version, or did so before an edit."""
+    asked = [*labels]
+    known = data.bodies().knows(np.array(asked, np.uint64)).tolist()
+    return [label for label, known in zip(asked, known, strict=True) if known or data.view.exists(label_key(label))]
+
+
+def take_unused(data: LabelMap, count: int = 1, but: Iterable[int] = ()) -> int:
+    """As `take_labels`, for an edit: passes over labels that are in use all the same, and over some others.
+
+    An admin may have set the next label among them.
+    """
+    others = set(but)
+    while True:
+        first = take_labels(data, count)
+        taken = range(first, first + count)
+        if others.isdisjoint(taken) and not used_among(data, taken):
+            return first
 
 
 def take_labels(data: LabelMap, count: int = 1) -> int:

@@ -92,6 +92,7 @@ class Segmentation:
         self._bodies: OrderedDict[int, Bodies] = OrderedDict()
         self._loading = threading.Lock()
         self._keeping = threading.Lock()
+        """Held while `_bodies` is changed, and `_turn` begun."""
 
     def bodies(self, view: View) -> Bodies:
         """The mapping as a version sees it, from memory or from the store."""
@@ -104,16 +105,17 @@ class Segmentation:
             found, turn = self._bodies.get(version), self._turn
             if found is None:
                 found = Bodies(load_mapping(view.of.at(version)))
-                if turn % 2 == 0 and turn == self._turn:
-                    self._remember(version, found)
+                with self._keeping:
+                    if turn % 2 == 0 and turn == self._turn:
+                        self._remember(version, found)
         return found
 
     def _remember(self, version: int, bodies: Bodies) -> None:
-        with self._keeping:
-            self._bodies[version] = bodies
-            self._bodies.move_to_end(version)
-            while len(self._bodies) > VERSIONS:
-                self._bodies.popitem(last=False)
+        """The caller holds `_keeping`."""
+        self._bodies[version] = bodies
+        self._bodies.move_to_end(version)
+        while len(self._bodies) > VERSIONS:
+            self._bodies.popitem(last=False)
 
     def steady(self, read: Callable[[], T]) -> T:
         """What `read` finds, with no edit written meanwhile."""
@@ -132,19 +134,24 @@ class Segmentation:
     ) -> Iterator[None]:
         """Inside, an edit is being written; when it is, its mapping counts. The caller holds `editing`."""
         with self._writing:
-            self._turn += 1
+            with self._keeping:  # what was loaded before it is kept before it, or never
+                self._turn += 1
             try:
                 yield
                 if mapped.supervoxels.size:
-                    for other in list(self._bodies):
-                        if version in ancestry_of(other).members:  # a forced edit: descendants see it too
-                            self._bodies.pop(other, None)
-                    self._remember(version, bodies.changed(mapped))
+                    self._replace(ancestry_of, version, bodies.changed(mapped))
             except BaseException:  # it may be in the store all the same
                 self.forget()
                 raise
             finally:
                 self._turn += 1
+
+    def _replace(self, ancestry_of: Callable[[int], Ancestry], version: int, bodies: Bodies) -> None:
+        """The mapping of a version; a forced edit is seen by its descendants too, which load theirs anew."""
+        with self._keeping:
+            for other in [other for other in self._bodies if version in ancestry_of(other).members]:
+                del self._bodies[other]
+            self._remember(version, bodies)
 
     def stats(self) -> dict[str, Any]:
         """What of mappings is in memory, in the reference's words."""

@@ -86,7 +86,7 @@ def _edit(data: LabelMap, seed: int) -> None:
                 case 0:
                     merge(data, _labels(*dict.fromkeys(chance.choices(bodies, k=3))))
                 case 1:
-                    cleave(data, body, ids.take_labels(data), supervoxels[:1])
+                    cleave(data, body, supervoxels[:1])
                 case 2:
                     renumber(data, _labels(10_000 + 100 * seed + turn, body))
                 case 3 if supervoxels.size:
@@ -148,7 +148,7 @@ def _edit_bodies(data: LabelMap, seed: int) -> None:
                     merge(data, _labels(*dict.fromkeys(chance.choices(bodies, k=3))))
                 case 1:
                     body = chance.choice(bodies)
-                    cleave(data, body, ids.take_labels(data), data.supervoxels_of(body)[:1])
+                    cleave(data, body, data.supervoxels_of(body)[:1])
                 case _:
                     renumber(data, _labels(10_000 + 100 * seed + turn, chance.choice(bodies)))
         except BadRequest:

@@ -21,10 +21,11 @@ from dvidpy.datatypes.labelmap.mutations.renumber import Renamed, Renumber, renu
 from dvidpy.datatypes.labelmap.mutations.split_body import SplitBody, SupervoxelCut, split_body
 from dvidpy.datatypes.labelmap.mutations.split_supervoxel import SplitSupervoxel, split_supervoxel
 from dvidpy.datatypes.labelmap.mutations.splits import listed
-from dvidpy.datatypes.labelmap.mutations.volumes import read_volume
+from dvidpy.datatypes.labelmap.mutations.volumes import keep_volume, read_volume
 from dvidpy.datatypes.labels.numbers import LARGEST
 from dvidpy.datatypes.labels.splits import Cut
 from dvidpy.errors import BadRequest
+from dvidpy.kernels.label_runs import Runs
 from dvidpy.storage.keys import after
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.mutations import Mutation
@@ -70,7 +71,7 @@ def _renumbered(data: LabelMap) -> None:
 
 
 def _cleaved(data: LabelMap) -> None:
-    cleave(data, 1, ids.take_labels(data), _labels(3, 1))
+    cleave(data, 1, _labels(3, 1))
 
 
 def _split(data: LabelMap) -> None:
@@ -131,7 +132,7 @@ def _rows_as_stored(data: LabelMap) -> dict[bytes, bytes]:
 def test_the_record_tells_what_was_before(data: LabelMap) -> None:
     EDITS["merge"][0](data)
     assert event_of(_last(data)) == Merge(4, [Part(1, [1, 2, 3]), Part(8, [8])])
-    cleave(data, 4, 20, _labels(8, 1))
+    cleave(data, 4, _labels(8, 1), given=20)
     assert event_of(_last(data)) == Cleave(4, 20, [1, 8])
     renumber(data, _labels(30, 20))
     assert event_of(_last(data)) == Renumber([Renamed(30, 20, [1, 8], unnamed=True)])
@@ -158,10 +159,10 @@ REFUSED: dict[str, tuple[Callable[[LabelMap], object], str]] = {
     "merge with itself": (lambda data: merge(data, _labels(1, 4, 1)), "takes a target"),
     "merge a supervoxel": (lambda data: merge(data, _labels(1, 5)), "5 is no body"),
     "merge into nothing": (lambda data: merge(data, _labels(77, 1)), "77 is no body"),
-    "cleave nothing": (lambda data: cleave(data, 1, 20, _labels()), "takes supervoxels"),
-    "cleave all": (lambda data: cleave(data, 1, 20, _labels(1, 2, 3)), "leaves nothing"),
-    "cleave others": (lambda data: cleave(data, 1, 20, _labels(1, 4)), "4 is not in body 1"),
-    "cleave nobody": (lambda data: cleave(data, 77, 20, _labels(1)), "77 is no body"),
+    "cleave nothing": (lambda data: cleave(data, 1, _labels()), "takes supervoxels"),
+    "cleave all": (lambda data: cleave(data, 1, _labels(1, 2, 3)), "leaves nothing"),
+    "cleave others": (lambda data: cleave(data, 1, _labels(1, 4)), "4 is not in body 1"),
+    "cleave nobody": (lambda data: cleave(data, 77, _labels(1)), "77 is no body"),
     "renumber odd": (lambda data: renumber(data, _labels(9, 1, 10)), "pairs"),
     "renumber to a body": (lambda data: renumber(data, _labels(20, 6, 4, 1)), "4 is a body already"),
     "renumber nobody": (lambda data: renumber(data, _labels(20, 6, 21, 77)), "77 is no body"),
@@ -250,7 +251,7 @@ def test_history_follows_supervoxels_through_splits_and_bodies(data: LabelMap) -
     data.datastore.repos.commit(node)
     child = at(data, data.datastore.repos.new_version(node))
     cut, _ = split_supervoxel(child, 3, runs_of(_mask(data, 3)))
-    cleave(child, 1, 50, _labels(cut.split))
+    cleave(child, 1, _labels(cut.split), given=50)
     renumber(child, _labels(60, 50))
     merge(child, _labels(60, 7))
     merge(child, _labels(4, 6))
@@ -294,6 +295,42 @@ def test_labels_go_on_where_an_admin_says(data: LabelMap) -> None:
     assert [ids.take_labels(data), ids.take_labels(data, 2)] == [21, 22]
     with pytest.raises(BadRequest, match="would pass 23"):
         ids.take_labels(data)
+
+
+def test_edits_pass_over_labels_in_use(data: LabelMap) -> None:
+    """Where an admin has set the next label among them."""
+    data.update_settings({"NextLabel": 2})
+    renumber(data, _labels(10, 7))
+    assert cleave(data, 1, _labels(3))[0] == 9
+    data.update_settings({"NextLabel": 7})
+    assert split_supervoxel(data, 5, runs_of(_mask(data, 5)))[0] == Cut(11, 12)
+    data.update_settings({"NextLabel": 19})
+    assert split_body(data, 6, runs_of(_mask(data, 6)), label=21)[0] == 21
+    assert _last(data) is not None
+    assert data.bodies().of(6) == 0
+    assert data.supervoxels_of(21).tolist() == [22]
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_voxels_may_take_the_labels_of_a_split_that_is_under_way(
+    data: LabelMap, given: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client stores voxels of a label that the split was about to use."""
+
+    def keep(data: LabelMap, runs: Runs) -> str:
+        post(data, {(0, 0, 5): np.full((SIDE,) * 3, 9, np.uint64)})
+        return keep_volume(data, runs)
+
+    monkeypatch.setattr("dvidpy.datatypes.labelmap.mutations.split_supervoxel.keep_volume", keep)
+    if given:
+        with pytest.raises(BadRequest, match="label 9 is in use"):
+            split_supervoxel(data, 5, runs_of(_mask(data, 5)), given=Cut(9, 30))
+        assert data.supervoxels_of(9).tolist() == [9]
+        return
+    cut, _ = split_supervoxel(data, 5, runs_of(_mask(data, 5)))
+    assert 9 not in cut
+    assert data.supervoxels_of(9).tolist() == [9]
+    assert set(cut) < set(data.supervoxels_of(4).tolist())
 
 
 def test_the_largest_label_of_all_is_the_last(datastore: Datastore) -> None:

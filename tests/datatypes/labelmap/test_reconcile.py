@@ -76,8 +76,7 @@ def test_both_put_bodies_into_one(family: Family) -> None:
 
 def test_the_later_of_two_edits_of_a_supervoxel_counts(family: Family) -> None:
     merge(family.left, _labels(4, 1))
-    new = ids.take_labels(family.right)
-    cleave(family.right, 1, new, _labels(3))
+    new, _ = cleave(family.right, 1, _labels(3))
     assert _bodies(family.merged()) == {4: [1, 2, 4], new: [3], 5: [5], 6: [6], 7: [7], 8: [8]}
 
 

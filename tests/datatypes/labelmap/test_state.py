@@ -202,3 +202,37 @@ def test_blocks_of(datastore: Datastore) -> None:
     data, volume = new_labelmap(datastore), np.arange(2 * SIDE**3, dtype=np.uint64).reshape(SIDE, SIDE, 2 * SIDE)
     post(data, blocks_of(volume))
     assert np.array_equal(voxels(data, volume.shape), volume)
+
+
+class _Gate:
+    """A lock that runs something just before it is taken for the first time, as an unlucky thread switch would."""
+
+    def __init__(self, first: Any) -> None:
+        self._first, self._lock = first, threading.Lock()
+
+    def __enter__(self) -> None:
+        first, self._first = self._first, lambda: None
+        first()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_a_mapping_loaded_before_an_edit_is_not_kept_after_it(
+    data: LabelMap, datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it had been looked up, and the edit was written whole before it could be put away."""
+    kept = data.state
+    kept.forget()
+
+    def edit() -> None:
+        with kept.writing(
+            datastore.catalogue.ancestries.of, data.version, mapping_of(*_columns((1, 7))), Bodies(EMPTY)
+        ):
+            pass
+
+    monkeypatch.setattr(kept, "_keeping", _Gate(edit))
+    assert kept.bodies(data.view).of(1) == 1
+    assert kept.bodies(data.view).of(1) == 7
+    kept.forget()  # it is in no store

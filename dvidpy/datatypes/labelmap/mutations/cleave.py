@@ -30,15 +30,16 @@ class Cleave(Struct, frozen=True, tag="cleave", tag_field="kind"):
         edit.use_labels(self.cleaved)
 
 
-def cleave(data: LabelMap, body: int, label: int, supervoxels: Labels) -> int:
-    """Make some supervoxels of a body another one of a new label; id of the mutation.
+def cleave(data: LabelMap, body: int, supervoxels: Labels, *, given: int | None = None) -> tuple[int, int]:
+    """Make some supervoxels of a body another one of a new label; (that label, id of the mutation).
 
-    BadRequest where the body has not all of them, or has no others.
+    BadRequest where the body has not all of them, or has no others, or where the given label is in use.
     """
     wanted = np.unique(supervoxels)
     if not wanted.size:
         raise BadRequest("a cleave takes supervoxels of the body")
     with editing(data) as edit:
+        label = _label_for(edit, given)
         edit.need_index(body)
         event = Cleave(body, label, wanted.tolist())
         event.apply(edit)
@@ -53,4 +54,11 @@ def cleave(data: LabelMap, body: int, label: int, supervoxels: Labels) -> int:
         edit.say(
             {"Action": "cleave-complete", **said, "CleavedSize": moved.voxels, "RemainSize": left.voxels},
         )
-    return edit.mutation
+    return label, edit.mutation
+
+
+def _label_for(edit: Edit, given: int | None) -> int:
+    if given is None:
+        return edit.new_label()
+    edit.demand_unused(given)
+    return given

@@ -51,8 +51,9 @@ def post_merge(data: Annotated[LabelMap, Here], body: Annotated[bytes, WholeBody
 def post_cleave(data: Annotated[LabelMap, Here], label: Label, body: Annotated[bytes, WholeBody]) -> Reply:
     """They are a body of a new label. 400 where it has not all of them, or has no others; the label is used up then."""
     data.demand_indexed()
-    new = ids.take_labels(data)
-    return json_reply({"CleavedLabel": new, "MutationID": cleave(data, label, new, read_labels(body))})
+    new = ids.take_unused(data)
+    _, mutation = cleave(data, label, read_labels(body), given=new)
+    return json_reply({"CleavedLabel": new, "MutationID": mutation})
 
 
 @room.post(

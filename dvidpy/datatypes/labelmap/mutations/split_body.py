@@ -72,7 +72,9 @@ def split_body(data: LabelMap, body: int, runs: Runs, *, label: int | None = Non
         if not 0 < voxels_in(runs) < index.voxels:
             raise BadRequest(f"a volume of {voxels_in(runs)} voxels does not cut the {index.voxels} of body {body}")
         inside = _inside(data, index, runs)
-        new = _label_for(data, label)
+        new = label or edit.new_label()
+        if label:
+            edit.demand_unused(label)
         event = _event(data, index, inside, new, runs)
         event.apply_with(edit, event.cutting(data, runs))
         edit.publish(event)
@@ -105,16 +107,7 @@ def _event(data: LabelMap, index: LabelIndex, inside: dict[int, int], new: int, 
     had = dict(zip(*(column.tolist() for column in index.sizes()), strict=True))
     whole = sorted(label for label, voxels in inside.items() if voxels == had[label])
     partly = sorted(set(inside).difference(whole))
-    first = ids.take_labels(data, 2 * len(partly)) if partly else 0
+    first = ids.take_unused(data, 2 * len(partly), but=[new]) if partly else 0
     cuts = [SupervoxelCut(label, first + 2 * at, first + 2 * at + 1) for at, label in enumerate(partly)]
     places = places_of(index.only(np.array(partly, np.uint64)))
     return SplitBody(index.label, new, cuts, whole, keep_volume(data, runs), places)
-
-
-def _label_for(data: LabelMap, given: int | None) -> int:
-    if given is None:
-        return ids.take_labels(data)
-    if data.find_index(given) is not None or data.bodies().knows(np.array([given], np.uint64))[0]:
-        raise BadRequest(f"label {given} is in use")
-    ids.note_label(data, given)
-    return given

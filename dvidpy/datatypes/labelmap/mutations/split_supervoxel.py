@@ -60,12 +60,16 @@ def split_supervoxel(
         downres: the coarser scales follow, in the background.
     """
     index, _ = _demand_cut(data, data.find_index, supervoxel, runs)
-    cut = _labels_for(data, supervoxel, given or Cut(0, 0))
+    given = given or Cut(0, 0)
+    cut = _labels_for(data, supervoxel, given)
     cutting = Cutting(data, {supervoxel: cut}, runs)
     cutting.prepare(cutting.places(index))
     volume = keep_volume(data, runs)
     with editing(data) as edit:
         index, size = _demand_cut(data, edit.index, supervoxel, runs)
+        if ids.used_among(data, cut):  # voxels of these labels came in meanwhile
+            cut = _labels_for(data, supervoxel, given)
+            cutting = Cutting(data, {supervoxel: cut}, runs)
         places = cutting.places(index)
         event = SplitSupervoxel(index.label, supervoxel, *cut, volume, places, downres)
         event.apply_with(edit, cutting)
@@ -107,9 +111,7 @@ def _labels_for(data: LabelMap, supervoxel: int, given: Cut) -> Cut:
     named = [label for label in given if label]
     if len({supervoxel, *named}) < 1 + len(named):
         raise BadRequest("the parts of a supervoxel have labels of their own")
-    for label in named:
-        if data.find_index(label) is not None or data.bodies().knows(np.array([label], np.uint64))[0]:
-            raise BadRequest(f"label {label} is in use")
-    for label in named:
-        ids.note_label(data, label)
-    return Cut(*(label or ids.take_labels(data) for label in given))
+    for label in ids.used_among(data, named):
+        raise BadRequest(f"label {label} is in use")
+    ids.note_label(data, max(named, default=0))
+    return Cut(*(label or ids.take_unused(data, but=[*named, supervoxel]) for label in given))
