@@ -11,7 +11,6 @@ from fastapi import Path
 
 from dvidpy.api.bodies import Log, Merge, Resolve, read
 from dvidpy.api.forced import forced_line
-from dvidpy.api.shown import show_repo
 from dvidpy.api.state import Server
 from dvidpy.config import Spec
 from dvidpy.datatypes.base import Here, type_named
@@ -87,7 +86,7 @@ def _show_all(server: Server) -> Reply:
     shown = {}
     for root, repo in server.datastore.catalogue.repos.items():
         with suppress(UnknownVersion):  # it was deleted meanwhile
-            shown[root] = show_repo(server, repo)
+            shown[root] = server.shown.repo(repo)
     return json_reply(shown)
 
 
@@ -106,7 +105,7 @@ def head_repo(at: Subject, uuid: Uuid) -> Reply:
 )
 def get_repo_info(at: Subject, uuid: Uuid) -> Reply:
     """What depends on a version (extents) is shown as the newest version of master has it."""
-    return json_reply(show_repo(at.server, at.repo))
+    return json_reply(at.server.shown.repo(at.repo))
 
 
 @room.post(

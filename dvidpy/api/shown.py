@@ -1,37 +1,76 @@
-"""Repos as clients read them, in the reference's words."""
+"""Repos as clients read them, in the reference's words. Put together once, until something changes."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from dvidpy.api.state import Server
-from dvidpy.datatypes.base import Data
+from dvidpy.datatypes.base import Data, Types
+from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.records import Instance, Node, Repo, stamp
 
 KEPT = 256
 """States of repos whose versions are kept as JSON."""
+INSTANCES = 4096
+"""Instances whose info is kept, deleted ones among them; beyond that all are put together again."""
 
 
-def show_repo(server: Server, repo: Repo) -> dict[str, Any]:
-    """What info shows of a repo."""
-    record = repo.record
-    ids = server.datastore.ids
-    return {
-        "Root": record.root,
-        "Alias": record.alias,
-        "Description": record.description,
-        "Log": record.log,
-        "Properties": record.properties,
-        "DataInstances": {name: _show_instance(server, repo, i) for name, i in repo.instances.items()},
-        "DAG": {"Root": record.root, "Nodes": orjson.Fragment(_nodes(repo))},
-        "Created": stamp(record.created),
-        "Updated": stamp(record.updated),
-        "MutationID": ids.next,
-        "SavedMutationID": ids.next,
-    }
+class _Kept(NamedTuple):
+    """Info of an instance, and of which moment it is."""
+
+    data: Data
+    written: int
+    passing: object
+    info: orjson.Fragment
+
+
+class ShownRepos:
+    """What info shows of repos. Any thread may ask."""
+
+    def __init__(self, datastore: Datastore, types: Types) -> None:
+        self._datastore = datastore
+        self._types = types
+        self._kept: dict[int, _Kept] = {}
+        """By number of the instance."""
+
+    def repo(self, repo: Repo) -> dict[str, Any]:
+        """What info shows of a repo."""
+        record = repo.record
+        ids = self._datastore.ids
+        return {
+            "Root": record.root,
+            "Alias": record.alias,
+            "Description": record.description,
+            "Log": record.log,
+            "Properties": record.properties,
+            "DataInstances": {name: self._instance(repo, one) for name, one in repo.instances.items()},
+            "DAG": {"Root": record.root, "Nodes": orjson.Fragment(_nodes(repo))},
+            "Created": stamp(record.created),
+            "Updated": stamp(record.updated),
+            "MutationID": ids.next,
+            "SavedMutationID": ids.next,
+        }
+
+    def _instance(self, repo: Repo, instance: Instance) -> orjson.Fragment:
+        """Info of an instance at the newest version of master. A state of a repo never changes, what is stored does."""
+        kept, written = self._kept.get(instance.number), self._datastore.written()
+        if kept is not None and kept.data.repo is repo and kept.written == written:
+            passing = kept.data.passing()
+            if passing == kept.passing:
+                return kept.info
+        data = self._subject(repo, instance)
+        passing = data.passing()
+        made = _Kept(data, written, passing, orjson.Fragment(orjson.dumps(data.info())))
+        if len(self._kept) >= INSTANCES:
+            self._kept.clear()
+        self._kept[instance.number] = made
+        return made.info
+
+    def _subject(self, repo: Repo, instance: Instance) -> Data:
+        subject: type[Data] = self._types[instance.type].subject
+        return subject(self._datastore, repo, repo.heads().get("", repo.root), instance, None)
 
 
 @lru_cache(KEPT)
@@ -57,10 +96,3 @@ def _show_node(node: Node, children: list[int]) -> dict[str, Any]:
         "Created": stamp(node.created),
         "Updated": stamp(node.updated),
     }
-
-
-def _show_instance(server: Server, repo: Repo, instance: Instance) -> dict[str, Any]:
-    """Info of an instance at the newest version of master."""
-    newest = repo.heads().get("", repo.root)
-    subject: type[Data] = server.types[instance.type].subject
-    return subject(server.datastore, repo, newest, instance, None).info()

@@ -16,6 +16,7 @@ from typing import Any
 from dvidpy.api.blocklist import read_block_list
 from dvidpy.api.metrics import Metrics
 from dvidpy.api.pool import WorkerPool
+from dvidpy.api.shown import ShownRepos
 from dvidpy.config import Settings
 from dvidpy.datatypes.base import Types
 from dvidpy.datatypes.exchange import Call
@@ -37,6 +38,7 @@ class Server:
         self.types = types
         self.pool = WorkerPool(settings.server.workers or os.cpu_count() or 2, settings.server.max_waiting)
         self.metrics = Metrics()
+        self.shown = ShownRepos(datastore, types)
         self.started = datetime.now(UTC)
         self.token = settings.server.admin_token
         self.throttle_limit = settings.server.max_throttled_ops

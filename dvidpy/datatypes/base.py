@@ -84,6 +84,10 @@ class Data:
         """The type's own part of `info`."""
         return {}
 
+    def passing(self) -> object:
+        """What `info` shows beside what is stored, to be compared: as long as it is the same, `info` may be kept."""
+        return None
+
 
 Settings = Callable[[Given], dict[str, Any]]
 

@@ -84,6 +84,9 @@ class Committer:
         self._gone: frozenset[int] = frozenset()
         last = max((int.from_bytes(key[2:], "big") for key in store.scan_keys(*work_span())), default=0)
         self._next_task = last + 1
+        self.written = 0
+        """Batches written so far, raised before anybody hears of the last one: while it stands, so does all that was
+        read."""
         self._batch_s = 0.0
         """Seconds of a synced batch, smoothed."""
         self._closing = threading.Lock()
@@ -237,7 +240,10 @@ class Committer:
 
     def _write_batch(self, batch: _Batch, *, sync: bool) -> None:
         started = time.perf_counter()
-        batch.write(sync=sync)
+        try:
+            batch.write(sync=sync)
+        finally:
+            self.written += 1
         if sync:
             taken = min(time.perf_counter() - started, 10 * IN_LOOP_S)  # a hiccup is soon forgotten
             self._batch_s += (taken - self._batch_s) / 8

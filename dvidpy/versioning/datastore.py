@@ -159,6 +159,10 @@ class Datastore:
         own = self.main if instance is None else self.stack_of(instance)
         return FirstOf(own.blobs, *self._blobs)
 
+    def written(self) -> int:
+        """Batches written so far, in all stores: what was read after this holds as long as it is the same."""
+        return sum(stack.committer.written for stack in self.stacks.values())
+
     def drain(self, version: int) -> None:
         """Return when no background work of a version is pending; that of one store may ask for some in another."""
         queues = self.queues()

@@ -163,6 +163,10 @@ class LabelMap(Volume):
 
         return {**self.properties(), **label_numbers(self)}
 
+    def passing(self) -> object:
+        """Labels given away are stored with the edit that uses them."""
+        return self.state.most
+
     def properties(self) -> dict[str, Any]:
         """Those that `metadata` shows too."""
         hidden = {"MaxDownresLevel", "IndexedLabels", "NextLabel", "LabelCeiling"}
