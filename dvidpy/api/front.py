@@ -13,6 +13,7 @@ from dvidpy.api.blocklist import source_address
 from dvidpy.api.cors import Cors
 from dvidpy.api.dispatch import StaticTable, Work, run_endpoint, whole_body
 from dvidpy.api.instances import Instances
+from dvidpy.api.lingering import Lingering
 from dvidpy.api.logs import RequestLog
 from dvidpy.api.nodes import prepare_node
 from dvidpy.api.replies import Send, begin, not_found, refusal, send_reply
@@ -42,6 +43,7 @@ class Front:
         self._log = log
         self._cors = Cors(server.settings.server.cors_domains, timing=server.settings.server.allow_timing)
         self._instances = Instances(server)
+        self.lingering = Lingering(lambda: server.pool.under_way)
         self._limit = server.settings.server.max_request_bytes
         self._ids = map((secrets.token_hex(4) + "-%x").__mod__, count())
         """Ids of requests: random for each process, then counted."""

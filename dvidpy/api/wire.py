@@ -105,6 +105,7 @@ class WireProtocol(HttpToolsProtocol):
             self._tried = True
             return False
         self._write(*answer, head=method == b"HEAD")
+        app.lingering.answered(self.loop)
         return True
 
     def _is_idle(self) -> bool:
