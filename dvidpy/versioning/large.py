@@ -86,7 +86,8 @@ class Upload:
         self._store.batch((), [self._key(number) for number in range(self._parts)])
 
     def _store_part(self, part: bytes) -> None:
-        self._store.batch([(self._key(self._parts), self._codec.encode(part))])
+        # Synced each: where LevelDB changes its log file meanwhile, syncing the manifest does not sync the file before.
+        self._store.batch([(self._key(self._parts), self._codec.encode(part))], sync=True)
         self._parts += 1
 
     def _key(self, number: int) -> bytes:

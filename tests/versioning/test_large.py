@@ -50,6 +50,20 @@ def test_the_number_of_parts(size: int) -> None:
     assert decode_manifest(manifest.encode()) == manifest
 
 
+def test_every_part_is_synced_before_the_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LevelDB syncs the log file it writes to; parts may stand in the one before."""
+    store, synced = MemoryStore(), []
+    batch = store.batch
+
+    def noting(puts: list[tuple[bytes, bytes]], deletes: tuple[bytes, ...] = (), *, sync: bool = False) -> None:
+        synced.append(sync)
+        batch(puts, deletes, sync=sync)
+
+    monkeypatch.setattr(store, "batch", noting)
+    upload_all(store, 7, Codec(), THREE)
+    assert synced == [True] * 3
+
+
 def test_an_upload_that_breaks_off_leaves_nothing() -> None:
     store = MemoryStore()
     upload = Upload(store, 7, Codec())
