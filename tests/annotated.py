@@ -18,10 +18,10 @@ from dvidpy.datatypes.annotation.instance import Annotations
 from dvidpy.datatypes.annotation.keys import label_prefix, tag_prefix
 from dvidpy.datatypes.annotation.reading import as_object, everything, listed
 from dvidpy.datatypes.base import Data, type_named
-from dvidpy.datatypes.labelmap.blocks import pack
-from dvidpy.datatypes.labelmap.edits import editing
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.intake import NewBlock, store_blocks
+from dvidpy.datatypes.labelled.blocks import pack
+from dvidpy.datatypes.labelled.edits import editing
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.intake import NewBlock, store_blocks
 from dvidpy.datatypes.labels.blocks import count, from_volume
 from dvidpy.datatypes.labels.index import LabelIndex, merged, parted
 from dvidpy.datatypes.labelsz.instance import LabelSizes

@@ -9,10 +9,10 @@ from label_examples import Volume
 from numpy.typing import NDArray
 from served import Served
 
-from dvidpy.datatypes.labelmap import blocks as stored_blocks
-from dvidpy.datatypes.labelmap.edits import editing
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.intake import NewBlock, store_blocks
+from dvidpy.datatypes.labelled import blocks as stored_blocks
+from dvidpy.datatypes.labelled.edits import editing
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.intake import NewBlock, store_blocks
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels import index as indices
 from dvidpy.geometry import Box

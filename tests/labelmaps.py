@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.base import TYPES
-from dvidpy.datatypes.labelmap import blocks as stored_blocks
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.intake import NewBlock, store_blocks
+from dvidpy.datatypes.labelled import blocks as stored_blocks
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.intake import NewBlock, store_blocks
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels.masks import mask_of
 from dvidpy.datatypes.labels.runs import traced

@@ -16,8 +16,8 @@ from conftest import demand_sound
 from datatypes.labelmap.conftest import Labels, stream_of
 from servers import ServerProcess
 
-from dvidpy.datatypes.labelmap import blocks as stored_blocks
-from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelled import blocks as stored_blocks
+from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.registry import load_types
 from dvidpy.geometry import Box

@@ -18,7 +18,7 @@ from conftest import demand_sound
 from labelmaps import SIDE, at, blocks_of, new_labelmap, post, runs_of, voxels
 from servers import ServerProcess
 
-from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labels.sparsevol import rles
 from dvidpy.datatypes.registry import load_types
 from dvidpy.versioning.datastore import Datastore

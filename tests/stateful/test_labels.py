@@ -16,8 +16,8 @@ from labelmaps import Volume, at, blocks_of, new_labelmap, post, runs_of, voxels
 from stateful.label_model import LabelModel
 
 from dvidpy.config import Settings, StoreSettings
-from dvidpy.datatypes.labelmap import ids
-from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelled import ids
+from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelmap.mutations.cleave import cleave
 from dvidpy.datatypes.labelmap.mutations.events import Edited, apply_again, event_of
 from dvidpy.datatypes.labelmap.mutations.merge import merge

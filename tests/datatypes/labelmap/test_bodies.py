@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from label_instances import Segments, volume_with_bodies
 from served import Served
 
-from dvidpy.datatypes.labelmap import bodies
-from dvidpy.datatypes.labelmap.bodies import Body, Recent
-from dvidpy.datatypes.labelmap.edits import editing
+from dvidpy.datatypes.labelled import bodies
+from dvidpy.datatypes.labelled.bodies import Body, Recent
+from dvidpy.datatypes.labelled.edits import editing
 from dvidpy.datatypes.labels.index import LabelIndex, added, decode, entries_of
 from dvidpy.datatypes.labels.messages import encode_indices, parse_indices
 

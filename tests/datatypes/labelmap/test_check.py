@@ -9,11 +9,11 @@ import pytest
 from labelmaps import SIDE, at, new_blocks, new_labelmap, post
 
 from dvidpy.config import Settings
-from dvidpy.datatypes.labelmap import check
-from dvidpy.datatypes.labelmap.edits import editing
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.intake import store_blocks
-from dvidpy.datatypes.labelmap.keys import MAX_LABEL, block_key, label_key, mapping_key, split_key
+from dvidpy.datatypes.labelled import check
+from dvidpy.datatypes.labelled.edits import editing
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.intake import store_blocks
+from dvidpy.datatypes.labelled.keys import MAX_LABEL, block_key, label_key, mapping_key, split_key
 from dvidpy.datatypes.labelmap.mutations.merge import merge
 from dvidpy.datatypes.labels.index import added, entries_of
 from dvidpy.datatypes.registry import load_types

@@ -9,9 +9,10 @@ import orjson
 import pytest
 from labelmaps import SIDE, Volume, at, blocks_of, new_blocks, new_labelmap, post, runs_of, voxels
 
-from dvidpy.datatypes.labelmap import ids
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.intake import Written
+from dvidpy.datatypes.labelled import ids
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.intake import Written
+from dvidpy.datatypes.labelled.volumes import keep_volume, read_volume
 from dvidpy.datatypes.labelmap.mutations import cutting
 from dvidpy.datatypes.labelmap.mutations.cleave import Cleave, cleave
 from dvidpy.datatypes.labelmap.mutations.events import apply_again, event_of
@@ -21,7 +22,6 @@ from dvidpy.datatypes.labelmap.mutations.renumber import Renamed, Renumber, renu
 from dvidpy.datatypes.labelmap.mutations.split_body import SplitBody, SupervoxelCut, split_body
 from dvidpy.datatypes.labelmap.mutations.split_supervoxel import SplitSupervoxel, split_supervoxel
 from dvidpy.datatypes.labelmap.mutations.splits import listed
-from dvidpy.datatypes.labelmap.mutations.volumes import keep_volume, read_volume
 from dvidpy.datatypes.labels.numbers import LARGEST
 from dvidpy.datatypes.labels.splits import Cut
 from dvidpy.errors import BadRequest

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from labelmaps import SIDE, Volume, at, blocks_of, new_labelmap, post, runs_of, voxels
 
-from dvidpy.datatypes.labelmap import ids
-from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelled import ids
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.reconcile import Reconciled
 from dvidpy.datatypes.labelmap.mutations.cleave import cleave
 from dvidpy.datatypes.labelmap.mutations.events import event_of
 from dvidpy.datatypes.labelmap.mutations.merge import merge
 from dvidpy.datatypes.labelmap.mutations.renumber import renumber
 from dvidpy.datatypes.labelmap.mutations.split_supervoxel import split_supervoxel
-from dvidpy.datatypes.labelmap.reconcile import Reconciled
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.resolve import resolve
 

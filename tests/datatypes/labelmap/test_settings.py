@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from datatypes.labelmap.conftest import Segs
 
-from dvidpy.datatypes.labelmap.state import _in_words
+from dvidpy.datatypes.labelled.state import _in_words
 
 
 def test_settings_change_for_all_versions(segs: Segs) -> None:

@@ -16,9 +16,9 @@ from label_instances import Segments, in_order, runs_of, volume_with_bodies
 from PIL import Image
 from served import Served
 
-from dvidpy.datatypes.labelmap.sparsevol import streams
-from dvidpy.datatypes.labelmap.sparsevol.regions import find_region
-from dvidpy.datatypes.labelmap.sparsevol.streams import as_blocks, as_rles, as_srles
+from dvidpy.datatypes.labelled.sparsevol import streams
+from dvidpy.datatypes.labelled.sparsevol.regions import find_region
+from dvidpy.datatypes.labelled.sparsevol.streams import as_blocks, as_rles, as_srles
 from dvidpy.datatypes.labels.runs import EVERYWHERE
 from dvidpy.datatypes.labels.sparsevol import read_binary_blocks
 from dvidpy.geometry import Box

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from labelmaps import SIDE, at, blocks_of, new_labelmap, post, voxels
 
-from dvidpy.datatypes.labelmap import state
-from dvidpy.datatypes.labelmap.edits import editing
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.state import VERSIONS, Bodies, Segmentation, load_mapping
+from dvidpy.datatypes.labelled import state
+from dvidpy.datatypes.labelled.edits import editing
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.state import VERSIONS, Bodies, Segmentation, load_mapping
 from dvidpy.datatypes.labels.mappings import EMPTY, mapping_of
 from dvidpy.errors import BadRequest, Busy
 from dvidpy.versioning.datastore import Datastore
@@ -125,7 +125,7 @@ def test_a_reader_never_sees_half_an_edit(data: LabelMap) -> None:
             edit.by_hand()
 
     def post_in(edit: Any, label: int) -> None:
-        from dvidpy.datatypes.labelmap import blocks as stored_blocks
+        from dvidpy.datatypes.labelled import blocks as stored_blocks
         from dvidpy.datatypes.labels import blocks as codec
 
         edit.put_block(0, PLACE, stored_blocks.pack(data, codec.solid(label, data.block)))

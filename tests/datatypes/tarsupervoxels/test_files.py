@@ -17,7 +17,7 @@ from served import Served
 
 from dvidpy.datatypes import bodies
 from dvidpy.datatypes.base import TYPES, Data, DataType
-from dvidpy.datatypes.labelmap.settings import settings_of
+from dvidpy.datatypes.labelled.settings import settings_of
 from dvidpy.datatypes.registry import load_types
 from dvidpy.datatypes.tarsupervoxels.instance import TarSupervoxels
 from dvidpy.versioning import commits

@@ -12,7 +12,7 @@ from fastapi import Query
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import JSON, OCTETS, Reply, gather, json_bytes, json_reply, pieces_reply
-from dvidpy.datatypes.labelmap.asked import (
+from dvidpy.datatypes.labelled.asked import (
     TAKES_LABELS,
     Label,
     OfSupervoxel,
@@ -20,10 +20,10 @@ from dvidpy.datatypes.labelmap.asked import (
     about_label,
     read_labels,
 )
-from dvidpy.datatypes.labelmap.bodies import Body
+from dvidpy.datatypes.labelled.bodies import Body
+from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelmap.index.listing import MOST, as_json, listed
 from dvidpy.datatypes.labelmap.index.sizes import sizes_of
-from dvidpy.datatypes.labelmap.instance import LabelMap
 from dvidpy.datatypes.labels.numbers import parse_number
 from dvidpy.datatypes.params import Flag, gives
 from dvidpy.datatypes.rooms import Parse, Room, WholeBody, at_once

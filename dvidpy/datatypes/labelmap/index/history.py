@@ -6,8 +6,8 @@ came. So what a mutation found is what the first edit from it on kept.
 
 from __future__ import annotations
 
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.keys import before_key
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.keys import before_key
 from dvidpy.datatypes.labels.index import LabelIndex, decode
 from dvidpy.storage.keys import PAST
 

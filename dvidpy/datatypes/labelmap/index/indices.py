@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 import lz4.block
 import numpy as np
 
-from dvidpy.datatypes.labelmap.edits import editing
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.keys import label_key
+from dvidpy.datatypes.labelled.edits import editing
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.keys import label_key
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels

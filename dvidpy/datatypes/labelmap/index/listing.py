@@ -7,8 +7,8 @@ from itertools import islice
 
 import numpy as np
 
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.keys import INDEX, label_key, number_of
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.keys import INDEX, label_key, number_of
 from dvidpy.datatypes.labels import index as indices
 from dvidpy.storage.keys import after
 

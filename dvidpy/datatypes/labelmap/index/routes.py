@@ -9,7 +9,7 @@ from fastapi import Query
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, OCTETS, Reply, gather, json_reply, octets, pieces_reply, text_reply
-from dvidpy.datatypes.labelmap.asked import (
+from dvidpy.datatypes.labelled.asked import (
     AT_ONCE,
     TAKES_LABELS,
     Label,
@@ -17,10 +17,10 @@ from dvidpy.datatypes.labelmap.asked import (
     on_worker,
     read_labels,
 )
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.keys import label_key
 from dvidpy.datatypes.labelmap.index.history import index_before
 from dvidpy.datatypes.labelmap.index.indices import MOST, as_message, as_stored, put_indices
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.keys import label_key
 from dvidpy.datatypes.labels.index import LabelIndex, decode
 from dvidpy.datatypes.labels.messages import parse_indices
 from dvidpy.datatypes.labels.numbers import parse_number

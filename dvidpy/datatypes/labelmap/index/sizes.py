@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.state import Bodies
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labels.index import Voxels
 from dvidpy.kernels.label_blocks import Labels
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from dvidpy.datatypes.labelmap.edits import editing
-from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelled.edits import editing
+from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labels.messages import MappingOp
 from dvidpy.errors import BadRequest
 

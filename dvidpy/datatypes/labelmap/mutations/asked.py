@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
-from dvidpy.datatypes.labelmap import asked
-from dvidpy.datatypes.labelmap.asked import parse_label
+from dvidpy.datatypes.labelled import asked
+from dvidpy.datatypes.labelled.asked import parse_label
 from dvidpy.datatypes.rooms import Parse
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels

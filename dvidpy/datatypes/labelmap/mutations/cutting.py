@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvidpy.datatypes.labelmap import blocks as stored_blocks
-from dvidpy.datatypes.labelmap.downres import follow
-from dvidpy.datatypes.labelmap.edits import Edit
-from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelled import blocks as stored_blocks
+from dvidpy.datatypes.labelled.downres import follow
+from dvidpy.datatypes.labelled.edits import Edit
+from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.index import Entries, LabelIndex, entries_of, split_supervoxel
 from dvidpy.datatypes.labels.masks import Mask

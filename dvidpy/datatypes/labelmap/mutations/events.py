@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import msgspec
 
-from dvidpy.datatypes.labelmap.edits import editing_again
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.intake import Written
+from dvidpy.datatypes.labelled.edits import editing_again
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.intake import Written
+from dvidpy.datatypes.labelled.reconcile import Reconciled
 from dvidpy.datatypes.labelmap.mutations.cleave import Cleave
 from dvidpy.datatypes.labelmap.mutations.merge import Merge
 from dvidpy.datatypes.labelmap.mutations.renumber import Renumber
 from dvidpy.datatypes.labelmap.mutations.split_body import SplitBody
 from dvidpy.datatypes.labelmap.mutations.split_supervoxel import SplitSupervoxel
-from dvidpy.datatypes.labelmap.reconcile import Reconciled
 from dvidpy.versioning.mutations import NO_EVENT, Mutation
 
 Edited = Merge | Cleave | Renumber | SplitSupervoxel | SplitBody

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelmap.mutations.splits import splits_by_version
 from dvidpy.versioning.records import Node
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
-from dvidpy.datatypes.labelmap.edits import Edit, editing
-from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelled.edits import Edit, editing
+from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labels.index import LabelIndex, merged
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels

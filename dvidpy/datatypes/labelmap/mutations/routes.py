@@ -8,9 +8,10 @@ from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, JSON, Reply, gather, json_reply, pieces_reply
-from dvidpy.datatypes.labelmap import ids
-from dvidpy.datatypes.labelmap.asked import Label
-from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelled import ids
+from dvidpy.datatypes.labelled.asked import Label
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.volumes import parse_volume
 from dvidpy.datatypes.labelmap.mutations import splits
 from dvidpy.datatypes.labelmap.mutations.asked import Downres, Given, Supervoxel, read_labels
 from dvidpy.datatypes.labelmap.mutations.cleave import cleave
@@ -19,7 +20,6 @@ from dvidpy.datatypes.labelmap.mutations.merge import merge
 from dvidpy.datatypes.labelmap.mutations.renumber import renumber
 from dvidpy.datatypes.labelmap.mutations.split_body import split_body
 from dvidpy.datatypes.labelmap.mutations.split_supervoxel import split_supervoxel
-from dvidpy.datatypes.labelmap.mutations.volumes import parse_volume
 from dvidpy.datatypes.labels.splits import Cut
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Room, WholeBody

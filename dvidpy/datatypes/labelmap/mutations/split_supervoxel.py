@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 from msgspec import Struct
 
-from dvidpy.datatypes.labelmap import ids
-from dvidpy.datatypes.labelmap.edits import Edit, editing
-from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelled import ids
+from dvidpy.datatypes.labelled.edits import Edit, editing
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.volumes import keep_volume, read_volume
 from dvidpy.datatypes.labelmap.mutations.cutting import Cutting
-from dvidpy.datatypes.labelmap.mutations.volumes import keep_volume, read_volume
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.runs import voxels_in
 from dvidpy.datatypes.labels.splits import Cut

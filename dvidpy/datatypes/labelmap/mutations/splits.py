@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.keys import SPLIT, number_of
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.keys import SPLIT, number_of
 from dvidpy.storage.keys import CELL, after, split_cell
 
 Split = list[int]

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvidpy.datatypes.labelmap import blocks as stored_blocks
-from dvidpy.datatypes.labelmap.bodies import Body
-from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelled import blocks as stored_blocks
+from dvidpy.datatypes.labelled.bodies import Body
+from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labels.block_keys import blocks_of
 from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.masks import Mask, mask_of

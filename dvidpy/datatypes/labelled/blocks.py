@@ -1,0 +1,82 @@
+"""Blocks of supervoxels in the store and out of it. What clients sent as gzip is kept, and given, as it came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.keys import block_key, scale_prefix
+from dvidpy.datatypes.labels import blocks as codec
+from dvidpy.datatypes.labels import packing
+from dvidpy.datatypes.labels.blocks import LabelBlock
+from dvidpy.datatypes.voxels.grid import index_of, row_spans
+from dvidpy.errors import BadRequest
+from dvidpy.geometry import Box, Zyx
+from dvidpy.storage.codecs import GZIP, payload_of
+from dvidpy.versioning.store import Found
+
+MOST_BLOCKS = 1 << 22
+"""Blocks that one request may ask for, present or not."""
+HEAD_BYTES = 16
+ENTRY_BYTES = 12
+"""Bytes of a label, and of an index to it: no sub-block has more entries than voxels."""
+
+
+def demand_answerable(data: LabelMap, voxels: int, blocks: int) -> None:
+    """BadRequest where an answer has more bytes than the server allows, or takes too many blocks."""
+    limit = data.call.limit if data.call is not None else voxels * 8
+    if voxels * 8 > limit:
+        raise BadRequest(f"this asks for {voxels * 8} bytes; the server gives at most {limit}")
+    if blocks > MOST_BLOCKS:
+        raise BadRequest(f"this asks for {blocks} blocks; the server looks at {MOST_BLOCKS} at most")
+
+
+# ---------------------------------------------------------------------- reading
+def walk(data: LabelMap, scale: int, blocks: Box) -> Iterator[tuple[Zyx, Found]]:
+    """(index, value) of the blocks in a box that were written, in the order z, y, x, all from one moment."""
+    if blocks.volume == 1:
+        only = data.view.find(block_key(scale, blocks.start))
+        return iter(() if only is None else [(blocks.start, only)])
+    return ((index_of(key), found) for key, found in data.view.ranges(row_spans(scale_prefix(scale), blocks)))
+
+
+def find(data: LabelMap, scale: int, indices: Iterable[Zyx]) -> Iterator[tuple[Zyx, Found | None]]:
+    """(index, value or none) of some blocks, in that order."""
+    return ((index, data.view.find(block_key(scale, index))) for index in indices)
+
+
+def load(data: LabelMap, found: Found) -> LabelBlock:
+    """A stored block; its header and layout are looked at, its voxels are not."""
+    return codec.parse(found.read(), data.block)
+
+
+def load_one(data: LabelMap, scale: int, index: Zyx) -> LabelBlock | None:
+    """A block, where it was written."""
+    found = data.view.find(block_key(scale, index))
+    return None if found is None else load(data, found)
+
+
+def gzipped(found: Found) -> bytes:
+    """A stored block as one gzip member, without unpacking it where it is one."""
+    if found.manifest is None:
+        kind, payload = payload_of(found.stored)
+        if kind == GZIP:
+            return bytes(payload)
+    return bytes(packing.pack(found.read(), "gzip"))
+
+
+# ---------------------------------------------------------------------- writing
+def pack(data: LabelMap, block: LabelBlock) -> bytes:
+    """A block -> what is stored."""
+    return data.instance.codec.encode(block.encode())
+
+
+def keep(data: LabelMap, member: bytes | memoryview) -> tuple[LabelBlock, bytes]:
+    """A gzip member as a client sent it -> (its block, looked through; what is stored). BadRequest where it is none."""
+    block = codec.parse(packing.gunzip(member, most_bytes(data)), data.block)
+    return block, data.instance.codec.wrap(bytes(member))
+
+
+def most_bytes(data: LabelMap) -> int:
+    """Bytes of the longest block that can be: every voxel of a label of its own, or more labels than it uses."""
+    return HEAD_BYTES + 16 * data.block_volume

@@ -1,0 +1,28 @@
+"""What labelmap does beside answering requests: coarser scales, indices below merges of versions, `dvidpy check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dvidpy.datatypes.labelled import check, downres, reconcile
+from dvidpy.versioning.datastore import Datastore
+from dvidpy.versioning.duties import Duties
+from dvidpy.versioning.records import Instance, Node
+
+
+def _settle(datastore: Datastore, instance: Instance, node: Node) -> None:
+    downres.settle(datastore, instance, node)
+    reconcile.settle(datastore, instance, node)
+
+
+def _faults(datastore: Datastore, instance: Instance) -> Iterator[str]:
+    yield from check.faults(datastore, instance)
+    yield from downres.faults(datastore, instance)
+
+
+DUTIES = Duties(
+    workers={downres.DOWNRES: downres.compute, reconcile.RECONCILE: reconcile.reconcile},
+    settle=_settle,
+    judge=check.judge,
+    faults=_faults,
+)

@@ -1,0 +1,45 @@
+"""What a labelmap tells those that follow it: which label a voxel has, and which blocks and bodies an edit changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvidpy.datatypes.events import BlocksChanged, BodiesChanged, Event
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.keys import block_key
+from dvidpy.datatypes.labelled.state import Bodies
+from dvidpy.datatypes.labels import blocks as codec
+from dvidpy.datatypes.labels.blocks import group_by_block
+from dvidpy.datatypes.labels.mappings import Mapping
+from dvidpy.geometry import Zyx
+from dvidpy.kernels.label_blocks import Labels
+
+TOGETHER = 1024
+"""Blocks of one event."""
+
+
+def labels_at(data: LabelMap, bodies: Bodies, points: NDArray[np.int64]) -> Labels:
+    """Bodies of (n, 3) voxels z, y, x; 0 where none were written. No block is decoded."""
+    out = np.zeros(len(points), np.uint64)
+    for group in group_by_block(points, data.block):
+        stored = data.view.get(block_key(0, group.block))
+        if stored is not None:
+            out[group.places] = codec.labels_at(codec.parse(stored, data.block), group.points)
+    return bodies.apply(out)
+
+
+def events_of(data: LabelMap, blocks: Sequence[Zyx], mapped: Mapping) -> Iterator[Event]:
+    """What an edit changes that writes some blocks at full resolution, or maps supervoxels to other bodies.
+
+    Supervoxels that a block-writing edit maps lie in those blocks; the others are named by the bodies they leave.
+    """
+    for first in range(0, len(blocks), TOGETHER):
+        yield BlocksChanged(data.block, tuple(blocks[first : first + TOGETHER]))
+    if not blocks and mapped.supervoxels.size:
+        before = data.bodies().apply(mapped.supervoxels)
+        left = np.unique(before[(before != mapped.bodies) & (before > 0)])
+        if left.size:
+            yield BodiesChanged(tuple(left.tolist()))

@@ -1,0 +1,173 @@
+"""A labelmap instance at one version: supervoxels in blocks, bodies made of them, and what is known of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import copy
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvidpy.datatypes.labelled.bodies import Body
+from dvidpy.datatypes.labelled.keys import EXTENTS, INDEX, label_key, number_of
+from dvidpy.datatypes.labelled.state import Bodies, Segmentation, segmentation
+from dvidpy.datatypes.labels import index as indices
+from dvidpy.datatypes.labels.index import LabelIndex
+from dvidpy.datatypes.voxels.volume import Volume
+from dvidpy.errors import BadRequest, NotFound
+from dvidpy.kernels.label_blocks import Labels
+from dvidpy.storage.codecs import LZ4, Codec
+from dvidpy.storage.keys import after
+from dvidpy.versioning.records import Node
+from dvidpy.versioning.store import Found, View
+
+T = TypeVar("T")
+PLAIN = Codec(LZ4)
+"""How everything but blocks is packed."""
+LABEL_BYTES = 8
+
+
+class LabelMap(Volume):
+    """Supervoxels and bodies, as one version sees them."""
+
+    __slots__ = ()
+
+    extents_key = EXTENTS
+    interpolable = False
+
+    @property
+    def scales(self) -> int:
+        """The coarsest scale; 0 is full resolution."""
+        return int(self.instance.settings["MaxDownresLevel"])
+
+    @property
+    def indexed(self) -> bool:
+        """Bodies have indices."""
+        return bool(self.instance.settings["IndexedLabels"])
+
+    @property
+    def state(self) -> Segmentation:
+        """What is in memory of the instance."""
+        return segmentation(self.datastore, self.instance)
+
+    def fresh_setting(self, name: str) -> int:
+        """A number among the settings as it is now, not as it was when the request came."""
+        return int(self.datastore.catalogue.current(self.instance).settings.get(name, 0))
+
+    def channels(self) -> list[dict[str, str]]:
+        """One label a voxel."""
+        return [{"DataType": "uint64", "Label": self.instance.type}]
+
+    def demand_indexed(self) -> None:
+        """BadRequest where bodies are not indexed."""
+        if not self.indexed:
+            raise BadRequest(f"{self.instance.name!r} keeps no indices of its labels (IndexedLabels=false)")
+
+    def demand_scale(self, scale: int) -> int:
+        """A scale that the instance has; BadRequest for any other."""
+        if not 0 <= scale <= self.scales:
+            raise BadRequest(f"{self.instance.name!r} has the scales 0 to {self.scales}, not {scale}")
+        return scale
+
+    # ------------------------------------------------------------------ reading from one moment
+    def steady(self, read: Callable[[LabelMap, Bodies], T]) -> T:
+        """What `read` finds on an unchanging view, whose blocks, indices and mapping agree."""
+        return read(*self.state.steady(lambda: (self.still(), self.bodies())))
+
+    def still(self) -> LabelMap:
+        """The same on an unchanging view: blocks and indices agree."""
+        other = copy(self)
+        other.view = self.view.frozen()
+        return other
+
+    def bodies(self) -> Bodies:
+        """Which body each supervoxel belongs to."""
+        return self.state.bodies(self.view)
+
+    def at(self, node: Node) -> LabelMap:
+        """The instance at another version."""
+        return LabelMap(self.datastore, self.repo, node, self.instance, None)
+
+    @property
+    def plain_view(self) -> View:
+        """The same values, for writing what is no block."""
+        view = copy(self.view)
+        view.codec = PLAIN
+        return view
+
+    # ------------------------------------------------------------------ bodies
+    def find_stored(self, label: int) -> Found | None:
+        """Index of a body as it is stored; None where there is no such body."""
+        return self.view.find(label_key(label))
+
+    def known_body(self, label: int, found: Found) -> Body | None:
+        """The body of a stored index, where that was decoded a short time ago."""
+        return self.state.recent.get(self.version, label, found.stored)
+
+    def decode_body(self, label: int, found: Found) -> Body:
+        """The body of a stored index. A large one needs a view that does not change (`still`)."""
+        known = self.known_body(label, found)
+        if known is not None:
+            return known
+        return self.state.recent.keep(self.version, label, found.stored, Body(indices.decode(found.read())))
+
+    def find_body(self, label: int) -> Body | None:
+        """A body; None where there is no such one."""
+        found = self.find_stored(label)
+        if found is None or found.manifest is None:
+            return None if found is None else self.decode_body(label, found)
+        still = self.still()
+        found = still.find_stored(label)
+        return None if found is None else still.decode_body(label, found)
+
+    def need_body(self, label: int) -> Body:
+        """The same; NotFound where there is none."""
+        found = self.find_body(label)
+        if found is None:
+            raise NotFound(f"no body {label}")
+        return found
+
+    def find_index(self, label: int) -> LabelIndex | None:
+        """Index of a body; None where there is no such body."""
+        found = self.find_body(label)
+        return None if found is None else found.index
+
+    def need_index(self, label: int) -> LabelIndex:
+        """The same; NotFound where there is none."""
+        return self.need_body(label).index
+
+    def labels(self, first: int = 0) -> Iterator[int]:
+        """Labels of all bodies from one on, ascending."""
+        return (number_of(key) for key in self.view.keys(label_key(first), after(INDEX)))
+
+    def body_of(self, supervoxel: int) -> int:
+        """Body of a supervoxel; 0 for one that is no more."""
+        return self.bodies().of(supervoxel)
+
+    def supervoxels_of(self, label: int) -> Labels:
+        """Supervoxels of a body, ascending; none where there is no such body. See `datatypes.bodies`."""
+        found = self.find_body(label)
+        return np.empty(0, np.uint64) if found is None else found.sizes[0]
+
+    def labels_at(self, points: NDArray[np.int64]) -> Labels:
+        """Bodies of (n, 3) voxels z, y, x, all from one moment; 0 where none were written. See `datatypes.bodies`."""
+        from dvidpy.datatypes.labelled.following import labels_at
+
+        return self.steady(lambda data, bodies: labels_at(data, bodies, points))
+
+    # ------------------------------------------------------------------ properties
+    def extended(self) -> dict[str, Any]:
+        """Properties, in the reference's words."""
+        from dvidpy.datatypes.labelled.ids import label_numbers
+
+        return {**self.properties(), **label_numbers(self)}
+
+    def passing(self) -> object:
+        """Labels given away are stored with the edit that uses them."""
+        return self.state.most
+
+    def properties(self) -> dict[str, Any]:
+        """Those that `metadata` shows too."""
+        hidden = {"MaxDownresLevel", "IndexedLabels", "NextLabel", "LabelCeiling"}
+        return {key: value for key, value in super().properties().items() if key not in hidden}

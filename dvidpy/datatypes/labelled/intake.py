@@ -1,0 +1,127 @@
+"""Blocks coming in: stored together with what they change in the indices of bodies, all in one edit.
+
+The index follows the voxels whatever was there before: what a block had is taken off, what it has now is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from dvidpy.datatypes.labelled import blocks as stored_blocks
+from dvidpy.datatypes.labelled import downres as coarser
+from dvidpy.datatypes.labelled.edits import Edit, editing
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labels import blocks as codec
+from dvidpy.datatypes.labels.block_keys import keys_of
+from dvidpy.datatypes.labels.blocks import LabelBlock
+from dvidpy.datatypes.labels.index import NO_ENTRIES, Entries, joined
+from dvidpy.datatypes.labels.index_batch import changed_many
+from dvidpy.geometry import Box, Zyx
+from dvidpy.kernels.label_blocks import Labels
+
+
+class Written(Struct, frozen=True, tag="blocks", tag_field="kind"):
+    """Event: voxels came in."""
+
+    scale: int
+    blocks: list[tuple[int, int, int]]
+    """z, y, x of the blocks that were written."""
+
+
+class NewBlock(NamedTuple):
+    """A block to be stored."""
+
+    place: Zyx
+    """Index of the block in the grid."""
+    block: LabelBlock
+    stored: bytes
+    """As `blocks.pack` or `blocks.keep` made it."""
+    counts: tuple[Labels, NDArray[np.int64]]
+    """Labels and voxels of each (`count`): its codes are sound."""
+
+
+def store_blocks(
+    data: LabelMap,
+    new: Sequence[NewBlock],
+    *,
+    scale: int = 0,
+    indexing: bool = True,
+    downres: bool = False,
+    noted: bool = True,
+) -> None:
+    """Store blocks of one scale, each once; returns when they are durable.
+
+    At full resolution: with `indexing` the indices of bodies follow, with `downres` all coarser scales, with `noted`
+    extents and the largest label.
+    """
+    data.demand_scale(scale)
+    indexing = indexing and data.indexed and scale == 0
+    gained = joined(entries_of_counts(one.place, one.counts) for one in new) if indexing else NO_ENTRIES
+    if not new:
+        return
+    with editing(data) as edit:
+        if indexing:
+            lost = joined(_before(edit.data, new))
+            update_indices(edit, joined([gained, lost._replace(voxels=-lost.voxels)]))
+        for one in new:
+            edit.put_block(scale, one.place, one.stored)
+        if noted and scale == 0:
+            _note(edit, new)
+        if data.indexed and not indexing and scale == 0:
+            edit.by_hand()
+        edit.publish(Written(scale, [one.place for one in new]))
+        coarser.follow(edit, scale, {one.place: one.block for one in new}, downres=downres)
+
+
+def entries_of_block(index: Zyx, block: LabelBlock) -> Entries:
+    """What a block has of each supervoxel; background is none."""
+    return entries_of_counts(index, codec.count(block))
+
+
+def entries_of_counts(index: Zyx, counts: tuple[Labels, NDArray[np.int64]]) -> Entries:
+    """The same of labels and their voxels."""
+    labels, voxels = counts
+    labels, voxels = labels[labels > 0], voxels[labels > 0]
+    return Entries(np.repeat(keys_of([index]), labels.size), labels, voxels)
+
+
+def _before(data: LabelMap, new: Iterable[NewBlock]) -> Iterable[Entries]:
+    """What the blocks had that stood there."""
+    for index, found in stored_blocks.find(data, 0, (one.place for one in new)):
+        if found is not None:
+            yield entries_of_block(index, stored_blocks.load(data, found))
+
+
+def update_indices(edit: Edit, changes: Entries) -> None:
+    """Add changes of voxels to the indices of the bodies that their supervoxels belong to."""
+    changes = changes.netted()
+    if not changes.blocks.size:
+        return
+    bodies = _bodies_of(edit, changes.supervoxels)
+    labels, owners = np.unique(bodies, return_inverse=True)
+    stored = edit.stored_indices(labels)
+    edit.put_messages(labels, changed_many(stored, labels, owners, changes))
+
+
+def _bodies_of(edit: Edit, supervoxels: Labels) -> Labels:
+    """Body of each; a supervoxel that was split away, and comes back, is a body of its own again."""
+    bodies = edit.data.bodies().apply(supervoxels)
+    gone = bodies == 0
+    if gone.any():
+        back = np.unique(supervoxels[gone])
+        edit.map_pairs(back, back)
+        bodies = np.where(gone, supervoxels, bodies)
+    return bodies
+
+
+def _note(edit: Edit, new: Sequence[NewBlock]) -> None:
+    """Extents and the largest label grow."""
+    block = edit.data.block
+    for one in new:
+        edit.cover(Box(one.place, (1, 1, 1)).voxels(block))
+    edit.use_labels(max((int(one.block.labels.max()) for one in new), default=0))

@@ -1,0 +1,72 @@
+"""Labels at points, bodies of supervoxels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from dvidpy.datatypes.labelled.blocks import find, load
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.keys import label_key
+from dvidpy.datatypes.labelled.raw.reading import Reading
+from dvidpy.datatypes.labelled.state import Bodies
+from dvidpy.datatypes.labels import blocks as codec
+from dvidpy.datatypes.labels.blocks import Group, group_by_block
+from dvidpy.errors import BadRequest
+from dvidpy.geometry import HIGHEST, LOWEST
+from dvidpy.kernels.label_blocks import Labels
+from dvidpy.kernels.label_index import read
+from dvidpy.versioning.store import Found
+
+_points = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
+
+
+def parse_points(body: bytes) -> NDArray[np.int64]:
+    """JSON [[x, y, z], …] -> (n, 3) z, y, x; BadRequest where they are no points of 32 bits."""
+    try:
+        found = _points(body)
+        points = np.fromiter(chain.from_iterable(found), np.int64, 3 * len(found)).reshape(-1, 3)
+    except (msgspec.DecodeError, OverflowError) as error:
+        raise BadRequest(f"expected a JSON list of points [x, y, z]: {error}") from None
+    if points.size and (points.min() < LOWEST or points.max() > HIGHEST):
+        raise BadRequest("a coordinate has more than 32 bits")
+    return points[:, ::-1]
+
+
+def labels_at(reading: Reading, points: NDArray[np.int64]) -> Labels:
+    """Labels of (n, 3) voxels z, y, x, in their order; 0 where none were written. No block is decoded."""
+    out = np.zeros(len(points), np.uint64)
+    groups = group_by_block(points, reading.data.block)
+    found = find(reading.data, reading.scale, (group.block for group in groups))
+    for group, (_, value) in zip(groups, found, strict=True):
+        if value is not None:
+            out[group.places] = _labels_of(reading, value, group)
+    return out if reading.bodies is None else reading.bodies.apply(out)
+
+
+def _labels_of(reading: Reading, found: Found, group: Group) -> Labels:
+    return codec.labels_at(load(reading.data, found), group.points)
+
+
+def bodies_of(data: LabelMap, bodies: Bodies, supervoxels: Labels, *, verify: bool) -> Labels:
+    """Bodies of supervoxels. With `verify`, 0 for those that no mapping names and no index knows."""
+    found = bodies.apply(supervoxels)
+    if not (verify and data.indexed):
+        return found
+    implicit = np.flatnonzero(~bodies.knows(supervoxels))
+    there = np.fromiter(_exist(data, supervoxels[implicit].tolist()), np.bool_, implicit.size)
+    found = found.copy()
+    found[implicit[~there]] = 0
+    return found
+
+
+def _exist(data: LabelMap, supervoxels: list[int]) -> Iterable[bool]:
+    """Which supervoxels a body of the same number has."""
+    stored = data.view.read_many(map(label_key, supervoxels))
+    for supervoxel, value in zip(supervoxels, stored, strict=True):
+        plain = value.read() if isinstance(value, Found) else value
+        yield supervoxel > 0 and plain is not None and bool((read(plain).supervoxels == supervoxel).any())

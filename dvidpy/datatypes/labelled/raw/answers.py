@@ -1,0 +1,94 @@
+"""Volumes and slices as they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from dvidpy.datatypes.exchange import OCTETS, Reply, gather, pieces_reply
+from dvidpy.datatypes.labelled.blocks import demand_answerable
+from dvidpy.datatypes.labelled.raw.reading import Reading, layers, read_box
+from dvidpy.datatypes.labels import packing, segmentation
+from dvidpy.datatypes.voxels.planes import Plane
+from dvidpy.datatypes.voxels.resample import source_size
+from dvidpy.datatypes.voxels.streams import view_of
+from dvidpy.errors import BadRequest
+from dvidpy.geometry import Box, Zyx
+from dvidpy.kernels.label_blocks import Labels
+
+PLAIN, LZ4, GZIP, GOOGLE, GOOGLE_GZIP = "", "lz4", "gzip", "google", "googlegzip"
+FORMS = (PLAIN, LZ4, GZIP, GOOGLE, GOOGLE_GZIP)
+LONGEST_LZ4 = 0x7E000000
+"""Bytes that one LZ4 block can hold."""
+
+
+def demand_form(form: str) -> str:
+    """A way that volumes are sent; BadRequest for others."""
+    if form not in FORMS:
+        raise BadRequest(f"{form[:40]!r} is no compression of voxels; there are lz4, gzip, google, googlegzip and none")
+    return form
+
+
+def volume_reply(reading: Reading, box: Box, form: str) -> Reply:
+    """The labels of a box. BadRequest where it is one block that was never written, and lz4 or gzip is asked."""
+    data = reading.data
+    demand_answerable(data, box.volume, box.blocks(data.block).volume)
+    if form in (LZ4, GZIP):
+        _demand_written(reading, box)
+    if form == PLAIN:
+        return pieces_reply(map(view_of, layers(reading, box)), OCTETS, box.volume * 8)
+    if form == GZIP:
+        return pieces_reply(gather(_gzipped(map(view_of, layers(reading, box)))), OCTETS)
+    if form == LZ4:
+        if box.volume * 8 > LONGEST_LZ4:
+            raise BadRequest(f"{box.volume * 8} bytes are more than one LZ4 block can hold, {LONGEST_LZ4}")
+        return Reply(packing.pack(view_of(read_box(reading, box)), LZ4), OCTETS)
+    return _segmentation_reply(reading, box, form)
+
+
+def _demand_written(reading: Reading, box: Box) -> None:
+    """As in the reference. Viewers, which ask for `google`, get zeros: they take an error for a broken source."""
+    blocks = box.blocks(reading.data.block)
+    alone = blocks.volume == 1 and box.is_aligned(reading.data.block) and reading.mask is None
+    if alone and next(reading.found(blocks), None) is None:
+        raise BadRequest(f"block {[*blocks.start[::-1]]} of scale {reading.scale} was never written")
+
+
+def _gzipped(pieces: Iterable[memoryview]) -> Iterator[bytes]:
+    from isal import isal_zlib
+
+    zlib: Any = isal_zlib
+    packer = zlib.compressobj(packing.GZIP_LEVEL, wbits=31)
+    for piece in pieces:
+        yield packer.compress(piece)
+    yield packer.flush()
+
+
+def _segmentation_reply(reading: Reading, box: Box, form: str) -> Reply:
+    segmentation.demand_sides(box.size)
+    body = segmentation.encode(read_box(reading, box))
+    if form == GOOGLE:
+        return Reply(body, OCTETS)
+    return Reply(packing.pack(body, GZIP), OCTETS, headers=[(b"content-encoding", b"gzip")])
+
+
+# ---------------------------------------------------------------------- slices
+def read_slice(reading: Reading, plane: Plane, size: tuple[int, int], start: Zyx, *, isotropic: bool) -> Labels:
+    """(height, width) labels of a slice; the isotropic one repeats labels where voxels are longer than pixels."""
+    width, height = size
+    demand_answerable(reading.data, width * height, 0)
+    if not isotropic:
+        return plane.picture(_answerable(reading, plane.box(width, height, start)))
+    resolution = reading.data.voxel_size[::-1]
+    source = source_size(width, height, resolution[plane.across], resolution[plane.down])
+    found = plane.picture(_answerable(reading, plane.box(*source, start)))
+    rows, columns = (np.arange(n) * have // n for n, have in zip((height, width), found.shape, strict=True))
+    stretched: Labels = found[rows[:, None], columns]
+    return stretched
+
+
+def _answerable(reading: Reading, box: Box) -> Labels:
+    demand_answerable(reading.data, box.volume, box.blocks(reading.data.block).volume)
+    return read_box(reading, box)

@@ -1,0 +1,99 @@
+"""Boxes of voxels out of the blocks of one scale, all from one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from dvidpy.datatypes.exchange import PIECE
+from dvidpy.datatypes.labelled.blocks import load, walk
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.state import Bodies
+from dvidpy.datatypes.labels import blocks as codec
+from dvidpy.datatypes.labels.blocks import LabelBlock, box_of
+from dvidpy.datatypes.voxels.masks import Mask, find_mask
+from dvidpy.geometry import Box, Zyx
+from dvidpy.kernels.label_blocks import SIDE, Labels
+from dvidpy.versioning.store import Found
+
+HELD = 256
+"""Blocks of a layer that are held while it is sent in slabs; a layer of more is one slab."""
+
+
+class Reading(NamedTuple):
+    """What a request reads: one moment, one scale."""
+
+    data: LabelMap
+    """On an unchanging view."""
+    bodies: Bodies | None
+    """None: supervoxels as they are."""
+    scale: int = 0
+    mask: Mask | None = None
+
+    def relabelled(self, block: LabelBlock) -> LabelBlock:
+        """A block as it is shown: its voxels are not looked at."""
+        if self.bodies is None:
+            return block
+        labels = self.bodies.apply(block.labels)
+        return block if labels is block.labels else block.with_labels(labels)
+
+    def shown(self, found: Found) -> LabelBlock:
+        """A stored block as it is shown."""
+        return self.relabelled(load(self.data, found))
+
+    def found(self, blocks: Box) -> Iterator[tuple[Zyx, Found]]:
+        """(index, value) of those blocks of a box that were written, and are inside the mask."""
+        found = walk(self.data, self.scale, blocks)
+        if self.mask is None:
+            return found
+        depth, height, width = (side << self.scale for side in self.data.block)
+        inside = self.mask.inside(blocks, (depth, height, width))
+        z, y, x = blocks.start
+        return (one for one in found if inside[one[0][0] - z, one[0][1] - y, one[0][2] - x])
+
+
+def begin(data: LabelMap, *, scale: int = 0, supervoxels: bool = False, roi: str = "") -> Reading:
+    """A reading of the present moment; BadRequest where `roi` names no region of interest."""
+    mask = find_mask(data, roi) if roi else None
+    return data.steady(lambda still, bodies: Reading(still, None if supervoxels else bodies, scale, mask))
+
+
+def read_box(reading: Reading, box: Box) -> Labels:
+    """(z, y, x) labels of a box; 0 where none were written. Its size is answerable."""
+    out = np.zeros(box.size, np.uint64)
+    for index, found in reading.found(box.blocks(reading.data.block)):
+        _paste(reading, index, reading.shown(found), out, box)
+    return out
+
+
+def layers(reading: Reading, box: Box) -> Iterator[Labels]:
+    """The labels of a box in layers (z, y, x), one below the other: about as much as an answer's piece each."""
+    block = reading.data.block
+    for first in range(box.blocks(block).start[0], box.blocks(block).stop[0]):
+        layer = box.layer(first * block[0], (first + 1) * block[0])
+        blocks = layer.blocks(block)
+        if layer.volume * 8 <= PIECE or blocks.volume > HELD:
+            yield read_box(reading, layer)
+        else:
+            yield from _slabs(reading, layer, blocks)
+
+
+def _slabs(reading: Reading, layer: Box, blocks: Box) -> Iterator[Labels]:
+    """A layer of blocks in slabs of whole sub-blocks: little memory is written, again and again."""
+    row = [(index, reading.shown(found)) for index, found in reading.found(blocks)]
+    empty = np.empty if len(row) == blocks.volume else np.zeros
+    depth, height, width = layer.size
+    step = max(1, PIECE // (8 * SIDE * height * width)) * SIDE
+    start = layer.start[0]
+    for low in range(start - start % SIDE, start + depth, step):
+        slab = layer.layer(low, low + step)
+        out = empty(slab.size, np.uint64)
+        for index, block in row:
+            _paste(reading, index, block, out, slab)
+        yield out
+
+
+def _paste(reading: Reading, index: Zyx, block: LabelBlock, out: Labels, box: Box) -> None:
+    codec.paste(block, box_of(index, reading.data.block).start, out, box.start)

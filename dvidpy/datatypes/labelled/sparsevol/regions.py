@@ -1,0 +1,79 @@
+"""Which blocks a sparse volume is made of, from the index alone; and the voxels of those, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvidpy.datatypes.labelled.asked import find_part
+from dvidpy.datatypes.labelled.bodies import Body
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.keys import block_key
+from dvidpy.datatypes.labels import blocks as codec
+from dvidpy.datatypes.labels.block_keys import blocks_of, keys_of
+from dvidpy.datatypes.labels.masks import Mask, mask_of
+from dvidpy.datatypes.labels.runs import EVERYWHERE
+from dvidpy.errors import NotFound
+from dvidpy.geometry import Box, Zyx
+from dvidpy.kernels.label_blocks import Labels
+
+TOGETHER = 32
+"""Blocks that are read together."""
+
+
+class Region(NamedTuple):
+    """A body, or a part of it, at a scale."""
+
+    data: LabelMap
+    """On a view that does not change: index and blocks agree."""
+    scale: int
+    supervoxels: Labels
+    """Ascending."""
+    blocks: NDArray[np.int64]
+    """(n, 3) z, y, x of the scale's grid, in order, each once."""
+
+    def masks(self) -> Iterator[tuple[Zyx, Mask]]:
+        """(block, which of its voxels are inside) of the blocks that have any, in order."""
+        data = self.data
+        for first in range(0, len(self.blocks), TOGETHER):
+            places: list[Zyx] = [(z, y, x) for z, y, x in self.blocks[first : first + TOGETHER].tolist()]
+            values = data.view.read_many(block_key(self.scale, place) for place in places)
+            for place, value in zip(places, values, strict=True):
+                if value is not None:  # else an index came without its voxels
+                    block = codec.parse(value if isinstance(value, bytes) else value.read(), data.block)
+                    mask = mask_of(block, self.supervoxels)
+                    if mask is not None:
+                        yield place, mask
+
+
+def find_region(data: LabelMap, label: int, scale: int, bounds: Box, *, supervoxel: bool) -> Region:
+    """Blocks that a body, or a supervoxel, has within bounds; NotFound where it has none."""
+    if supervoxel:
+        still, body = find_part(data, label)
+    else:
+        still = data.still()
+        body = still.find_body(label)
+    region = None if body is None else region_of(still, body, scale, bounds)
+    if region is None:
+        raise NotFound(f"label {label} has no voxels there")
+    return region
+
+
+def region_of(data: LabelMap, body: Body, scale: int, bounds: Box) -> Region | None:
+    """Blocks of a body within bounds, which are those of the scale; none where there are none."""
+    blocks = body.blocks if not scale else blocks_of(np.unique(keys_of(body.blocks >> scale)))
+    blocks = within(blocks, bounds, data.block)
+    return Region(data, scale, body.sizes[0], blocks) if len(blocks) else None
+
+
+def within(blocks: NDArray[np.int64], bounds: Box, block: Zyx) -> NDArray[np.int64]:
+    """Those of some blocks that bounds of voxels touch."""
+    if bounds == EVERYWHERE:
+        return blocks
+    if not bounds.volume:
+        return blocks[:0]
+    box = bounds.blocks(block)
+    return blocks[np.all((blocks >= np.array(box.start)) & (blocks < np.array(box.stop)), axis=1)]

@@ -1,0 +1,80 @@
+"""Sparse volumes as answers. What has no end in sight goes out piece by piece, and is never whole in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+
+from dvidpy.datatypes.exchange import OCTETS, PIECE, Reply, gather, octets, pieces_reply
+from dvidpy.datatypes.labelled.sparsevol.regions import Region
+from dvidpy.datatypes.labels import sparsevol
+from dvidpy.datatypes.labels.packing import GZIP_LEVEL, pack
+from dvidpy.datatypes.labels.runs import traced
+from dvidpy.errors import TooLarge
+from dvidpy.geometry import Box
+
+IN_MEMORY = 16 << 20
+"""Bytes of runs that are kept in memory until their number is known; more go to a temporary file."""
+LONGEST_LZ4 = 0x7E000000
+"""Bytes that one LZ4 block can hold."""
+
+
+def as_blocks(region: Region, label: int) -> Reply:
+    """The `blocks` format. Bounds choose blocks, not voxels, as in the reference."""
+    return pieces_reply(gather(sparsevol.binary_blocks(label, region.masks())), OCTETS)
+
+
+def as_srles(region: Region, bounds: Box) -> Reply:
+    """Runs as they are found."""
+    return pieces_reply(gather(sparsevol.srles(traced(region.masks(), bounds))), OCTETS)
+
+
+def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, limit: int) -> Reply:
+    """Runs behind their number, packed as asked; an empty answer where there are none.
+
+    Args:
+        region: what is sent.
+        bounds: voxels outside are left away.
+        packing: "", "lz4" or "gzip".
+        until_sent: closes what is opened here.
+        limit: bytes that may be whole in memory. TooLarge where LZ4, which has no pieces, would need more.
+    """
+    pack(b"", packing)
+    runs: Any = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - open until it is sent
+    until_sent.callback(runs.close)
+    for piece in gather(sparsevol.srles(traced(region.masks(), bounds))):
+        runs.write(piece)
+    size = runs.tell()
+    runs.seek(0)
+    if not size:
+        return octets(b"")
+    plain = _pieces(sparsevol.rles_head(size), runs)
+    if packing == "gzip":
+        return pieces_reply(_gzipped(plain), OCTETS)
+    if packing == "lz4":
+        if size > min(limit, LONGEST_LZ4):
+            raise TooLarge(f"{size} bytes of runs are too many for one LZ4 block; gzip and no compression take them")
+        return octets(bytes(pack(b"".join(plain), packing)))
+    return pieces_reply(plain, OCTETS, sparsevol.HEAD + size)
+
+
+def _pieces(head: bytes, runs: IO[bytes]) -> Iterator[bytes]:
+    yield head + runs.read(PIECE)
+    while piece := runs.read(PIECE):
+        yield piece
+
+
+def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    from isal import isal_zlib
+
+    zlib: Any = isal_zlib
+    member = zlib.compressobj(GZIP_LEVEL, wbits=31)
+    return gather(piece for piece in _packed(member, pieces) if piece)
+
+
+def _packed(member: Any, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield member.compress(piece)
+    yield member.flush()

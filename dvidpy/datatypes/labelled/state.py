@@ -1,0 +1,203 @@
+"""What a server keeps in memory of a labelmap instance: mappings of versions, and who may edit. All of it is derived.
+
+Readers of voxels need a mapping and blocks from one moment. `Segmentation.steady` gives both: it is a sequence lock, so
+that readers wait for an edit only while that is being written.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from dvidpy.datatypes.labelled.bodies import Recent
+from dvidpy.datatypes.labelled.keys import MAPPING
+from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
+from dvidpy.storage.keys import after
+from dvidpy.versioning.ancestry import Ancestry
+from dvidpy.versioning.datastore import Datastore
+from dvidpy.versioning.records import Instance
+from dvidpy.versioning.store import View
+
+T = TypeVar("T")
+VERSIONS = 16
+"""Versions whose mapping is kept, those asked for last."""
+RECENT = 20_000
+"""Supervoxels of the small mapping over a large one; beyond that both become one."""
+TRIES = 3
+"""Times a reader looks before it waits for the edit that comes between."""
+
+
+class Bodies:
+    """Which body each supervoxel belongs to, as a version sees it: a large mapping, and a small newer one over it."""
+
+    __slots__ = ("base", "recent")
+
+    def __init__(self, base: Mapping, recent: Mapping = EMPTY) -> None:
+        self.base = base
+        self.recent = recent
+
+    def apply(self, labels: np.ndarray) -> np.ndarray:
+        """Bodies of supervoxels, for uint64 arrays of any shape; 0 for a supervoxel that is no more."""
+        if not self.recent.supervoxels.size:
+            return self.base.apply(labels)
+        place = np.searchsorted(self.recent.supervoxels, labels)
+        place = np.minimum(place, self.recent.supervoxels.size - 1)
+        return np.where(self.recent.supervoxels[place] == labels, self.recent.bodies[place], self.base.apply(labels))
+
+    @property
+    def is_empty(self) -> bool:
+        """Every supervoxel is a body of its own."""
+        return not (self.base.supervoxels.size or self.recent.supervoxels.size)
+
+    def of(self, supervoxel: int) -> int:
+        """Body of one supervoxel."""
+        return int(self.apply(np.array([supervoxel], np.uint64))[0])
+
+    def knows(self, supervoxels: np.ndarray) -> np.ndarray:
+        """Which of them are named, as mapped or as split."""
+        return self.base.names(supervoxels) | self.recent.names(supervoxels)
+
+    def whole(self) -> Mapping:
+        """Both as one."""
+        return self.recent.over(self.base) if self.recent.supervoxels.size else self.base
+
+    def changed(self, newer: Mapping) -> Bodies:
+        """With some supervoxels mapped anew."""
+        recent = newer.over(self.recent)
+        if recent.supervoxels.size <= RECENT:
+            return Bodies(self.base, recent)
+        return Bodies(recent.over(self.base))
+
+
+class Segmentation:
+    """Derived state of one instance, shared by all requests."""
+
+    def __init__(self) -> None:
+        self.editing = threading.RLock()
+        """Held by an edit from the moment it reads an index until it is durable."""
+        self.most: int | None = None
+        """Largest label in use or given away in any version; none before it is asked for. See `ids`."""
+        self.recent = Recent()
+        """Bodies that were read last."""
+        self._turn = 0
+        """Odd while an edit is being written."""
+        self._writing = threading.Lock()
+        """Held that long. Readers wait for it, not for the edit as a whole."""
+        self._bodies: OrderedDict[int, Bodies] = OrderedDict()
+        self._loading = threading.Lock()
+        self._keeping = threading.Lock()
+        """Held while `_bodies` is changed, and `_turn` begun."""
+
+    def bodies(self, view: View) -> Bodies:
+        """The mapping as a version sees it, from memory or from the store."""
+        version = view.ancestry.version
+        return self._bodies.get(version) or self._load(version, view)
+
+    def _load(self, version: int, view: View) -> Bodies:
+        """From the store as it is now, whatever snapshot the view may be of; kept unless an edit came between."""
+        with self._loading:
+            found, turn = self._bodies.get(version), self._turn
+            if found is None:
+                found = Bodies(load_mapping(view.of.at(version)))
+                with self._keeping:
+                    if turn % 2 == 0 and turn == self._turn:
+                        self._remember(version, found)
+        return found
+
+    def _remember(self, version: int, bodies: Bodies) -> None:
+        """The caller holds `_keeping`."""
+        self._bodies[version] = bodies
+        self._bodies.move_to_end(version)
+        while len(self._bodies) > VERSIONS:
+            self._bodies.popitem(last=False)
+
+    def steady(self, read: Callable[[], T]) -> T:
+        """What `read` finds, with no edit written meanwhile."""
+        for _ in range(TRIES):
+            turn = self._turn
+            if turn % 2 == 0:
+                found = read()
+                if self._turn == turn:
+                    return found
+        with self._writing:
+            return read()
+
+    @contextmanager
+    def writing(
+        self, ancestry_of: Callable[[int], Ancestry], version: int, mapped: Mapping, bodies: Bodies
+    ) -> Iterator[None]:
+        """Inside, an edit is being written; when it is, its mapping counts. The caller holds `editing`."""
+        with self._writing:
+            with self._keeping:  # what was loaded before it is kept before it, or never
+                self._turn += 1
+            try:
+                yield
+                if mapped.supervoxels.size:
+                    self._replace(ancestry_of, version, bodies.changed(mapped))
+            except BaseException:  # it may be in the store all the same
+                self.forget()
+                raise
+            finally:
+                self._turn += 1
+
+    def _replace(self, ancestry_of: Callable[[int], Ancestry], version: int, bodies: Bodies) -> None:
+        """The mapping of a version; a forced edit is seen by its descendants too, which load theirs anew."""
+        with self._keeping:
+            for other in [other for other in self._bodies if version in ancestry_of(other).members]:
+                del self._bodies[other]
+            self._remember(version, bodies)
+
+    def stats(self) -> dict[str, Any]:
+        """What of mappings is in memory, in the reference's words."""
+        kept = dict(self._bodies)
+        entries = sum(one.base.supervoxels.size + one.recent.supervoxels.size for one in kept.values())
+        size = _in_words(16 * entries)
+        return {"MapEntries": entries, "MapSize": size, "NumVersions": len(kept), "MaxVersion": max(kept, default=0)}
+
+    def forget(self) -> None:
+        """Drop all; it is read from the store when it is asked for."""
+        with self._keeping:
+            self._bodies.clear()
+
+
+def load_mapping(view: View) -> Mapping:
+    """What all mutations that a version sees mapped, the later ones over the earlier ones."""
+    rows = [np.frombuffer(found.read(), "<u8") for _, found in view.range(MAPPING, after(MAPPING))]
+    if not rows:
+        return EMPTY
+    return mapping_of(
+        np.concatenate([row[: row.size // 2] for row in rows]), np.concatenate([row[row.size // 2 :] for row in rows])
+    )
+
+
+_STATES: WeakKeyDictionary[Datastore, dict[int, Segmentation]] = WeakKeyDictionary()
+_MAKING = threading.Lock()
+
+
+def segmentation(datastore: Datastore, instance: Instance) -> Segmentation:
+    """Derived state of an instance."""
+    with _MAKING:
+        return _STATES.setdefault(datastore, {}).setdefault(instance.number, Segmentation())
+
+
+def map_stats(datastore: Datastore) -> dict[str, Any]:
+    """Name of every instance with mappings in memory -> what is there."""
+    with _MAKING:
+        states = dict(_STATES.get(datastore, {}))
+    instances = datastore.catalogue.instances()
+    return {instances[number].name: state.stats() for number, state in states.items() if number in instances}
+
+
+def _in_words(size: int) -> str:
+    """Bytes in SI units."""
+    value, units = float(size), iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while value >= 1000 and (larger := next(units, "")):
+        value, unit = value / 1000, larger
+    return f"{value:.1f} {unit}" if value < 10 and unit != "B" else f"{value:.0f} {unit}"
