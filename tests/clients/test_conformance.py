@@ -30,6 +30,7 @@ GROUPS = {
     "tarsupervoxels": "tarsupervoxels",
     "annotation": "annotation",
     "labelsz": "labelsz",
+    "labelarray": "labelarray",
     "labelmap_blocks": "labelmap",
     "labelmap_downres": "labelmap",
     "labelmap_edits": "labelmap",

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import Path, Query
 
-from dvidpy.datatypes.exchange import Reply
+from dvidpy.datatypes.exchange import OCTETS, Reply
 from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labels.numbers import parse_number
-from dvidpy.datatypes.params import Flag
+from dvidpy.datatypes.params import Flag, takes
 from dvidpy.datatypes.rooms import Parse
 from dvidpy.datatypes.settings import read_json
 from dvidpy.errors import BadRequest, NotFound
@@ -31,10 +31,18 @@ def parse_label(text: str) -> int:
     return label
 
 
+def parse_given_label(text: str) -> int | None:
+    """A label; none for an empty text or 0, which ask for a new one."""
+    return parse_label(text) if text.strip("0") else None
+
+
 Label = Annotated[int, Path(description="Label of a body.", examples=["12"]), Parse(parse_label)]
 OfSupervoxel = Annotated[
     bool, Query(alias="supervoxels", description="`true`: labels are supervoxels, not bodies."), Flag
 ]
+Given = Parse(parse_given_label)
+SplitLabel = Annotated[int | None, Query(description="Label of the new body; else a new one.", examples=["500"]), Given]
+VOLUME: dict[str, Any] = takes("Runs of the voxels to be split off, in the format of `sparsevol`", OCTETS.decode())
 TAKES_LABELS: dict[str, Any] = {
     "requestBody": {
         "description": "Labels, a JSON list",
@@ -54,6 +62,14 @@ def read_labels(body: bytes, most: int | None = None) -> Labels:
         return np.array(given, np.uint64)
     except OverflowError:
         raise BadRequest("a label is a whole number from 0 to 2^64 - 1") from None
+
+
+def read_edited_labels(body: bytes) -> Labels:
+    """A JSON list of labels, none of them 0; BadRequest for anything else."""
+    labels = read_labels(body)
+    if not labels.all():
+        raise BadRequest("label 0 is background, which is not edited")
+    return labels
 
 
 # ---------------------------------------------------------------------- answers from an index

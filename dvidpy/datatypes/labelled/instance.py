@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from dvidpy.datatypes.labels import index as indices
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.voxels.volume import Volume
 from dvidpy.errors import BadRequest, NotFound
+from dvidpy.geometry import to_wire
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.storage.codecs import LZ4, Codec
 from dvidpy.storage.keys import after
@@ -35,6 +36,8 @@ class LabelMap(Volume):
 
     extents_key = EXTENTS
     interpolable = False
+    tells_of_outside: ClassVar[bool] = True
+    """HEAD sparsevol with bounds tells of blocks outside of them, as the reference does of a labelmap."""
 
     @property
     def scales(self) -> int:
@@ -155,6 +158,12 @@ class LabelMap(Volume):
         from dvidpy.datatypes.labelled.following import labels_at
 
         return self.steady(lambda data, bodies: labels_at(data, bodies, points))
+
+    def described(self, body: Body) -> dict[str, Any]:
+        """Voxels, blocks and the box of whole blocks of a body, in the reference's words."""
+        box = body.box(self.block)
+        low, high = to_wire(box.start), [end - 1 for end in to_wire(box.stop)]
+        return {"voxels": body.voxels, "numblocks": len(body.blocks), "minvoxel": low, "maxvoxel": high}
 
     # ------------------------------------------------------------------ properties
     def extended(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ The index follows the voxels whatever was there before: what a block had is take
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -66,16 +66,37 @@ def store_blocks(
         return
     with editing(data) as edit:
         if indexing:
-            lost = joined(_before(edit.data, new))
-            update_indices(edit, joined([gained, lost._replace(voxels=-lost.voxels)]))
-        for one in new:
-            edit.put_block(scale, one.place, one.stored)
+            _index(edit, new, gained)
         if noted and scale == 0:
             _note(edit, new)
         if data.indexed and not indexing and scale == 0:
             edit.by_hand()
-        edit.publish(Written(scale, [one.place for one in new]))
-        coarser.follow(edit, scale, {one.place: one.block for one in new}, downres=downres)
+        _put(edit, scale, new, downres=downres)
+
+
+def rewrite(edit: Edit, blocks: Mapping[Zyx, LabelBlock]) -> None:
+    """Store blocks of full resolution as part of an edit; indices, extents, largest label and coarser scales follow."""
+    data = edit.data
+    new = [
+        NewBlock(place, block, stored_blocks.pack(data, block), codec.count(block)) for place, block in blocks.items()
+    ]
+    if data.indexed:
+        _index(edit, new, joined(entries_of_counts(one.place, one.counts) for one in new))
+    _note(edit, new)
+    _put(edit, 0, new, downres=True)
+
+
+def _index(edit: Edit, new: Sequence[NewBlock], gained: Entries) -> None:
+    """What new blocks have is added to the indices, what stood there is taken off."""
+    lost = joined(_before(edit.data, new))
+    update_indices(edit, joined([gained, lost._replace(voxels=-lost.voxels)]))
+
+
+def _put(edit: Edit, scale: int, new: Sequence[NewBlock], *, downres: bool) -> None:
+    for one in new:
+        edit.put_block(scale, one.place, one.stored)
+    edit.publish(Written(scale, [one.place for one in new]))
+    coarser.follow(edit, scale, {one.place: one.block for one in new}, downres=downres)
 
 
 def entries_of_block(index: Zyx, block: LabelBlock) -> Entries:

@@ -88,16 +88,18 @@ def _sparsevol(data: LabelMap, call: Call, label: int, scale: int, *, supervoxel
 def head_sparsevol(
     data: Annotated[LabelMap, Here], call: Annotated[Call, TheCall], label: Label, supervoxels: OfSupervoxel = False
 ) -> Reply | Awaitable[Reply]:
-    """200 or 204. With bounds the answer is whether it has blocks outside of them: so the reference answers, whatever
-    its documentation says. To know what is inside, GET `sparsevol-coarse`.
+    """200 or 204. With bounds, whether it has blocks there; of a labelmap, whether it has blocks outside of them: so
+    the reference answers, whatever its documentation says. To know what is inside, GET `sparsevol-coarse`.
     """
     data.demand_indexed()
     bounds = read_bounds(call.query)
 
     def answer(body: Body | None) -> Reply:
-        if body is None or (bounds != EVERYWHERE and len(within(body.blocks, bounds, data.block)) == len(body.blocks)):
+        if body is None:
             return Reply(status=204)
-        return Reply()
+        inside, blocks = len(within(body.blocks, bounds, data.block)), len(body.blocks)
+        there = bounds == EVERYWHERE or (inside < blocks if data.tells_of_outside else inside > 0)
+        return Reply(status=200 if there else 204)
 
     return about_any(data, label, supervoxel=supervoxels, answer=answer)
 
@@ -149,14 +151,7 @@ def get_sparsevol_size(
     data: Annotated[LabelMap, Here], label: Label, supervoxels: OfSupervoxel = False
 ) -> Reply | Awaitable[Reply]:
     """No block is read."""
-
-    def answer(body: Body) -> Reply:
-        box = body.box(data.block)
-        low, high = to_wire(box.start), [end - 1 for end in to_wire(box.stop)]
-        blocks = len(body.blocks)
-        return json_reply({"voxels": body.voxels, "numblocks": blocks, "minvoxel": low, "maxvoxel": high})
-
-    return about_label(data, label, supervoxel=supervoxels, answer=answer)
+    return about_label(data, label, supervoxel=supervoxels, answer=lambda body: json_reply(data.described(body)))
 
 
 @room.get(

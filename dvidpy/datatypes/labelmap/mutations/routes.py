@@ -9,11 +9,11 @@ from fastapi import Path, Query
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, JSON, Reply, gather, json_reply, pieces_reply
 from dvidpy.datatypes.labelled import ids
-from dvidpy.datatypes.labelled.asked import Label
+from dvidpy.datatypes.labelled.asked import VOLUME, Given, Label, SplitLabel, read_edited_labels
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.volumes import parse_volume
 from dvidpy.datatypes.labelmap.mutations import splits
-from dvidpy.datatypes.labelmap.mutations.asked import Downres, Given, Supervoxel, read_labels
+from dvidpy.datatypes.labelmap.mutations.asked import Downres, Supervoxel
 from dvidpy.datatypes.labelmap.mutations.cleave import cleave
 from dvidpy.datatypes.labelmap.mutations.history import history
 from dvidpy.datatypes.labelmap.mutations.merge import merge
@@ -27,8 +27,6 @@ from dvidpy.errors import BadRequest
 
 room = Room()
 
-VOLUME = takes("Runs of the voxels to be split off, in the format of `sparsevol`", "application/octet-stream")
-
 
 @room.post(
     "/merge",
@@ -39,7 +37,7 @@ VOLUME = takes("Runs of the voxels to be split off, in the format of `sparsevol`
 def post_merge(data: Annotated[LabelMap, Here], body: Annotated[bytes, WholeBody]) -> Reply:
     """Their supervoxels belong to the target from now on; voxels are not touched. 400 where one is no body."""
     data.demand_indexed()
-    return json_reply({"MutationID": merge(data, read_labels(body))})
+    return json_reply({"MutationID": merge(data, read_edited_labels(body))})
 
 
 @room.post(
@@ -52,7 +50,7 @@ def post_cleave(data: Annotated[LabelMap, Here], label: Label, body: Annotated[b
     """They are a body of a new label. 400 where it has not all of them, or has no others; the label is used up then."""
     data.demand_indexed()
     new = ids.take_unused(data)
-    _, mutation = cleave(data, label, read_labels(body), given=new)
+    _, mutation = cleave(data, label, read_edited_labels(body), given=new)
     return json_reply({"CleavedLabel": new, "MutationID": mutation})
 
 
@@ -98,9 +96,7 @@ def post_split(
     data: Annotated[LabelMap, Here],
     label: Label,
     body: Annotated[bytes, WholeBody],
-    splitlabel: Annotated[
-        int | None, Query(description="Label of the new body; else a new one.", examples=["500"]), Given
-    ] = None,
+    splitlabel: SplitLabel = None,
 ) -> Reply:
     """The volume, which lies within the body, is a body of its own; supervoxels partly inside are cut in two.
 
@@ -123,7 +119,7 @@ def post_split(
 def post_renumber(data: Annotated[LabelMap, Here], body: Annotated[bytes, WholeBody]) -> Reply:
     """One pair after the other, all or none: 400 where an old one is no body, or a new one is a body already."""
     data.demand_indexed()
-    renumber(data, read_labels(body))
+    renumber(data, read_edited_labels(body))
     return DONE
 
 

@@ -1,0 +1,42 @@
+"""labelarray: 64-bit labels with indices; merges and splits are written into the voxels."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from dvidpy.datatypes import every_volume
+from dvidpy.datatypes.base import DataType
+from dvidpy.datatypes.labelarray.instance import LabelArray
+from dvidpy.datatypes.labelled.duties import DUTIES
+from dvidpy.datatypes.labelled.numbering.routes import room as numbering_room
+from dvidpy.datatypes.labelled.points.routes import room as points_room
+from dvidpy.datatypes.labelled.properties.routes import room as properties_room
+from dvidpy.datatypes.labelled.raw.routes import room as raw_room
+from dvidpy.datatypes.labelled.relabelling.routes import room as relabelling_room
+from dvidpy.datatypes.labelled.settings import codec_of, settings_of
+from dvidpy.datatypes.labelled.sparsevol.routes import room as sparsevol_room
+from dvidpy.datatypes.labelled.streams.routes import room as streams_room
+
+DATATYPES = (
+    DataType(
+        name="labelarray",
+        url="github.com/janelia-flyem/dvid/datatype/labelarray",
+        version="0.1",
+        rooms=(
+            every_volume.room,
+            properties_room.only("POST info"),
+            raw_room,
+            streams_room.only("GET blocks", "POST blocks", "GET specificblocks"),
+            points_room.only("GET label", "GET labels"),
+            sparsevol_room,
+            numbering_room.only("GET maxlabel", "GET nextlabel"),
+            relabelling_room,
+        ),
+        head=False,
+        subject=LabelArray,
+        help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
+        settings=settings_of,
+        codec=codec_of,
+        duties=DUTIES,
+    ),
+)
