@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Raw, Struct
+from numpy.typing import NDArray
 
 from dvidpy.datatypes.events import KINDS
 from dvidpy.errors import BadRequest
@@ -21,6 +23,8 @@ Point = tuple[Coordinate, Coordinate, Coordinate]
 Kind = Literal["Unknown", "PostSyn", "PreSyn", "Gap", "Note"]
 KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 Tag = Annotated[str, Meta(min_length=1, max_length=10_000)]
+TOGETHER = 1 << 14
+"""Elements that are Python objects at one time, of many."""
 _RELS = b',"Rels":'
 
 
@@ -86,17 +90,47 @@ List = dict[Point, bytes]
 
 
 # ---------------------------------------------------------------------- what clients send
-def split(body: bytes) -> tuple[list[Raw], list[Located]]:
-    """A JSON list of elements -> (text of each, its point); null is an empty one. BadRequest for anything else."""
+def split(body: bytes) -> list[Raw]:
+    """A JSON list -> text of each member; null is an empty one. BadRequest for anything else."""
     try:
-        return _raws(body) or [], _located(body) or []
+        return _raws(body) or []
     except _WRONG as error:
         raise _refusal(error) from None
 
 
-def parse(texts: Iterable[Raw | bytes]) -> list[Element]:
-    """Elements of their texts; BadRequest for what is none."""
-    return parse_list(b"[" + b",".join(texts) + b"]")
+def located(texts: Sequence[Raw]) -> NDArray[np.int64]:
+    """(n, 3) points x, y, z of elements, given as their texts; BadRequest where one has none."""
+    out = np.empty((len(texts), 3), np.int64)
+    for first in range(0, len(texts), TOGETHER):
+        some = texts[first : first + TOGETHER]
+        try:
+            out[first : first + len(some)] = points_of(write_list(some))
+        except _WRONG as error:
+            raise _refusal_of(some, range(first, first + len(some)), error) from None
+    return out
+
+
+def points_of(stored: bytes) -> list[Point]:
+    """Points of a list."""
+    return [one.Pos for one in _located(stored) or ()]
+
+
+def parse(texts: Sequence[Raw], numbers: Sequence[int]) -> list[Element]:
+    """Elements of their texts; BadRequest for what is none, which goes by its number."""
+    try:
+        return _elements(write_list(texts)) or []
+    except _WRONG as error:
+        raise _refusal_of(texts, numbers, error) from None
+
+
+def _refusal_of(texts: Sequence[Raw], numbers: Sequence[int], error: Exception) -> BadRequest:
+    """What is wrong with the first of some members that is no element."""
+    for number, text in zip(numbers, texts, strict=True):
+        try:
+            _element(text)
+        except _WRONG as own:
+            return BadRequest(f"member {number} of the list is no element: {own}")
+    return _refusal(error)
 
 
 def parse_list(body: bytes | Raw) -> list[Element]:
@@ -155,7 +189,7 @@ def read_list(stored: bytes) -> List:
     return {one.Pos: bytes(text) for text, one in zip(texts, points, strict=True)}
 
 
-def write_list(texts: Iterable[bytes]) -> bytes:
+def write_list(texts: Iterable[bytes | Raw]) -> bytes:
     """A list as stored and sent."""
     return b"[" + b",".join(texts) + b"]"
 

@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.annotation import elements
+from dvidpy.datatypes.annotation.arrivals import ENOUGH, Arrivals
 from dvidpy.datatypes.annotation.book import Book
 from dvidpy.datatypes.annotation.elements import Element, Point
 from dvidpy.datatypes.annotation.keys import (
@@ -135,18 +136,14 @@ class Annotations(Data):
 
         They are taken place by place, so that what is in memory does not grow with the list.
         """
-        texts, located = elements.split(body)
+        texts = elements.split(body)
         if not texts:
             return
-        points = np.array([one.Pos for one in located], np.int64)
+        points = elements.located(texts)
         self._settle_block()
         with self.editing({"Action": "element-post", "Elements": len(texts)}) as edit:
             for places in grouped(points, self.block):
-                found = elements.parse(texts[place] for place in places)
-                book = edit.book()
-                for element, label in zip(found, edit.labels_at(points[places]).tolist(), strict=True):
-                    book.put(element, label)
-                edit.add(book)
+                edit.post([texts[number] for number in places], points[places], places.tolist())
 
     def delete(self, at: Point) -> None:
         """Delete an element, and the relationships that lead to it; BadRequest where there is none."""
@@ -223,7 +220,8 @@ class Edit:
         self.change = data.change()
         self.first = data.is_empty()
         """The version had no elements before."""
-        self.state: State | None = State(labels=data.label_source()) if self.first else None
+        self._stale = data.state().stale
+        self.state: State | None = State(labels=data.label_source()) if self.first and not self._stale else None
         """What to keep of the lists; None where nothing changes there."""
         self.also: Callable[[Change], None] = lambda change: None
         """Adds what else belongs to the edit."""
@@ -242,16 +240,30 @@ class Edit:
         """What is there, to be changed. Books of one edit must not touch the same places."""
         return Book(self.data.view, self.block)
 
+    def post(self, texts: Sequence[Raw], points: NDArray[np.int64], numbers: Sequence[int]) -> None:
+        """Put elements of one place in the place of those at their (n, 3) points x, y, z."""
+        labels = self.labels_at(points)
+        if len(points) >= ENOUGH and not self._stale:
+            arrivals = Arrivals.of(self.data.view, self.block, points, fresh=self.first)
+            if arrivals is not None:
+                arrivals.take(texts, numbers, labels)
+                self.add(arrivals)
+                return
+        book = self.book()
+        for element, label in zip(elements.parse(texts, numbers), labels.tolist(), strict=True):
+            book.put(element, label)
+        self.add(book)
+
     def labels_at(self, points: NDArray[np.int64]) -> Labels:
         """Labels of (n, 3) points x, y, z; 0 without a segmentation."""
         if self._labels is None:
             return np.zeros(len(points), np.uint64)
         return self._labels.labels_at(np.ascontiguousarray(points[:, ::-1]))
 
-    def add(self, book: Book) -> None:
-        """Take what a book changed into the edit."""
-        book.write(self.change)
-        self._rows.append(book.rows())
+    def add(self, changed: Book | Arrivals) -> None:
+        """Take what changed into the edit."""
+        changed.write(self.change)
+        self._rows.append(changed.rows())
 
     def add_rows(self, rows: NDArray[Any]) -> None:
         """Take what labels gained and lost into the edit (`events.ROW`)."""
