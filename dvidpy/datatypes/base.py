@@ -127,6 +127,8 @@ class DataType:
     """Types whose instances it can follow; none: POST sync is refused."""
     hears: Callable[[Any, Heard], None] = lambda data, heard: None
     """Told of an event of what an instance follows; see `events`."""
+    synced: Callable[[Any], None] = lambda data: None
+    """Told that an instance was given what it follows, as part of that request."""
     omits: tuple[str, ...] = ()
     """Keywords of `every_type` that it does not answer, as in the reference."""
 

@@ -123,6 +123,7 @@ def post_sync(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], re
         return {"syncs": uuids if replace else tuple(dict.fromkeys((*instance.syncs, *uuids)))}
 
     data.datastore.repos.update_instance(data.instance, update)
+    kind.synced(data)
     return DONE
 
 

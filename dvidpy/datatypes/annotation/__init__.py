@@ -28,5 +28,6 @@ ANNOTATION = DataType(
     ),
     syncs_with=("labelmap", "labelarray", "labelblk", "labelvol"),
     hears=hear,
+    synced=reload.follow_anew,
 )
 DATATYPES = (ANNOTATION,)

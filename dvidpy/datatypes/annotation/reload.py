@@ -29,6 +29,7 @@ from dvidpy.datatypes.annotation.keys import (
 )
 from dvidpy.datatypes.annotation.reading import walk
 from dvidpy.datatypes.events import ROW, pending, subject_of
+from dvidpy.errors import Busy
 from dvidpy.geometry import HIGHEST, LOWEST, box_between
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
@@ -79,6 +80,36 @@ def settle(datastore: Datastore, instance: Instance, node: Node) -> None:
     data = subject_of(datastore, instance.number, node.version)
     if isinstance(data, Annotations) and instance.versioned and not data.is_empty():
         ask(data)
+
+
+def follow_anew(data: Annotations) -> None:
+    """What it follows was set: lists of other labels, or of none, are made again in all versions that are open.
+
+    Lists that were posted as they are stay until somebody asks for a reload.
+    """
+    gates, nodes = data.datastore.gates, data.datastore.catalogue.repo(data.instance.repo).nodes
+    for number in list(nodes) if data.instance.versioned else [data.version]:
+        try:
+            gates.enter(number)
+        except Busy:  # it is being committed
+            continue
+        try:
+            here = subject_of(data.datastore, data.instance.number, number)
+            if isinstance(here, Annotations) and not (here.node.locked and here.instance.versioned):
+                _follow_anew(here)
+        finally:
+            gates.leave(number)
+
+
+def _follow_anew(data: Annotations) -> None:
+    state, source = data.state(), data.label_source()
+    if state.stale or state.labels == source or data.is_empty():
+        return
+    if source:
+        ask(data)
+        return
+    with data.editing() as edit:  # events go by unheard from now on
+        edit.state = State()
 
 
 # ---------------------------------------------------------------------- doing
