@@ -62,13 +62,13 @@ def element(at: Sequence[int], kind: str = "Note", tags: Sequence[str] = (), to:
 class World:
     """Instances lm <- a <- z of a new repo, at a version of it."""
 
-    def __init__(self, datastore: Datastore, stores: dict[str, str] | None = None) -> None:
+    def __init__(self, datastore: Datastore, stores: dict[str, str] | None = None, side: int = SIDE) -> None:
         load_types()
         self.datastore = datastore
         self.root = datastore.repos.create("world").record.root
         self.node = datastore.catalogue.place(self.root).node
         self.stores = stores or {}
-        self.make("labelmap", "lm", BlockSize=",".join([str(SIDE)] * 3))
+        self.make("labelmap", "lm", BlockSize=",".join([str(side)] * 3))
         self.make("annotation", "a", follows="lm")
         self.make("labelsz", "z", follows="a")
 
@@ -117,9 +117,20 @@ class World:
 
     def paint(self, place: tuple[int, int, int], voxels: NDArray[np.uint64]) -> None:
         """Write a block (z, y, x) of supervoxels."""
-        lm = self.lm
-        block = from_volume(np.ascontiguousarray(voxels))
-        store_blocks(lm, [NewBlock(place, block, pack(lm, block), count(block))])
+        store_blocks(self.lm, [self._new_block(place, voxels)])
+
+    def paint_all(self, volume: NDArray[Any]) -> None:
+        """Write whole blocks of supervoxels from the origin on, a layer at a time."""
+        depth, height, width = self.lm.block
+        for z in range(0, volume.shape[0], depth):
+            places = [(y, x) for y in range(0, volume.shape[1], height) for x in range(0, volume.shape[2], width)]
+            cubes = [(y, x, volume[z : z + depth, y : y + height, x : x + width]) for y, x in places]
+            new = [self._new_block((z // depth, y // height, x // width), cube) for y, x, cube in cubes]
+            store_blocks(self.lm, new)
+
+    def _new_block(self, place: tuple[int, int, int], voxels: NDArray[Any]) -> NewBlock:
+        block = from_volume(np.ascontiguousarray(voxels, np.uint64))
+        return NewBlock(place, block, pack(self.lm, block), count(block))
 
     def merge(self, target: int, *others: int) -> None:
         with editing(self.lm) as edit:
