@@ -155,9 +155,9 @@ class World:
         self.datastore.repos.commit(self.node)
         self.node = self.datastore.repos.new_version(self.datastore.catalogue.place(self.node.uuid).node)
 
-    def settle(self) -> None:
+    def settle(self, patience_s: float = SETTLE_S) -> None:
         """Return when nothing is pending."""
-        until = time.monotonic() + SETTLE_S
+        until = time.monotonic() + patience_s
         while any(queue.length() > queue.failed for queue in self.datastore.queues()):
             assert time.monotonic() < until
             time.sleep(0.002)

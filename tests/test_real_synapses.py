@@ -27,6 +27,8 @@ from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.records import Node
 
 BLOCK = 64
+LONG_S = 1800.0
+"""Until hundreds of edits of a million elements are followed, on a slow machine."""
 MERGES = 3 / 5
 """Of all edits; the others cleave what was merged."""
 Labels = NDArray[np.uint64]
@@ -136,11 +138,11 @@ def test_synapses_follow_proofreading(
         for _ in range(edits // 2):
             edit(world, recount, chance)
         before, bodies = world.node, recount.bodies.copy()
-        world.settle()
+        world.settle(LONG_S)
         world.grow()
         for _ in range(edits - edits // 2):
             edit(world, recount, chance)
-        world.settle()
+        world.settle(LONG_S)
         demand_agreement(world, before, recount, bodies)
         demand_agreement(world, world.node, recount, recount.bodies)
         demand_sound(datastore)

@@ -18,6 +18,8 @@ PATIENCE_S = 60.0
 
 ServerOption = Annotated[str, typer.Option("--server", envvar="DVIDPY_SERVER", help="Address of the running server.")]
 DEFAULT_SERVER = "127.0.0.1:8000"
+Force = Annotated[bool, typer.Option("--force", help="Write into a committed version, with DVID_ADMIN_TOKEN.")]
+UserOption = Annotated[str, typer.Option("--user", help="Who writes annotations; without it who runs the command.")]
 Body = bytes | dict[str, Any] | list[Any] | IO[bytes] | None
 
 
@@ -93,6 +95,23 @@ class Client:
 def path_of(*parts: str) -> str:
     """A path below /api, its parts quoted."""
     return "/".join(("/api", *(quote(part, safe=":~") for part in parts)))
+
+
+def typename_of(client: Client, uuid: str, name: str) -> str:
+    """Type of an instance."""
+    return str(client.json("GET", path_of("node", uuid, name, "info"))["Base"]["TypeName"])
+
+
+def writer(user: str) -> dict[str, str]:
+    """Query that says who writes: `user`, or else who runs the command, if that is known."""
+    if not user:
+        from getpass import getuser
+
+        try:
+            user = getuser()
+        except (OSError, KeyError):  # a container may have numbers of users alone
+            return {}
+    return {"u": user}
 
 
 def settings_of(words: list[str]) -> dict[str, str]:

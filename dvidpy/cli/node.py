@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
-from dvidpy.cli.client import DEFAULT_SERVER, Client, CommandError, ServerOption, one_line, path_of
+from dvidpy.cli.client import (
+    DEFAULT_SERVER,
+    Client,
+    CommandError,
+    Force,
+    ServerOption,
+    UserOption,
+    one_line,
+    path_of,
+    typename_of,
+    writer,
+)
+from dvidpy.cli.node_orders import delete_all, generate, reload, roi
+from dvidpy.cli.node_tables import import_kv, ingest_neuronjson, version_changes
 
 node = typer.Typer(no_args_is_help=True, help="Put data into a version of an instance of a running server.")
 
-Force = Annotated[bool, typer.Option("--force", help="Write into a committed version, with DVID_ADMIN_TOKEN.")]
 NEGATIVE = {"ignore_unknown_options": True}
 """An offset may begin with a minus."""
 
@@ -49,18 +62,25 @@ def put(
     context: typer.Context,
     words: Annotated[list[str], typer.Argument(metavar="KEY | PLANE OFFSET GLOB…", help="A key, or pictures.")],
     *,
+    user: UserOption = "",
     force: Force = False,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
-    """Put standard input under a KEY of a keyvalue instance, or pictures of a PLANE (xy, xz, yz) into an image."""
+    """Put standard input under a KEY (keyvalue, neuronjson), or pictures of a PLANE (xy, xz, yz) into an image."""
     client = Client(server, admin=force)
     uuid, name = context.obj
     if words[0] in ("local", "remote") and len(words) > 1:
         words = words[1:]  # the reference asks who reads the files; here it is always the one who sends them
-    if _typename(client, uuid, name) == "keyvalue":
+    kind = typename_of(client, uuid, name)
+    if kind in ("keyvalue", "neuronjson"):
         if len(words) != 1:
             raise CommandError("one KEY is needed; its value comes from standard input")
-        client.ask("POST", path_of("node", uuid, name, "key", words[0]), sys.stdin.buffer)
+        client.ask(
+            "POST",
+            path_of("node", uuid, name, "key", words[0]),
+            sys.stdin.buffer,
+            writer(user) if kind == "neuronjson" else None,
+        )
         return
     if len(words) < 3:
         raise CommandError("PLANE, OFFSET and pictures are needed")
@@ -69,6 +89,14 @@ def put(
     load_pictures(client, uuid, name, words[0], words[1], words[2:])
 
 
-def _typename(client: Client, uuid: str, name: str) -> str:
-    info: dict[str, Any] = client.json("GET", path_of("node", uuid, name, "info"))
-    return str(info["Base"]["TypeName"])
+ORDERS: dict[str, Callable[..., None]] = {
+    "reload": reload,
+    "delete-all": delete_all,
+    "roi": roi,
+    "generate": generate,
+    "import-kv": import_kv,
+    "ingest-neuronjson": ingest_neuronjson,
+    "version-changes": version_changes,
+}
+for word, order in ORDERS.items():
+    node.command(word)(one_line()(order))

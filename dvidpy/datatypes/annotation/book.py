@@ -161,17 +161,22 @@ class Book:
             self._related(relation.To, spot).discard(_row(relation.To, at))
 
     def relabel(self, at: Point, label: int) -> None:
-        """An element lies in another label now."""
+        """An element lies in another label now. Its text is in the list of the old one: blocks need not be read."""
         spot = self.spot(at)
-        full = self.list(spot.block).get(at)
-        _, before = self._placed_at(spot).get(at, NOWHERE)
-        if full is None or before == label:
+        kind, before = self._placed_at(spot).get(at, NOWHERE)
+        if before == label:
             return
+        text = self.list(label_prefix(before) + spot.place).get(at) if before else None
+        if text is None:
+            full = self.list(spot.block).get(at)
+            if full is None:
+                return
+            text, kind = elements.bare(full), KIND_NUMBERS[elements.read(full).Kind]
         if before:
             self._set(label_prefix(before) + spot.place, at, None)
         if label:
-            self._set(label_prefix(label) + spot.place, at, elements.bare(full))
-        self._set_label(spot, at, KIND_NUMBERS[elements.read(full).Kind], label)
+            self._set(label_prefix(label) + spot.place, at, text)
+        self._set_label(spot, at, kind, label)
 
     def relate_anew(self, before: Point, now: Point | None) -> None:
         """Relationships to a point lead to another one, or are no more."""

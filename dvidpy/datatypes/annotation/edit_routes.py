@@ -12,7 +12,8 @@ from dvidpy.datatypes.annotation.routes import BARE, ELEMENT, demand_alone
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Call, Reply, json_reply
 from dvidpy.datatypes.params import Flag, gives, takes
-from dvidpy.datatypes.rooms import Room, TheCall, WholeBody
+from dvidpy.datatypes.rooms import Room, TheCall, WholeBody, admins_only
+from dvidpy.errors import BadRequest
 
 room = Room()
 
@@ -80,6 +81,20 @@ def post_labels(
     """What `label` answers from now on, whatever the blocks have; `reload` makes them agree again."""
     demand_alone(call)
     data.put_labels(body)
+    return DONE
+
+
+@room.post("/delete-all", summary="Delete all elements", responses=gives("Deleted", "text/plain", ""))
+@admins_only
+def post_delete_all(
+    data: Annotated[Annotations, Here],
+    imsure: Annotated[bool, Query(description="`true`; else nothing is done."), Flag] = False,
+    kafkalog: KafkaLog = "",
+) -> Reply:
+    """For admins: of this version, with all lists. An addition: in the reference a command of its program."""
+    if not imsure:
+        raise BadRequest("all elements are deleted only with imsure=true")
+    data.delete_all()
     return DONE
 
 

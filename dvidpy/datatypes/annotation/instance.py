@@ -20,6 +20,7 @@ from dvidpy.datatypes.annotation.book import Book
 from dvidpy.datatypes.annotation.elements import Element, Point
 from dvidpy.datatypes.annotation.keys import (
     ALL_BLOCKS,
+    BLOCK,
     PLACED,
     PLACED_IN,
     STATE,
@@ -170,6 +171,11 @@ class Annotations(Data):
             book.put(moved, int(edit.labels_at(np.array([end], np.int64))[0]))
             edit.add(book)
 
+    def delete_all(self) -> None:
+        """Delete all elements of this version, with all lists."""
+        with self.editing({"Action": "delete-all"}) as edit:
+            edit.clear()
+
     def put_blocks(self, body: bytes) -> None:
         """Replace whole blocks; lists follow at the next reload. BadRequest for an element outside its block."""
         posted = elements.parse_blocks(body)
@@ -264,6 +270,20 @@ class Edit:
         """Take what changed into the edit."""
         changed.write(self.change)
         self._rows.append(changed.rows())
+
+    def clear(self) -> None:
+        """Delete everything."""
+        view = self.data.view
+        for key in view.keys(BLOCK, STATE):
+            view.delete(self.change, key)
+        for _, found in view.range(PLACED_IN, after(PLACED_IN)):
+            lost = np.frombuffer(found.read(), PLACED)
+            rows = np.zeros(lost.size, ROW)
+            for name in PLACED.names or ():
+                rows[name] = lost[name]
+            rows["sign"] = -1
+            self.add_rows(rows)
+        self.state = State(labels=self.data.label_source())
 
     def add_rows(self, rows: NDArray[Any]) -> None:
         """Take what labels gained and lost into the edit (`events.ROW`)."""

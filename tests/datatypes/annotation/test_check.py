@@ -72,3 +72,19 @@ def test_a_second_reload_takes_over_from_the_first(world: World) -> None:
     assert not world.a.state().stale
     assert world.labelled(1) == set()
     demand_sound(world.datastore)
+
+
+def test_all_elements_go_with_lists_and_counts_and_more_may_come(world: World) -> None:
+    before = world.node
+    world.grow()
+    world.a.delete_all()
+    world.settle()
+    assert world.elements() == {}
+    assert world.counts() == {}
+    assert world.tagged("t") == world.labelled(1) == set()
+    assert len(world.elements(before)) == 3
+    assert world.counts(before) == {(1, "Gap"): 1, (2, "Gap"): 1}
+    world.post(element((3, 3, 3), "PreSyn", ["t"]))
+    world.settle()
+    assert world.labelled(1) == world.tagged("t") == {(3, 3, 3)}
+    assert world.counts() == {(1, "PreSyn"): 1}
