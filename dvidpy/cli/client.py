@@ -6,15 +6,21 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO, Annotated, Any
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import typer
 
+if TYPE_CHECKING:
+    from http.client import HTTPConnection, HTTPResponse
+
 TIMEOUT_S = 600
 PATIENCE_S = 60.0
 """How long a request is repeated while the server answers 503."""
+PIECE = 1 << 20
+"""Bytes of a long answer that are read at once."""
 
 ServerOption = Annotated[str, typer.Option("--server", envvar="DVIDPY_SERVER", help="Address of the running server.")]
 DEFAULT_SERVER = "127.0.0.1:8000"
@@ -42,32 +48,58 @@ def one_line() -> Iterator[None]:
 
 
 class Client:
-    """Asks one server. With `admin`, requests carry DVID_ADMIN_TOKEN."""
+    """Asks one server. With `admin`, requests carry DVID_ADMIN_TOKEN. None waits for an answer for ever."""
 
-    def __init__(self, server: str = DEFAULT_SERVER, *, admin: bool = True) -> None:
+    def __init__(self, server: str = DEFAULT_SERVER, *, admin: bool = True, timeout_s: int | None = TIMEOUT_S) -> None:
         try:
             address = urlsplit(server if "://" in server else f"http://{server}")
             self._host, self._port = address.hostname or "127.0.0.1", address.port
         except ValueError:
             raise CommandError(f"{server!r} is not host:port") from None
         self._secure = address.scheme == "https"
-        self._server = server
+        self._server, self._timeout_s = server, timeout_s
         self._token = os.environ.get("DVID_ADMIN_TOKEN", "") if admin else ""
 
     def ask(self, method: str, path: str, body: Body = None, query: dict[str, str] | None = None) -> bytes:
         """Body of the answer; CommandError with the words of the server where it refuses."""
+        with self.open(method, path, body, query) as answer, self._going():
+            return answer.read()
+
+    @contextmanager
+    def open(
+        self, method: str, path: str, body: Body = None, query: dict[str, str] | None = None
+    ) -> Iterator[HTTPResponse]:
+        """The same, to be read piece by piece."""
         query = dict(query or {}) | ({"admintoken": self._token} if self._token else {})
         place = f"{path}?{urlencode(query)}" if query else path
         until = time.monotonic() + PATIENCE_S
+        repeated = body is None or isinstance(body, bytes | dict | list)
         while True:
-            status, said = self._ask_once(method, place, json.dumps(body) if isinstance(body, dict | list) else body)
-            again = status == 503 and (body is None or isinstance(body, bytes | dict | list))
-            if not again or time.monotonic() > until:
-                break
-            time.sleep(1)
-        if status >= 400:
-            raise CommandError(f"{method} {path}: {said.decode(errors='replace').strip()}")
-        return said
+            with closing(self._connection()) as connection:
+                answer = self._begin(connection, method, place, body)
+                if answer.status == 503 and repeated and time.monotonic() <= until:
+                    time.sleep(1)
+                    continue
+                if answer.status >= 400:
+                    with self._going():
+                        said = answer.read().decode(errors="replace").strip()
+                    raise CommandError(f"{method} {path}: {said}")
+                yield answer
+                return
+
+    def save(self, path: str, file: Path, query: dict[str, str] | None = None) -> None:
+        """The answer of a GET as a file, which appears when it is whole."""
+        with self.open("GET", path, query=query) as answer, whole_file(file) as out:
+            while piece := self.read(answer, PIECE):
+                out.write(piece)
+
+    def read(self, answer: HTTPResponse, size: int) -> bytes:
+        """The next bytes of an answer; fewer at its end alone."""
+        with self._going():
+            piece = answer.read(size)
+        if len(piece) < size and answer.length:
+            raise Unreachable(f"the answer of {self._server} breaks off")
+        return piece
 
     def json(self, method: str, path: str, body: Body = None, query: dict[str, str] | None = None) -> Any:
         """The same as JSON; CommandError where it is none."""
@@ -77,19 +109,40 @@ class Client:
         except ValueError:
             raise CommandError(f"{method} {path}: the answer is no JSON, is this the right server?") from None
 
-    def _ask_once(self, method: str, place: str, body: bytes | str | IO[bytes] | None) -> tuple[int, bytes]:
-        from http.client import HTTPConnection, HTTPException, HTTPSConnection  # `serve` does without
+    def _begin(self, connection: HTTPConnection, method: str, place: str, body: Body) -> HTTPResponse:
+        with self._going():
+            connection.request(method, place, json.dumps(body) if isinstance(body, dict | list) else body)
+            return connection.getresponse()
+
+    def _connection(self) -> HTTPConnection:
+        from http.client import HTTPConnection, HTTPSConnection  # `serve` does without
 
         kind = HTTPSConnection if self._secure else HTTPConnection
-        connection = kind(self._host, self._port, timeout=TIMEOUT_S)
+        return kind(self._host, self._port, timeout=self._timeout_s)
+
+    @contextmanager
+    def _going(self) -> Iterator[None]:
+        """Unreachable where the line breaks inside."""
+        from http.client import HTTPException
+
         try:
-            connection.request(method, place, body)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            yield
         except (OSError, HTTPException) as error:
             raise Unreachable(f"no server answers at {self._server}: {error}") from None
-        finally:
-            connection.close()
+
+
+@contextmanager
+def whole_file(file: Path) -> Iterator[IO[bytes]]:
+    """A file to write, which appears under its name when all went well inside; CommandError where it cannot."""
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with part.open("wb") as out:
+            yield out
+        part.replace(file)
+    except OSError as error:
+        raise CommandError(f"{file} cannot be written: {error.strerror or error}") from None
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def path_of(*parts: str) -> str:

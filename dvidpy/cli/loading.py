@@ -1,4 +1,4 @@
-"""Stacks of pictures into an image instance: slab by slab, whole blocks at a time, in bounded memory.
+"""Stacks of pictures into an image or labelmap instance: slab by slab, whole blocks at a time, in bounded memory.
 
 A slab is as thick as a block. Blocks that the pictures cover only in part keep what else they have: they are read,
 pasted into and written. The extents grow by the pictures, not by the blocks.
@@ -17,6 +17,7 @@ import typer
 
 from dvidpy.cli.client import Client, CommandError, path_of
 from dvidpy.cli.stacks import files_of, slices_of
+from dvidpy.cli.targets import Point, Target, each, target_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,19 +31,6 @@ POSTED = 64 << 20
 """Bytes sent at once, unless one block has more."""
 PLANES = {"xy": (2, (0, 1, 2)), "xz": (1, (1, 0, 2)), "yz": (0, (1, 2, 0))}
 """Plane -> (axis of x, y, z along which slices follow each other; (slice, height, width) -> z, y, x)."""
-Point = tuple[int, int, int]
-
-
-class Target(NamedTuple):
-    """The instance that takes voxels."""
-
-    client: Client
-    path: str
-    kind: str
-    """uint8, rgba8…"""
-    block: Point
-    extents: tuple[Point, Point] | None
-    """Smallest and largest point, x, y, z; None while there are no voxels."""
 
 
 class Slab(NamedTuple):
@@ -54,35 +42,28 @@ class Slab(NamedTuple):
     """Files read so far."""
 
 
-def load_pictures(client: Client, uuid: str, name: str, plane: str, offset: str, patterns: list[str]) -> None:
-    """Write a stack; CommandError where something does not fit, what was written before stays."""
+def load_pictures(
+    client: Client, uuid: str, name: str, plane: str, offset: str, patterns: list[str], *, indexing: bool = True
+) -> None:
+    """Write a stack; CommandError where something does not fit, what was written before stays.
+
+    Without `indexing`, label blocks alone are stored: no index and no coarser scale follows.
+    """
     if plane not in PLANES:
         raise CommandError(f"{plane!r} is no plane; there are {', '.join(PLANES)}")
     first = _point(offset)
     files = files_of(patterns)
-    target = _target(client, path_of("node", uuid, name))
+    target = target_of(client, path_of("node", uuid, name), indexing=indexing)
     low, high = first, first
     with _progress(len(files)) as bar:
         done = 0
         for slab in _slabs(files, target, plane, first):
             _send(target, slab)
-            high = _each(max, high, _end(slab))
+            high = each(max, high, _end(slab))
             if bar is not None:
                 bar.update(slab.files - done)
             done = slab.files
     _set_extents(target, low, high)
-
-
-def _target(client: Client, path: str) -> Target:
-    info = client.json("GET", f"{path}/info")
-    typename, extended = info["Base"]["TypeName"], info.get("Extended") or {}
-    kind = typename.removesuffix("blk")
-    if kind not in ("uint8", "uint16", "uint32", "uint64", "float32", "rgba8"):
-        raise CommandError(f"pictures go into image instances, and this is a {typename}")
-    extents = None
-    if extended.get("MinPoint"):
-        extents = (tuple(extended["MinPoint"]), tuple(extended["MaxPoint"]))
-    return Target(client, path, kind, tuple(extended["BlockSize"]), extents)
 
 
 def _slabs(files: list[str], target: Target, plane: str, first: Point) -> Iterator[Slab]:
@@ -117,26 +98,15 @@ def _room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Volume:
 # ---------------------------------------------------------------------- sending
 def _send(target: Target, slab: Slab) -> None:
     """Write a slab, in pieces of whole blocks."""
-    import numpy as np
-
     end = _end(slab)
     for low, high in _pieces(target.block, slab.offset, end, slab.zyx.itemsize):
-        inner = (_each(max, low, slab.offset), _each(min, high, end))
+        inner = (each(max, low, slab.offset), each(min, high, end))
         own = slab.zyx[_cut(inner, slab.offset)]
-        path = f"{target.path}/raw/0_1_2/{_words(_each(int.__sub__, high, low))}/{_words(low)}"
         if inner != (low, high):
-            whole = _there(target, path, slab.zyx.dtype, (low, high))
+            whole = target.read(low, high)
             whole[_cut(inner, low)] = own
             own = whole
-        target.client.ask("POST", path, np.ascontiguousarray(own).tobytes())
-
-
-def _there(target: Target, path: str, dtype: np.dtype[Any], box: tuple[Point, Point]) -> Volume:
-    """What the blocks of a box have so far."""
-    import numpy as np
-
-    shape = _each(int.__sub__, box[1], box[0])[::-1]
-    return np.frombuffer(target.client.ask("GET", path), dtype).reshape(shape).copy()
+        target.write(low, own)
 
 
 def _pieces(block: Point, low: Point, high: Point, itemsize: int) -> Iterator[tuple[Point, Point]]:
@@ -149,15 +119,15 @@ def _pieces(block: Point, low: Point, high: Point, itemsize: int) -> Iterator[tu
     for y, x in product(range(0, counts[1], tall), range(0, counts[0], wide)):
         first = (starts[0] + x, starts[1] + y, starts[2])
         number = (min(wide, counts[0] - x), min(tall, counts[1] - y), counts[2])
-        piece = _each(int.__mul__, first, block)
-        yield piece, _each(int.__add__, piece, _each(int.__mul__, number, block))
+        piece = each(int.__mul__, first, block)
+        yield piece, each(int.__add__, piece, each(int.__mul__, number, block))
 
 
 def _set_extents(target: Target, low: Point, high: Point) -> None:
     """The extents: what they were, and the pictures."""
-    last = _each(int.__sub__, high, (1, 1, 1))
+    last = each(int.__sub__, high, (1, 1, 1))
     if target.extents is not None:
-        low, last = _each(min, low, target.extents[0]), _each(max, last, target.extents[1])
+        low, last = each(min, low, target.extents[0]), each(max, last, target.extents[1])
     target.client.ask("POST", f"{target.path}/extents", {"MinPoint": list(low), "MaxPoint": list(last)})
 
 
@@ -170,23 +140,14 @@ def _point(text: str) -> Point:
     return x, y, z
 
 
-def _each(work: Any, one: Point, other: Point) -> Point:
-    x, y, z = map(work, one, other)
-    return x, y, z
-
-
 def _end(slab: Slab) -> Point:
     depth, height, width = slab.zyx.shape
-    return _each(int.__add__, slab.offset, (width, height, depth))
+    return each(int.__add__, slab.offset, (width, height, depth))
 
 
 def _cut(box: tuple[Point, Point], origin: Point) -> tuple[slice, ...]:
     """z, y, x slices of a box in an array that begins at a point."""
     return tuple(slice(box[0][a] - origin[a], box[1][a] - origin[a]) for a in (2, 1, 0))
-
-
-def _words(point: Point) -> str:
-    return "_".join(map(str, point))
 
 
 def _progress(files: int) -> Any:

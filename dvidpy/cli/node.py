@@ -1,4 +1,4 @@
-"""`dvidpy node UUID NAME`: data go into one version of one instance."""
+"""`dvidpy node UUID NAME`: data go into one version of one instance, and out of it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from dvidpy.cli.client import (
     UserOption,
     one_line,
     path_of,
+    settings_of,
     typename_of,
     writer,
 )
+from dvidpy.cli.node_labels import composite, dump, export_shards, fvdb, repair_maxlabel, set_nextlabel
 from dvidpy.cli.node_orders import delete_all, generate, reload, roi
 from dvidpy.cli.node_tables import import_kv, ingest_neuronjson, version_changes
 
-node = typer.Typer(no_args_is_help=True, help="Put data into a version of an instance of a running server.")
+node = typer.Typer(no_args_is_help=True, help="Put data into a version of an instance of a running server, or get it.")
 
 NEGATIVE = {"ignore_unknown_options": True}
 """An offset may begin with a minus."""
@@ -35,7 +37,7 @@ def at(
     uuid: Annotated[str, typer.Argument(help="The version.")],
     name: Annotated[str, typer.Argument(help="Name of the data instance.")],
 ) -> None:
-    """Put data into a version of an instance of a running server."""
+    """Put data into a version of an instance of a running server, or get it."""
     context.obj = (uuid, name)
 
 
@@ -44,16 +46,25 @@ def at(
 def load(
     context: typer.Context,
     offset: Annotated[str, typer.Argument(help="Of the first voxel: x,y,z.")],
-    images: Annotated[list[str], typer.Argument(metavar="GLOB…", help="XY pictures (PNG, TIFF…), first slice first.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="GLOB… [proc=noindex]", help="XY pictures (PNG, TIFF…), first slice first."),
+    ],
     *,
     force: Force = False,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
-    """Load a stack of pictures into an image instance."""
+    """Load a stack of pictures into an image or labelmap instance; with proc=noindex no index and no scale follows."""
     from dvidpy.cli.loading import load_pictures
 
     uuid, name = context.obj
-    load_pictures(Client(server, admin=force), uuid, name, "xy", offset, images)
+    images = [word for word in words if not word.startswith("proc=")]
+    if not images:
+        raise CommandError("no pictures are named")
+    options = settings_of([word for word in words if word.startswith("proc=")])
+    if options.get("proc", "noindex") != "noindex":
+        raise CommandError(f"proc={options['proc']} is unknown; there is proc=noindex")
+    load_pictures(Client(server, admin=force), uuid, name, "xy", offset, images, indexing=not options)
 
 
 @node.command(context_settings=NEGATIVE)
@@ -97,6 +108,12 @@ ORDERS: dict[str, Callable[..., None]] = {
     "import-kv": import_kv,
     "ingest-neuronjson": ingest_neuronjson,
     "version-changes": version_changes,
+    "dump": dump,
+    "export-shards": export_shards,
+    "composite": composite,
+    "fvdb": fvdb,
+    "set-nextlabel": set_nextlabel,
+    "repair-maxlabel": repair_maxlabel,
 }
 for word, order in ORDERS.items():
     node.command(word)(one_line()(order))

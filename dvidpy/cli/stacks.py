@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from glob import glob
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dvidpy.cli.client import CommandError
@@ -65,11 +66,55 @@ def _voxels(name: str, picture: Image.Image, kind: str) -> Slice:
         if mode not in GRAY8:
             raise _unfit(name, mode, kind)
         return np.asarray(picture.convert("RGBA")).view("<u4")[..., 0]
+    if kind == "labels":
+        return _labels(name, picture)
     if kind == "uint8" or mode in GRAY8:
         if mode not in GRAY8 or kind == "uint64":
             raise _unfit(name, mode, kind)
         return np.asarray(picture.convert("L")).astype(_dtype(kind))
     return _deep(name, np.asarray(picture), kind, mode)
+
+
+def _labels(name: str, picture: Image.Image) -> Slice:
+    """(height, width) labels of a picture: gray is the label; of 8-bit RGBA the 4 bytes are, of 16-bit RGBA the 8."""
+    import numpy as np
+
+    if _is_deep_colour(name, picture):
+        return _deep_colour(name)
+    mode = picture.mode
+    if mode == "RGBA":
+        return np.asarray(picture).view("<u4")[..., 0].astype("<u8")
+    if mode == "I":
+        return np.asarray(picture, "<i4").view("<u4").astype("<u8")
+    if mode in ("1", "L") or mode.startswith("I;16"):
+        return np.asarray(picture).astype("<u8")
+    if mode == "P":  # the numbers of colours are the labels, not the colours
+        return np.asarray(picture).astype("<u8")
+    raise CommandError(f"{name} holds no labels (Pillow's mode {mode}): they are gray, or RGBA")
+
+
+def _is_deep_colour(name: str, picture: Image.Image) -> bool:
+    """A PNG of 16 bits a channel with colour, which Pillow would show in 8."""
+    if picture.format != "PNG" or picture.mode not in ("RGB", "RGBA"):
+        return False
+    with Path(name).open("rb") as file:
+        return file.read(25)[24:] == b"\x10"
+
+
+def _deep_colour(name: str) -> Slice:
+    """Labels of a PNG of 16-bit RGBA, as slices of labels are shown: its 8 bytes, lowest first."""
+    import numpy as np
+    import png
+
+    try:
+        with Path(name).open("rb") as file:
+            width, height, rows, info = png.Reader(file=file).read()
+            if info["planes"] != 4:
+                raise CommandError(f"{name} has 16 bits a channel and no alpha: that is no 64-bit label")
+            channels = np.vstack([np.asarray(row, np.uint16) for row in rows]).astype(">u2")
+    except png.Error as error:
+        raise CommandError(f"{name} is no picture: {error}") from None
+    return channels.reshape(height, width, 4).view("<u8")[..., 0]
 
 
 def _deep(name: str, gray: Any, kind: str, mode: str) -> Slice:

@@ -19,12 +19,14 @@ from dvidpy.datatypes.labelled.raw.routes import room as raw_room
 from dvidpy.datatypes.labelled.settings import codec_of, settings_of
 from dvidpy.datatypes.labelled.sparsevol.routes import room as sparsevol_room
 from dvidpy.datatypes.labelled.streams.routes import room as streams_room
+from dvidpy.datatypes.labelmap.dumps.routes import room as dumps_room
 from dvidpy.datatypes.labelmap.fvdb_routes import room as fvdb_room
 from dvidpy.datatypes.labelmap.index.body_routes import room as bodies_room
 from dvidpy.datatypes.labelmap.index.routes import room as index_room
 from dvidpy.datatypes.labelmap.mappings.routes import room as mappings_room
 from dvidpy.datatypes.labelmap.mutations.routes import room as mutations_room
 from dvidpy.datatypes.labelmap.proximity.routes import room as proximity_room
+from dvidpy.datatypes.labelmap.repair.routes import room as repair_room
 
 DATATYPES = (
     DataType(
@@ -42,7 +44,9 @@ DATATYPES = (
             bodies_room,
             index_room,
             mappings_room,
+            dumps_room,
             numbering_room,
+            repair_room,
             proximity_room,
             mutations_room,
         ),

@@ -13,7 +13,8 @@ from dvidpy.datatypes.exchange import OCTETS, Call, Reply, gather, pieces_reply
 from dvidpy.datatypes.labelled.asked import Label, OfSupervoxel
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.sparsevol.regions import find_region
-from dvidpy.datatypes.labels.nanovdb import grid, leaves_of
+from dvidpy.datatypes.labelmap.grays import find_gray, gray_values
+from dvidpy.datatypes.labels.nanovdb import Leaves, grid, leaves_of
 from dvidpy.datatypes.labels.runs import EVERYWHERE
 from dvidpy.datatypes.params import gives
 from dvidpy.datatypes.rooms import Parse, Room, TheCall
@@ -32,6 +33,13 @@ def parse_name(text: str) -> str:
     return text
 
 
+def parse_layout(text: str) -> bool:
+    """Whether NanoVDB's own layout is asked for, not the reference's; BadRequest for another one."""
+    if text not in ("", "nanovdb"):
+        raise BadRequest(f'{text[:40]!r} is no layout of grids; there is "nanovdb"')
+    return text == "nanovdb"
+
+
 @room.get(
     "/fvdb/{label}",
     summary="Voxels of a body, for GPUs",
@@ -44,14 +52,30 @@ def get_fvdb(
     supervoxels: OfSupervoxel = False,
     scale: Annotated[int, Query(description="0 is full resolution."), Parse(parse_integer)] = 0,
     name: Annotated[str, Query(description="Of the grid; `label_<label>` without it."), Parse(parse_name)] = "",
+    layout: Annotated[
+        bool,
+        Query(description="`nanovdb`: as NanoVDB's own reader wants it, not as the reference writes it."),
+        Parse(parse_layout),
+    ] = False,
+    grayscale: Annotated[
+        str, Query(description="An image: its value of each voxel instead, uint8, in the order of layout=nanovdb.")
+    ] = "",
 ) -> Reply:
-    """For fVDB: `fvdb.load("label_12.nvdb")`. 404 where there is no such body, 413 where it is too large."""
+    """NanoVDB reads the file with layout=nanovdb. 404 where there is no such body, 413 where it is too large."""
     data.demand_indexed()
+    if grayscale and scale:
+        raise BadRequest("gray values are those of full resolution")
+    source = find_gray(data, grayscale) if grayscale else None
     region = find_region(data, label, data.demand_scale(scale), EVERYWHERE, supervoxel=supervoxels)
     leaves = leaves_of(region.masks(), call.limit)
     if not len(leaves.places):
         raise BadRequest(f"label {label} has no voxels at scale {scale}")
-    title = (name or f"label_{label}").encode()
+    if source is not None:
+        return pieces_reply(gather(gray_values(leaves.turned(), source)), OCTETS)
+    return _grid_reply(data, leaves.turned() if layout else leaves, (name or f"label_{label}").encode())
+
+
+def _grid_reply(data: LabelMap, leaves: Leaves, title: bytes) -> Reply:
     size, pieces = grid(leaves, title, np.array(data.voxel_size, np.float32).tolist())
     reply = pieces_reply(gather(pieces), OCTETS, size)
     reply.headers.append((b"content-disposition", b'attachment; filename="%b.nvdb"' % title))

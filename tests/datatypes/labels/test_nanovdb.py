@@ -86,6 +86,50 @@ def test_the_voxels_are_found_again(seed: int, blocks: list[Point]) -> None:
     assert struct.unpack_from("<Q", data, 656)[0] == len(wanted)
 
 
+def published_number(data: bytes, xyz: Point) -> int:
+    """Number of a voxel, looked for as NanoVDB does: from the root down, children counting z fastest; 0 is outside."""
+    root, place = 672 + 64, np.array(xyz)
+    key = sum((int(at) >> 12 & 0xFFFFF) << shift for at, shift in zip(xyz, (42, 21, 0), strict=True))
+    tiles = struct.unpack_from("<I", data, root + 24)[0]
+    starts = dict(struct.unpack_from("<Qq", data, root + 96 + 32 * tile) for tile in range(tiles))
+    if key not in starts:
+        return 0
+    node = root + starts[key]
+    for bits, below in ((5, 7), (4, 3)):
+        x, y, z = (place >> below & ((1 << bits) - 1)).tolist()
+        slot, number = (x << 2 * bits) + (y << bits) + z, 1 << 3 * bits
+        child = struct.unpack_from("<q", data, node + 32 + number // 4 + 32 + 8 * slot)[0]
+        has_child = data[node + 32 + number // 8 + slot // 8] >> slot % 8 & 1
+        assert bool(child) == has_child
+        if not child:
+            return 0
+        node += child
+    x, y, z = (place & 7).tolist()
+    voxels = np.unpackbits(np.frombuffer(data, np.uint8, 64, node + 16), bitorder="little")
+    slot = 64 * x + 8 * y + z
+    return int(struct.unpack_from("<Q", data, node + 80)[0] + voxels[:slot].sum()) if voxels[slot] else 0
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**32), st.lists(st.tuples(*[st.integers(-600, 600)] * 3), min_size=1, max_size=6, unique=True))
+def test_the_published_reader_finds_the_voxels(seed: int, blocks: list[Point]) -> None:
+    draw = np.random.default_rng(seed)
+    volume = {block: draw.random(SIZE) < draw.choice([0.001, 0.1]) for block in blocks}
+    volume[blocks[0]][3, 2, 1] = True
+    leaves = leaves_of(masks_of(volume), 1 << 30).turned()
+    size, pieces = grid(leaves, b"shape", [8.0, 8.0, 40.0])
+    data = b"".join(pieces)
+    assert len(data) == size
+    wanted = np.concatenate([np.array(block) * 16 + np.argwhere(one) for block, one in volume.items()])[:, ::-1]
+    numbers = [published_number(data, (x, y, z)) for x, y, z in wanted.tolist()]
+    assert sorted(numbers) == [*range(1, len(wanted) + 1)]
+    outside = set(map(tuple, (wanted + np.array([1, 0, 0])).tolist())) - set(map(tuple, wanted.tolist()))
+    assert {published_number(data, place) for place in outside} <= {0}
+    low, high = struct.unpack_from("<3i", data, 736), struct.unpack_from("<3i", data, 748)
+    assert (low, high) == (tuple(wanted.min(axis=0)), tuple(wanted.max(axis=0)))
+    assert struct.unpack_from("<Q", data, 656)[0] == len(wanted) + 1
+
+
 def test_it_is_refused_before_it_is_too_large() -> None:
     full = {(0, 0, x): np.ones(SIZE, np.bool_) for x in range(3)}
     assert len(leaves_of(masks_of(full), 24 * 96).places) == 24

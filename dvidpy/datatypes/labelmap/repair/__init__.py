@@ -1,0 +1,1 @@
+"""Numbers that are found anew from what is stored."""
