@@ -50,9 +50,7 @@ def servers(urls: list[str]) -> Iterator[list[str]]:
     if urls:
         yield urls
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with TemporaryDirectory() as folder:
         server = start_server(Path(folder), port)
         try:
@@ -60,6 +58,13 @@ def servers(urls: list[str]) -> Iterator[list[str]]:
         finally:
             server.terminate()
             server.wait()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def measure(targets: list[Target], pattern: str, seconds: float) -> list[dict[str, Any]]:

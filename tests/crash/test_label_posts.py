@@ -23,7 +23,6 @@ from dvidpy.datatypes.registry import load_types
 from dvidpy.geometry import Box
 from dvidpy.versioning.datastore import Datastore
 
-ROUNDS = 8
 LONGEST_S = 0.5
 SIDE = 32
 """Voxels of a volume: eight blocks of 16."""
@@ -96,14 +95,13 @@ def _demand_indices(data: LabelMap, labels: Labels) -> None:
     assert indexed == counted
 
 
-@pytest.mark.timeout(600)
-def test_a_post_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
-    server, poster, chance = ServerProcess(tmp_path), Poster(), random.Random(7)
+def _crash_again_and_again(folder: Path, seed: int, rounds: int) -> None:
+    server, poster, chance = ServerProcess(folder), Poster(), random.Random(seed)
     server.start()
     root = requests.post(f"{server.url}/api/repos", json={}, timeout=60).json()["root"]
     given = {"typename": "labelmap", "dataname": "seg", "BlockSize": "16,16,16", "MaxDownresLevel": "2"}
     assert requests.post(f"{server.url}/api/repo/{root}/instance", json=given, timeout=60).ok
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         if turn:
             server.start()
         poster.under_way.clear()
@@ -123,4 +121,15 @@ def test_a_post_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
         if not np.array_equal(found, poster.volume(poster.acknowledged)):
             assert poster.posts > poster.acknowledged
             assert np.array_equal(found, poster.volume(poster.posts))
-    assert poster.acknowledged >= ROUNDS
+    assert poster.acknowledged >= rounds
+
+
+@pytest.mark.timeout(600)
+def test_a_post_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    _crash_again_and_again(tmp_path, seed=7, rounds=8)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_posts_outlive_kill_9_for_longer(tmp_path: Path) -> None:
+    _crash_again_and_again(tmp_path, seed=11, rounds=100)

@@ -41,3 +41,9 @@ def test_many_annotations_are_measured(server_process: ServerProcess) -> None:
     table = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True).stdout
     assert table.count(" ms") >= 10
     assert "1 found" in table
+
+
+def test_starts_with_many_mappings_are_measured() -> None:
+    command = [sys.executable, "-m", "benchmarks.startup", "--count", "1000", "--edits", "10", "--rounds", "1"]
+    table = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert [line.split()[-1] for line in table.splitlines()[1:]] == ["s", "s", "MB"]

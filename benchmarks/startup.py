@@ -1,0 +1,124 @@
+"""`python -m benchmarks.startup`: how soon a server answers that has many supervoxel mappings in its store.
+
+The store is filled behind the door: so many supervoxels put into bodies by so many edits. Then a server is started,
+several times. Prints seconds from the start of its process to the first answer at all, and to the first body of a
+mapped supervoxel; with the size of the process after that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import requests
+
+from benchmarks.__main__ import free_port
+from dvidpy.config import default_settings
+from dvidpy.datatypes.base import TYPES
+from dvidpy.datatypes.labelmap.instance import LabelMap
+from dvidpy.datatypes.labelmap.keys import mapping_key
+from dvidpy.datatypes.registry import load_types
+from dvidpy.datatypes.settings import Given
+from dvidpy.versioning.datastore import Datastore
+
+TOGETHER = 1000
+"""Edits in one batch."""
+PATIENCE_S = 600.0
+
+
+def fill(folder: Path, count: int, edits: int) -> tuple[str, int, int]:
+    """A store with that many mappings -> (root, a supervoxel, its body)."""
+    load_types()
+    supervoxels = np.random.default_rng(1).permutation(count).astype("<u8") + np.uint64(1)
+    with closing(Datastore(default_settings(folder))) as datastore:
+        data = _new_labelmap(datastore)
+        view, first = data.plain_view, 0
+        change = view.change()
+        for edit, some in enumerate(np.array_split(supervoxels, edits)):
+            body = np.uint64(count + 1 + edit)
+            view.put(change, mapping_key(first + edit), np.append(some, np.full(some.size, body)).tobytes())
+            if edit % TOGETHER == TOGETHER - 1 or edit == edits - 1:
+                view.commit(change)
+                change = view.change()
+        return data.node.uuid, int(some[-1]), int(body)
+
+
+def _new_labelmap(datastore: Datastore) -> LabelMap:
+    repo = datastore.repos.create()
+    instance = datastore.repos.add_instance(
+        repo,
+        "seg",
+        lambda number, data: TYPES["labelmap"].make_instance(
+            Given({}),
+            name="seg",
+            number=number,
+            uuid=data,
+            repo=repo.record.root,
+            root_version=repo.root.version,
+            store=datastore.main.name,
+        ),
+    )
+    return LabelMap(datastore, datastore.catalogue.repo(repo.record.root), repo.root, instance, None)
+
+
+def start(folder: Path, root: str, supervoxel: int, body: int) -> tuple[float, float, int]:
+    """(seconds to the first answer, to the first mapped one, MB in memory at the most) of a server's life."""
+    port, began = free_port(), time.perf_counter()
+    place = ["--host", "127.0.0.1", "--port", str(port), "--data", str(folder)]
+    with (folder.parent / "server.log").open("ab") as log:
+        server = subprocess.Popen([sys.executable, "-m", "dvidpy", "serve", *place], stdout=log, stderr=log)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        while not _answers(url):
+            if server.poll() is not None or time.perf_counter() - began > PATIENCE_S:
+                raise SystemExit("the server does not start")
+            time.sleep(0.01)
+        first = time.perf_counter() - began
+        said = requests.get(f"{url}/api/node/{root}/seg/mapping?nolookup=true", data=f"[{supervoxel}]", timeout=600)
+        mapped = time.perf_counter() - began
+        assert said.json() == [body], said.text
+        return first, mapped, _most_mb(server.pid)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/healthz", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def _most_mb(pid: int) -> int:
+    """VmHWM; 0 where the system does not tell."""
+    status = Path(f"/proc/{pid}/status")
+    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
+    return sum(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--count", type=int, default=10_000_000, help="mapped supervoxels")
+    parser.add_argument("--edits", type=int, default=100_000, help="edits that have mapped them")
+    parser.add_argument("--rounds", type=int, default=3, help="starts")
+    options = parser.parse_args()
+    with TemporaryDirectory() as place:
+        folder = Path(place) / "data"
+        known = fill(folder, options.count, options.edits)
+        found = [start(folder, *known) for _ in range(options.rounds)]
+    print(f"{options.count:,} mappings of {options.edits:,} edits, {options.rounds} starts (median)")
+    for name, values in zip(("first answer", "first mapped label"), list(zip(*found, strict=True))[:2], strict=True):
+        print(f"{name:24}{median(values):8.2f} s")
+    print(f"{'memory at the most':24}{max(row[2] for row in found):8} MB")
+
+
+if __name__ == "__main__":
+    main()
