@@ -38,6 +38,8 @@ class Duties:
     """Kind of a task -> does it: adds what it writes to the edit that also removes the task."""
     settle: Callable[[Datastore, Instance, Node], None] = lambda datastore, instance, node: None
     """A merge made or changed this version of an instance: asks for the work that follows from it."""
+    shared: frozenset[bytes] = frozenset()
+    """Type keys of which a merge has what all its parents have, put together by the type: no conflict."""
     judge: Callable[[Kept], Iterable[str]] = lambda kept: ()
     """What is wrong with a stored value, for `dvidpy check`."""
     faults: Callable[[Datastore, Instance], Iterable[str]] = lambda datastore, instance: ()

@@ -8,6 +8,7 @@ from itertools import chain, count
 from dvidpy.errors import BadRequest
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
+from dvidpy.versioning.duties import duties_of
 from dvidpy.versioning.records import Instance, Node
 from dvidpy.versioning.store import VersionedStore
 from dvidpy.versioning.visibility import choose
@@ -40,9 +41,11 @@ def resolve(datastore: Datastore, instances: Sequence[Instance], parents: Sequen
 def _delete_conflicts(
     datastore: Datastore, instance: Instance, parents: Sequence[Node], losers: dict[int, Node]
 ) -> None:
-    values = datastore.values(instance)
+    values, shared = datastore.values(instance), duties_of(instance).shared
     waiting: dict[int, Change] = {}
     for at, typekey in _lost(values, parents):
+        if typekey in shared:
+            continue
         parent = parents[at]
         if parent.version not in losers:
             name = _free_name(datastore, parent, f"conflict-{parent.uuid}")

@@ -14,6 +14,7 @@ from dvidpy.datatypes.imageblk.block_routes import room as block_room
 from dvidpy.datatypes.imageblk.blocks import judge
 from dvidpy.datatypes.imageblk.instance import KIND_OF, ImageBlk
 from dvidpy.datatypes.imageblk.key_routes import room as key_room
+from dvidpy.datatypes.imageblk.keys import EXTENTS
 from dvidpy.datatypes.imageblk.pyramid import HALVE, companions, faults, halve_blocks, settle
 from dvidpy.datatypes.imageblk.settings import codec_of, settings_of
 from dvidpy.datatypes.imageblk.voxel_routes import room as voxel_room
@@ -25,7 +26,7 @@ VERSIONS = {"uint8": "0.2", "rgba8": "0.2"}
 HELP = files(__package__).joinpath("help.md").read_text(encoding="utf-8")
 
 
-DUTIES = Duties(workers={HALVE: halve_blocks}, settle=settle, judge=judge, faults=faults)
+DUTIES = Duties(workers={HALVE: halve_blocks}, settle=settle, shared=frozenset((EXTENTS,)), judge=judge, faults=faults)
 
 
 def _type_of(name: str, kind: Kind) -> DataType:

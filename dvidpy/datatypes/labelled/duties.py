@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dvidpy.datatypes.labelled import check, downres, reconcile
+from dvidpy.datatypes.labelled.keys import EXTENTS, MAX_LABEL
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.duties import Duties
 from dvidpy.versioning.records import Instance, Node
@@ -23,6 +24,7 @@ def _faults(datastore: Datastore, instance: Instance) -> Iterator[str]:
 DUTIES = Duties(
     workers={downres.DOWNRES: downres.compute, reconcile.RECONCILE: reconcile.reconcile},
     settle=_settle,
+    shared=frozenset((EXTENTS, MAX_LABEL)),
     judge=check.judge,
     faults=_faults,
 )

@@ -25,6 +25,7 @@ from msgspec import Raw, Struct
 from dvidpy.datatypes.events import publish
 from dvidpy.datatypes.labelled import ids
 from dvidpy.datatypes.labelled.following import events_of
+from dvidpy.datatypes.labelled.forced import demand_untouched_below
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import (
     BY_HAND,
@@ -63,6 +64,7 @@ class Edit:
         self._messages: list[Raw] = []
         self._event = NO_EVENT
         self._most = 0
+        self._by_hand = False
         self._boxes: list[Box] = []
         self._blocks: list[Zyx] = []
         query = data.call.query if data.call is not None else {}
@@ -141,6 +143,7 @@ class Edit:
 
         `dvidpy check` reports differences from here on as notes.
         """
+        self._by_hand = True
         if not self.data.view.exists(BY_HAND):
             self.data.plain_view.put(self.change, BY_HAND, b"")
 
@@ -184,7 +187,7 @@ class Edit:
         self._event = Raw(msgspec.json.encode(event))
 
     def commit(self, *, recorded: bool = True) -> None:
-        """Write everything at once, the record of it too."""
+        """Write everything at once, the record of it too; BadRequest where that cannot be, and nothing is written."""
         data, change, view = self.data, self.change, self.data.plain_view
         for label, remember in self._before.items():
             self._put_before(label, remember=remember)
@@ -204,6 +207,8 @@ class Edit:
         publish(data, change, self.mutation, events_of(data, self._blocks, mapped))
         change.mutation = self._record() if recorded else None
         try:
+            if recorded and not self._by_hand:
+                demand_untouched_below(data, change)
             with data.state.writing(data.datastore.catalogue.ancestries.of, data.version, mapped, data.bodies()):
                 view.commit(change)
         except DvidError:
@@ -228,7 +233,7 @@ class Edit:
 
     def _put_properties(self) -> None:
         data, view = self.data, self.data.plain_view
-        if self._most > ids.max_label(data):
+        if self._most and self._most > ids.max_label(data):
             ids.note_label(data, self._most)
             view.put(self.change, MAX_LABEL, b"%d" % self._most)
         if self._boxes:

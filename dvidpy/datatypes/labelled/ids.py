@@ -5,7 +5,7 @@ An admin may let them go on from another number (`set-nextlabel`), where a wrong
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,16 @@ from dvidpy.datatypes.labelled.keys import MAX_LABEL, label_key
 from dvidpy.datatypes.labels.numbers import LARGEST
 from dvidpy.errors import BadRequest
 from dvidpy.storage import codecs
-from dvidpy.storage.keys import PAST
+from dvidpy.storage.keys import PAST, split_cell
 
 
 def max_label(data: LabelMap) -> int:
-    """Largest label in use in this version or its ancestors; 0 where there is none."""
-    return max(data.nearest(MAX_LABEL, int), default=0)
+    """Largest label in use in this version or any ancestor; 0 where there is none.
+
+    An ancestor may have got a larger one later, by a forced edit; that of a merge's parent may be hidden by `resolve`.
+    """
+    members = data.view.ancestry.members
+    return max((label for version, label in _noted(data) if version in members), default=0)
 
 
 def repo_max_label(data: LabelMap) -> int:
@@ -28,14 +32,16 @@ def repo_max_label(data: LabelMap) -> int:
     state = data.state
     with state.editing:
         if state.most is None:
-            state.most = _stored_most(data)
+            state.most = max((label for _, label in _noted(data)), default=0)
         return state.most
 
 
-def _stored_most(data: LabelMap) -> int:
+def _noted(data: LabelMap) -> Iterator[tuple[int, int]]:
+    """(version, its largest label) of the versions that say so."""
     values = data.datastore.values(data.instance)
     row = values.prefix + MAX_LABEL
-    return max((int(codecs.decode(stored)) for _, stored in values.store.scan(row, row + PAST)), default=0)
+    rows = values.store.scan(row, row + PAST)
+    return ((split_cell(key)[0], int(codecs.decode(stored))) for key, stored in rows if stored)
 
 
 def next_label(data: LabelMap) -> int:

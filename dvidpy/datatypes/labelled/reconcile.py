@@ -21,16 +21,13 @@ from msgspec import Struct
 
 from dvidpy.datatypes.labelled import blocks as stored_blocks
 from dvidpy.datatypes.labelled.edits import editing
-from dvidpy.datatypes.labelled.ids import max_label
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.intake import entries_of_block
-from dvidpy.datatypes.labelled.keys import INDEX, MAX_LABEL, number_of, scale_prefix
+from dvidpy.datatypes.labelled.keys import INDEX, number_of, scale_prefix
 from dvidpy.datatypes.labels.index import Entries, LabelIndex, added, joined
 from dvidpy.datatypes.voxels.grid import index_of
 from dvidpy.geometry import Zyx
 from dvidpy.kernels.label_blocks import Labels
-from dvidpy.storage import codecs
-from dvidpy.storage.keys import PAST, split_cell
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.queue import Task
@@ -69,9 +66,6 @@ def reconcile(datastore: Datastore, task: Task, change: Change) -> None:
         changed = _Changed(data)
         for first in range(0, len(changed.bodies), AT_ONCE):
             _index_anew(data, changed, changed.bodies[first : first + AT_ONCE])
-        if (most := _most_anywhere(data)) > max_label(data):
-            with editing(data) as edit:
-                edit.use_labels(most)
 
 
 class _Changed:
@@ -137,12 +131,3 @@ def _is_seen(data: LabelMap, index: LabelIndex) -> bool:
     """Whether a body has these entries already; where parents disagree, it has none."""
     now = data.find_index(index.label) or LabelIndex(index.label)
     return all(np.array_equal(a, b) for a, b in zip(now.entries, index.entries, strict=True))
-
-
-def _most_anywhere(data: LabelMap) -> int:
-    """Largest label of any ancestor, those that `resolve` hid too."""
-    values, members = data.datastore.values(data.instance), data.view.ancestry.members
-    rows = values.store.scan(values.prefix + MAX_LABEL, values.prefix + MAX_LABEL + PAST)
-    return max(
-        (int(codecs.decode(stored)) for key, stored in rows if stored and split_cell(key)[0] in members), default=0
-    )

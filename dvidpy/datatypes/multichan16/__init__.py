@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.multichan16.instance import MultiChan16, judge
+from dvidpy.datatypes.multichan16.keys import EXTENTS
 from dvidpy.datatypes.multichan16.routes import room
 from dvidpy.datatypes.multichan16.settings import codec_of, settings_of
 from dvidpy.versioning.duties import Duties
@@ -24,6 +25,6 @@ MULTICHAN16 = DataType(
     settings=settings_of,
     codec=codec_of,
     head=False,
-    duties=Duties(judge=judge),
+    duties=Duties(shared=frozenset((EXTENTS,)), judge=judge),
 )
 DATATYPES = (MULTICHAN16,)

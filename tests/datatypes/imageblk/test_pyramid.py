@@ -147,6 +147,20 @@ def test_a_merge_that_settles_conflicts(volumes: Any, data: list[str], gray: int
     assert (volumes.get(f"/api/node/{merged}/g_1", (0, 0, 0), (8, 8, 8)) == expected).all()
 
 
+def test_a_merge_that_settles_conflicts_has_the_extents_of_all_parents(volumes: Any) -> None:
+    path = volumes.new(BlockSize="8,8,8")
+    volumes.post(path, (0, 0, 0), np.full((8, 8, 8), 8, np.uint8))
+    volumes.commit(volumes.root)
+    sides = [volumes.child(volumes.root), volumes.child(volumes.root, "side")]
+    for start, uuid in zip(((0, 0, 24), (16, -8, 0)), sides, strict=True):
+        volumes.post(f"/api/node/{uuid}/g", start, np.full((8, 8, 8), 9, np.uint8))
+        volumes.commit(uuid)
+    body = {"data": ["g"], "parents": sides}
+    merged = volumes.client.post(f"/api/repo/{volumes.root}/resolve", json=body).json()["child"]
+    shown = volumes.client.get(f"/api/node/{merged}/g/info").json()["Extended"]
+    assert (shown["MinPoint"], shown["MaxPoint"]) == ([0, -8, 0], [23, 7, 31])
+
+
 def test_an_unversioned_pyramid(volumes: Any) -> None:
     path = volumes.new(BlockSize="8,8,8", Pyramid="1", versioned="false")
     volumes.post(path, (0, 0, 0), np.full((8, 8, 8), 8, np.uint8))

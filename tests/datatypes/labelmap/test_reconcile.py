@@ -146,3 +146,14 @@ def test_it_is_asked_for_again_after_a_restart_and_changes_nothing(family: Famil
     child.datastore.settle(child.node)
     child.datastore.drain(child.version)
     assert (_bodies(child), list(child.datastore.main.log.records())) == before
+
+
+@pytest.mark.parametrize("way", ["merged", "resolved"])
+def test_extents_are_those_of_both_parents(family: Family, way: str) -> None:
+    block = np.full((SIDE,) * 3, 90, np.uint64)
+    post(family.left, {(0, 5, 0): block})
+    post(family.right, {(-1, 0, 2): block})
+    child = family.merged() if way == "merged" else family.resolved()
+    assert child.extents().shown() == {"MinPoint": [0, 0, -SIDE], "MaxPoint": [3 * SIDE - 1, 6 * SIDE - 1, SIDE - 1]}
+    post(child, {(2, 0, 0): block})
+    assert child.extents().shown()["MaxPoint"] == [3 * SIDE - 1, 6 * SIDE - 1, 3 * SIDE - 1]
