@@ -18,12 +18,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import requests
-from dvidpy.datatypes.labelmap.instance import LabelMap
-from dvidpy.datatypes.labelmap.keys import mapping_key
 
 from benchmarks.__main__ import free_port
 from dvidpy.config import default_settings
 from dvidpy.datatypes.base import TYPES
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.keys import mapping_key
 from dvidpy.datatypes.registry import load_types
 from dvidpy.datatypes.settings import Given
 from dvidpy.versioning.datastore import Datastore
