@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from dvidpy.datatypes.annotation.arrivals import ENOUGH
 from dvidpy.datatypes.annotation.reading import parse_box, walk
 from dvidpy.datatypes.registry import load_types
 from dvidpy.errors import BadRequest
@@ -69,6 +70,10 @@ class Histories(RuleBasedStateMachine):
         self.world = World(self.datastore)
         self.model = Model()
         self.past: list[tuple[Node, Model]] = []
+        """Committed versions."""
+        self.others: list[tuple[Node, Model]] = []
+        """Open ones, beside the one that is worked in."""
+        self.branches = 0
 
     @initialize()
     def begin(self) -> None:
@@ -82,6 +87,11 @@ class Histories(RuleBasedStateMachine):
     def post(self, posted: list[Element]) -> None:
         self.world.post(*posted)
         self.model.elements |= {tuple(one["Pos"]): one for one in posted}
+
+    @rule(x=st.integers(-2, SIDE), z=st.sampled_from([0, 7, 600]), tags=TAGS)
+    def post_many(self, x: int, z: int, tags: list[str]) -> None:
+        """Enough of one place to be put together list by list, where none of them is there yet."""
+        self.post([element((x, y, z), KINDS[y % 4], tags, [(x, y // 2, z)]) for y in range(ENOUGH + 6)])
 
     @rule(at=POINTS, choice=CHOICE)
     def delete(self, at: Point, choice: int) -> None:
@@ -148,6 +158,24 @@ class Histories(RuleBasedStateMachine):
         self.past.append((self.world.node, self.model.copy()))
         self.world.grow()
 
+    @precondition(lambda self: self.past and len(self.others) < 2)
+    @rule(choice=CHOICE)
+    def branch(self, choice: int) -> None:
+        """Go on in a new branch from a committed version."""
+        self.others.append((self.world.node, self.model))
+        parent, model = self.past[choice % len(self.past)]
+        self.branches += 1
+        parent = self.datastore.catalogue.place(parent.uuid).node
+        self.world.node = self.datastore.repos.branch(parent, f"branch-{self.branches}")
+        self.model = model.copy()
+
+    @precondition(lambda self: self.others)
+    @rule()
+    def switch(self) -> None:
+        """Go on in another open version."""
+        self.others.append((self.world.node, self.model))
+        self.world.node, self.model = self.others.pop(0)
+
     @rule()
     def reload(self) -> None:
         from dvidpy.datatypes.annotation.reload import ask
@@ -185,7 +213,7 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.world.settle()
-        for node, model in [*self.past, (self.world.node, self.model)]:
+        for node, model in [*self.past, *self.others, (self.world.node, self.model)]:
             self._compare(node, model)
         demand_sound(self.datastore)
         self.datastore.close()
