@@ -31,6 +31,8 @@ GROUPS = {
     "annotation": "annotation",
     "labelsz": "labelsz",
     "labelarray": "labelarray",
+    "labelblk": "labelblk",
+    "labelvol": "labelvol",
     "labelmap_blocks": "labelmap",
     "labelmap_downres": "labelmap",
     "labelmap_edits": "labelmap",

@@ -1,9 +1,11 @@
-"""What labelmap does beside answering requests: coarser scales, indices below merges of versions, `dvidpy check`."""
+"""What labelled volumes do beside answering requests: coarser scales, indices below merges, events, `dvidpy check`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from dvidpy.datatypes.events import FOLLOW, deliver
 from dvidpy.datatypes.labelled import check, downres, reconcile
 from dvidpy.datatypes.labelled.keys import EXTENTS, MAX_LABEL
 from dvidpy.versioning.datastore import Datastore
@@ -28,3 +30,5 @@ DUTIES = Duties(
     judge=check.judge,
     faults=_faults,
 )
+FOLLOWING = replace(DUTIES, workers={**DUTIES.workers, FOLLOW: deliver})
+"""Of types that follow another instance too."""

@@ -38,6 +38,8 @@ class LabelMap(Volume):
     interpolable = False
     tells_of_outside: ClassVar[bool] = True
     """HEAD sparsevol with bounds tells of blocks outside of them, as the reference does of a labelmap."""
+    runs_end_with_blocks: ClassVar[bool] = False
+    """Runs of sparse volumes do, and no runs come behind a head too, as in the reference's labelvol."""
 
     @property
     def scales(self) -> int:

@@ -21,19 +21,20 @@ NO_RUNS: Runs = np.empty((0, 4), np.int32)
 EVERYWHERE = Box((LOWEST, LOWEST, LOWEST), (HIGHEST - LOWEST + 1,) * 3)
 
 
-def traced(masks: Iterable[tuple[Zyx, Mask]], bounds: Box = EVERYWHERE) -> Iterator[Runs]:
+def traced(masks: Iterable[tuple[Zyx, Mask]], bounds: Box = EVERYWHERE, *, joined: bool = True) -> Iterator[Runs]:
     """Runs of the voxels inside, joined across blocks that follow one another along x.
 
     Args:
         masks: (index of the block in the grid, its mask), all of one size. Runs are joined where blocks come in
             the order of z, y, x.
         bounds: voxels outside are left away, to the voxel.
+        joined: false: a run ends with its block.
 
     Yields arrays that may be empty; together they are the body.
     """
     open_runs, last = np.zeros((0, 0, 2), np.int64), None
     for (z, y, x), mask in masks:
-        if last != (z, y, x - 1):
+        if not joined or last != (z, y, x - 1):
             if last:
                 yield _flushed(open_runs, last, mask.size)
             open_runs = np.zeros((*mask.size[:2], 2), np.int64)

@@ -23,8 +23,9 @@ from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.runs import dealt
 from dvidpy.datatypes.labels.splits import Cut, split
+from dvidpy.datatypes.voxels.volume import describe
 from dvidpy.errors import BadRequest
-from dvidpy.geometry import Zyx
+from dvidpy.geometry import Box, Zyx, to_wire
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.kernels.label_runs import Runs
 
@@ -82,6 +83,20 @@ def split_off_blocks(data: Relabelled, label: int, runs: Runs, *, given: int | N
         rewrite(edit, {place: _renamed(block, [label], new) for place, block in _blocks(edit, keys)})
         _say_split(edit, "splitcoarse", label, new, volume)
     return new
+
+
+def clear_blocks(data: Relabelled, label: int, box: Box) -> None:
+    """Voxels of a label in a box of whole blocks have label 0 from now on, in this instance alone.
+
+    BadRequest where the box is not made of whole blocks.
+    """
+    if not box.is_aligned(data.block):
+        raise BadRequest(f"the box {describe(box)} is not made of whole blocks of {to_wire(data.block)} voxels")
+    with editing(data) as edit:
+        found, blocks = data.find_index(label) or LabelIndex(label), box.blocks(data.block)
+        at = found.blocks
+        inside = ((at >= np.array(blocks.start)) & (at < np.array(blocks.stop))).all(axis=1)
+        rewrite(edit, {place: _renamed(one, [label], 0) for place, one in _blocks(edit, found.block_keys[inside])})
 
 
 def _need_index(data: Relabelled, label: int) -> LabelIndex:

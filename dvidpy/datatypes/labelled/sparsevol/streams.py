@@ -14,6 +14,7 @@ from dvidpy.datatypes.labels.packing import GZIP_LEVEL, pack
 from dvidpy.datatypes.labels.runs import traced
 from dvidpy.errors import TooLarge
 from dvidpy.geometry import Box
+from dvidpy.kernels.label_runs import Runs
 
 IN_MEMORY = 16 << 20
 """Bytes of runs that are kept in memory until their number is known; more go to a temporary file."""
@@ -28,11 +29,11 @@ def as_blocks(region: Region, label: int) -> Reply:
 
 def as_srles(region: Region, bounds: Box) -> Reply:
     """Runs as they are found."""
-    return pieces_reply(gather(sparsevol.srles(traced(region.masks(), bounds))), OCTETS)
+    return pieces_reply(gather(sparsevol.srles(_traced(region, bounds))), OCTETS)
 
 
 def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, limit: int) -> Reply:
-    """Runs behind their number, packed as asked; an empty answer where there are none.
+    """Runs behind their number, packed as asked; an empty answer where there are none, but of a labelvol.
 
     Args:
         region: what is sent.
@@ -44,11 +45,11 @@ def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, li
     pack(b"", packing)
     runs: Any = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - open until it is sent
     until_sent.callback(runs.close)
-    for piece in gather(sparsevol.srles(traced(region.masks(), bounds))):
+    for piece in gather(sparsevol.srles(_traced(region, bounds))):
         runs.write(piece)
     size = runs.tell()
     runs.seek(0)
-    if not size:
+    if not size and not region.data.runs_end_with_blocks:
         return octets(b"")
     plain = _pieces(sparsevol.rles_head(size), runs)
     if packing == "gzip":
@@ -58,6 +59,10 @@ def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, li
             raise TooLarge(f"{size} bytes of runs are too many for one LZ4 block; gzip and no compression take them")
         return octets(bytes(pack(b"".join(plain), packing)))
     return pieces_reply(plain, OCTETS, sparsevol.HEAD + size)
+
+
+def _traced(region: Region, bounds: Box) -> Iterator[Runs]:
+    return traced(region.masks(), bounds, joined=not region.data.runs_end_with_blocks)
 
 
 def _pieces(head: bytes, runs: IO[bytes]) -> Iterator[bytes]:
