@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import ParamSpec, TypeVar
 
 from dvidpy.errors import Busy
@@ -38,6 +40,30 @@ class WorkerPool:
             return await loop.run_in_executor(self._threads, partial(work, *args, **kwargs) if kwargs or args else work)
         finally:
             self.under_way -= 1
+
+    def share(self, work: Callable[[T], None], items: Iterable[T]) -> None:
+        """Do `work` for each item, in any order; for worker threads. Others that have nothing else to do help.
+
+        Nothing is waited for but what others have begun, so that it ends even where all are busy.
+        """
+        waiting = SimpleQueue[T]()
+        for item in items:
+            waiting.put(item)
+
+        def take() -> None:
+            with suppress(Empty):
+                while True:
+                    work(waiting.get_nowait())
+
+        idle = min(self.workers - self.under_way, waiting.qsize() - 1)
+        helpers = [self._threads.submit(take) for _ in range(idle)]
+        try:
+            take()
+        finally:
+            begun = [helper for helper in helpers if not helper.cancel()]
+            wait(begun)
+        for helper in begun:
+            helper.result()
 
     def close(self) -> None:
         """Finish what is under way."""

@@ -107,6 +107,15 @@ class View:
             found = view.find(typekey)
             return None if found is None else found.read()
 
+    def find_many(self, typekeys: Iterable[bytes]) -> list[Found | None]:
+        """Visible values in that order, not yet unpacked; None where there is none."""
+        rows = [self.prefix + typekey for typekey in typekeys]
+        own = self.reader.get_many([row + self._cell for row in rows])
+        return [
+            Found(self, VALUE, stored) if stored is not None else self._find_inherited(row)
+            for row, stored in zip(rows, own, strict=True)
+        ]
+
     def read_many(self, typekeys: Iterable[bytes]) -> list[bytes | Found | None]:
         """Visible values in that order: small ones whole, large ones to be read, None where there is none."""
         rows = [self.prefix + typekey for typekey in typekeys]
@@ -181,6 +190,17 @@ class View:
             self.put_manifest(change, typekey, upload_all(self.of.store, self.of.instance, self.codec, value))
         else:
             change.cells.append((self.prefix + typekey, VALUE, self.codec.encode(value)))
+
+    def put_new(self, change: Change, typekey: bytes, value: bytes | memoryview) -> None:
+        """Add the first value ever of a row: no other can be in its place, so that none is looked for."""
+        if len(value) > PART:
+            self.put(change, typekey, value)
+        else:
+            self.put_new_stored(change, typekey, self.codec.encode(value))
+
+    def put_new_stored(self, change: Change, typekey: bytes, stored: bytes) -> None:
+        """The same of one that is packed already."""
+        change.puts.append((self.prefix + typekey + self._cell, stored))
 
     def put_stored(self, change: Change, typekey: bytes, stored: bytes) -> None:
         """Add a value that is packed already (`codec.wrap`)."""

@@ -24,6 +24,7 @@ from dvidpy.datatypes.labelmap.mutations.merge import merge
 from dvidpy.datatypes.labelmap.mutations.renumber import renumber
 from dvidpy.datatypes.labelmap.mutations.split_body import split_body
 from dvidpy.datatypes.labelmap.mutations.split_supervoxel import split_supervoxel
+from dvidpy.datatypes.labels import sheets
 from dvidpy.datatypes.labels.block_keys import keys_of
 from dvidpy.datatypes.registry import load_types
 from dvidpy.errors import BadRequest
@@ -294,6 +295,30 @@ def _profile(examples: int, steps: int) -> Any:
     return settings(max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=checks)
 
 
+class SheetedLabels(Labels):
+    """Of indices that are cut into sheets of three entries."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full, sheets.FULL = sheets.FULL, 3
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            sheets.FULL = self.full
+
+
+class SheetedLabelsOnDisk(SheetedLabels):
+    """The same on LevelDB."""
+
+    engine = "leveldb"
+
+
+TestSheetsInMemory = SheetedLabels.TestCase
+TestSheetsInMemory.settings = _profile(15, 25)
+TestSheetsOnDisk = SheetedLabelsOnDisk.TestCase
+TestSheetsOnDisk.settings = _profile(15, 25)
 TestInMemory = Labels.TestCase
 TestInMemory.settings = _profile(30, 30)
 TestOnDisk = LabelsOnDisk.TestCase

@@ -10,7 +10,7 @@ from fastapi import Path, Query
 
 from dvidpy.datatypes.exchange import OCTETS, Reply
 from dvidpy.datatypes.labelled.bodies import Body
-from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.instance import LabelMap, is_large
 from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labels.numbers import parse_number
 from dvidpy.datatypes.params import Flag, takes
@@ -102,7 +102,7 @@ def about_any(
     if found is None:
         return answer(None)
     known = data.known_body(label, found)
-    if known is None and found.manifest is None and len(found.stored) <= AT_ONCE:
+    if known is None and len(found.stored) <= AT_ONCE and not is_large(found):
         known = data.decode_body(label, found)
     return on_worker(data, lambda: answer(data.find_body(label))) if known is None else answer(known)
 
@@ -115,7 +115,7 @@ def find_part(data: LabelMap, supervoxel: int) -> tuple[LabelMap, Body | None]:
         if not label:
             raise BadRequest(f"supervoxel {supervoxel} is no more")
         body = still.find_body(label)
-        return still, None if body is None else body.only(supervoxel)
+        return still, None if body is None else body.part(supervoxel)
 
     return data.steady(part)
 

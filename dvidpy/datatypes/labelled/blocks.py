@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
 
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import block_key, scale_prefix
@@ -15,8 +17,13 @@ from dvidpy.geometry import Box, Zyx
 from dvidpy.storage.codecs import GZIP, payload_of
 from dvidpy.versioning.store import Found
 
+T = TypeVar("T")
 MOST_BLOCKS = 1 << 22
 """Blocks that one request may ask for, present or not."""
+TOGETHER = 256
+"""Blocks that are held packed, to be shared among threads."""
+FEWEST = 8
+"""Fewer are not shared: waking another thread costs as much."""
 HEAD_BYTES = 16
 ENTRY_BYTES = 12
 """Bytes of a label, and of an index to it: no sub-block has more entries than voxels."""
@@ -48,6 +55,24 @@ def find(data: LabelMap, scale: int, indices: Iterable[Zyx]) -> Iterator[tuple[Z
 def load(data: LabelMap, found: Found) -> LabelBlock:
     """A stored block; its header and layout are looked at, its voxels are not."""
     return codec.parse(found.read(), data.block)
+
+
+def share(data: LabelMap, work: Callable[[tuple[T, Found]], None], found: Iterable[tuple[T, Found]]) -> None:
+    """Do `work` for each stored block, in any order, on idle threads too.
+
+    They are found on this one, and large ones are read there: a snapshot belongs to one thread.
+    """
+    places = iter(found)
+    while some := [*islice(places, TOGETHER)]:
+        small = [one for one in some if one[1].manifest is None]
+        for one in some:
+            if one[1].manifest is not None:
+                work(one)
+        if data.call is None or len(small) < FEWEST:
+            for one in small:
+                work(one)
+        else:
+            data.call.pool.share(work, small)
 
 
 def load_one(data: LabelMap, scale: int, index: Zyx) -> LabelBlock | None:

@@ -1,4 +1,7 @@
-"""Bodies as they are read: an index is decoded once, and what follows from it computed once."""
+"""Bodies as they are read: an index is decoded once, and what follows from it computed once.
+
+Those whose index has sheets are not remembered: they would take all the room, and hold on to an old state of the store.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 
 from dvidpy.datatypes.labels.index import LabelIndex, Voxels
 from dvidpy.datatypes.labels.runs import runs_of_blocks
+from dvidpy.datatypes.labels.sheets import Sheeted
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.kernels.label_runs import Runs
@@ -25,13 +29,24 @@ ENTRY = 100
 class Body:
     """A body at one version. A value: its arrays are not written to."""
 
-    def __init__(self, index: LabelIndex) -> None:
-        self.index = index
+    def __init__(self, sheeted: Sheeted) -> None:
+        self.sheeted = sheeted
+        """Its index. Where it has sheets, of a view that does not change."""
+
+    @cached_property
+    def index(self) -> LabelIndex:
+        """The whole of it."""
+        return self.sheeted.whole()
+
+    @property
+    def stamp(self) -> LabelIndex:
+        """What it says of its last change; its entries are not all."""
+        return self.sheeted.loose
 
     @cached_property
     def voxels(self) -> int:
         """Of the whole body."""
-        return self.index.voxels
+        return self.sheeted.voxels
 
     @cached_property
     def blocks(self) -> NDArray[np.int64]:
@@ -46,7 +61,7 @@ class Body:
     @cached_property
     def sizes(self) -> tuple[Labels, Voxels]:
         """(supervoxels ascending, voxels of each)."""
-        return self.index.sizes()
+        return self.sheeted.sizes()
 
     @cached_property
     def json(self) -> tuple[bytes, bytes]:
@@ -60,12 +75,16 @@ class Body:
         size = [last + 1 - first for first, last in zip(low, high, strict=True)]
         return Box((low[0], low[1], low[2]), (size[0], size[1], size[2])).voxels(block)
 
-    def only(self, supervoxel: int) -> Body | None:
+    def only(self, supervoxels: Labels) -> LabelIndex:
+        """What some supervoxels have of its index."""
+        return self.sheeted.only(supervoxels)
+
+    def part(self, supervoxel: int) -> Body | None:
         """What one supervoxel has of it; none where that is nothing."""
         if self.sizes[0].size == 1:
             return self if int(self.sizes[0][0]) == supervoxel else None
-        index = self.index.only(np.array([supervoxel], np.uint64))
-        return None if index.is_empty else Body(index)
+        index = self.only(np.array([supervoxel], np.uint64))
+        return None if index.is_empty else Body(Sheeted(index))
 
 
 class Recent:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
 
@@ -30,19 +31,19 @@ from dvidpy.datatypes.labelled.keys import (
     INDEX,
     MAPPING,
     MAX_LABEL,
+    SHEET,
     SPLIT,
-    label_key,
     number_of,
     scale_prefix,
 )
 from dvidpy.datatypes.labelled.reconcile import NO_LABELS, RECONCILE
 from dvidpy.datatypes.labels import blocks as codec
-from dvidpy.datatypes.labels import index as indices
 from dvidpy.datatypes.labels.block_keys import blocks_of
 from dvidpy.datatypes.labels.index import NO_ENTRIES, Entries, joined
+from dvidpy.datatypes.labels.sheets import ENTRY_BYTES, SIZE_BYTES
 from dvidpy.datatypes.voxels.extents import decode as decode_extents
 from dvidpy.datatypes.voxels.grid import index_of
-from dvidpy.errors import DvidError
+from dvidpy.errors import DvidError, StoreError
 from dvidpy.geometry import from_wire
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.storage.keys import TOMBSTONE, after, cell, split_cell
@@ -73,7 +74,7 @@ def judge(kept: Kept) -> Iterator[str]:
             int(plain)
     except (DvidError, ValueError) as error:
         yield str(error)
-    columns = {MAPPING: 16, SPLIT: 24}.get(kind, 1)
+    columns = {MAPPING: 16, SPLIT: 24, SHEET: ENTRY_BYTES if kept.typekey[-1] else SIZE_BYTES}.get(kind, 1)
     if len(plain) % columns:
         yield f"{len(plain)} bytes are no rows of {columns}"
 
@@ -167,7 +168,7 @@ class _Walk:
         for seen in cells:
             try:
                 known[seen] = self._entries(typekey, *seen)
-            except DvidError as error:
+            except (DvidError, StoreError) as error:
                 yield seen[0], f"value of {typekey.hex()}: {error}"
                 known[seen] = NO_ENTRIES
         for version, kind in cells:
@@ -187,10 +188,10 @@ class _Walk:
             return NO_ENTRIES
         data = self.at(version)
         stored = self._values.store.get(self._values.prefix + typekey + cell(version, kind)) or b""
-        plain = Found(data.view, kind, stored).read()
+        found = Found(data.view, kind, stored)
         if typekey[:1] == BLOCK:
-            return entries_of_block(index_of(typekey), codec.parse(plain, data.block))
-        return indices.decode(plain).entries
+            return entries_of_block(index_of(typekey), codec.parse(found.read(), data.block))
+        return data.read_index(found).entries
 
     def _add(self, typekey: bytes, version: int, now: Entries, before: Entries) -> None:
         """Indices count up, blocks down: where both agree nothing is left."""
@@ -231,9 +232,9 @@ class _Walk:
         before = self.at(parents[0]).bodies().apply(supervoxels)
         moved = before != data.bodies().apply(supervoxels)
         for body in np.unique(before[moved]).tolist():
-            found = data.view.get(label_key(body))
+            found = data.find_body(body)
             lost = supervoxels[moved & (before == body)]
-            left = NO_LABELS if found is None else indices.decode(found).only(lost).supervoxels
+            left = NO_LABELS if found is None else found.only(lost).supervoxels
             yield from ((version, f"the index of body {body} names supervoxel {one}, which it lost") for one in left)
 
     # ------------------------------------------------------------------ where sums differ
@@ -253,7 +254,8 @@ def _in_buckets(data: LabelMap, wanted: NDArray[np.bool_]) -> Entries:
     """What indices count too much in some buckets, all that a version sees taken together."""
     parts: list[Entries] = []
     for _, found in data.view.range(INDEX, after(INDEX)):
-        parts.append(_only(indices.decode(found.read()).entries, wanted))
+        with suppress(DvidError, StoreError):  # said already, with the value
+            parts.append(_only(data.read_index(found).entries, wanted))
         parts = [joined(parts).netted()] if len(parts) > BUCKETS else parts
     for typekey, found in data.view.range(FULL_RESOLUTION, scale_prefix(1)):
         entries = _only(entries_of_block(index_of(typekey), codec.parse(found.read(), data.block)), wanted)

@@ -12,9 +12,8 @@ mutation log is the event that other instances follow: it says everything they n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -26,39 +25,28 @@ from dvidpy.datatypes.events import publish
 from dvidpy.datatypes.labelled import ids
 from dvidpy.datatypes.labelled.following import events_of
 from dvidpy.datatypes.labelled.forced import demand_untouched_below
+from dvidpy.datatypes.labelled.index_edits import IndexEdit
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import (
     BY_HAND,
     EXTENTS,
     MAX_LABEL,
-    before_key,
     block_key,
-    label_key,
     mapping_key,
     split_key,
 )
-from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
 from dvidpy.errors import BadRequest, DvidError
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
-from dvidpy.versioning.commits import Change
 from dvidpy.versioning.mutations import NO_EVENT, Mutation
-from dvidpy.versioning.store import Found
 
 
-class Edit:
+class Edit(IndexEdit):
     """What one edit changes; made by `editing`."""
 
-    def __init__(self, data: LabelMap, mutation: int) -> None:
-        self.data = data
-        self.mutation = mutation
-        """Id of the mutation, which its index stamps and mapping rows carry."""
-        self.time = datetime.now(UTC)
-        self.change: Change = data.change()
-        self._indices: dict[int, LabelIndex | None] = {}
-        self._changed: set[int] = set()
-        self._before: dict[int, bool] = {}
+    def __init__(self, data: LabelMap, mutation: int, *, again: bool = False) -> None:
+        super().__init__(data, mutation, again=again)
         self._mapped: list[tuple[Labels, Labels]] = []
         self._splits: list[tuple[int, int, int]] = []
         self._messages: list[Raw] = []
@@ -67,52 +55,6 @@ class Edit:
         self._by_hand = False
         self._boxes: list[Box] = []
         self._blocks: list[Zyx] = []
-        query = data.call.query if data.call is not None else {}
-        self.user, self.app = query.get("u", ""), query.get("app", "")
-
-    # ------------------------------------------------------------------ indices
-    def index(self, label: int) -> LabelIndex:
-        """Index of a body as this edit has left it; an empty one where there is no such body."""
-        if label not in self._indices:
-            self._indices[label] = self.data.find_index(label)
-        return self._indices[label] or LabelIndex(label)
-
-    def need_index(self, label: int) -> LabelIndex:
-        """The same; BadRequest where there is no such body."""
-        found = self.index(label)
-        if found.is_empty:
-            raise BadRequest(f"label {label} is no body")
-        return found
-
-    def put_index(self, index: LabelIndex, *, stamp: bool = True, remember: bool = True) -> None:
-        """Replace the index of a body; an empty one ends the body.
-
-        With `stamp` it says that this mutation made it. With `remember` it is kept as it was before, for
-        `index/<label>?mutid=`: that is as large again. Without, that it is not known is kept.
-        """
-        if stamp:
-            index = index.stamped(self.mutation, self.time.isoformat(), self.user, self.app)
-        self._before.setdefault(index.label, remember)
-        self._indices[index.label] = index
-        self._changed.add(index.label)
-
-    def stored_indices(self, labels: Labels) -> list[bytes]:
-        """Indices of many bodies as they stand in the store, as messages; empty where there is no such body."""
-        found = self.data.view.read_many(map(label_key, labels.tolist()))
-        return [one.read() if isinstance(one, Found) else one or b"" for one in found]
-
-    def put_messages(self, labels: Labels, messages: Sequence[bytes]) -> None:
-        """Replace the indices of many bodies that `index` was not asked for; an empty message ends the body.
-
-        They are not kept as they were before.
-        """
-        view = self.data.plain_view
-        for label, message in zip(labels.tolist(), messages, strict=True):
-            self._before.setdefault(label, False)
-            if message:
-                view.put(self.change, label_key(label), message)
-            else:
-                view.delete(self.change, label_key(label))
 
     # ------------------------------------------------------------------ mapping
     def map(self, supervoxels: Labels, body: int) -> None:
@@ -189,14 +131,7 @@ class Edit:
     def commit(self, *, recorded: bool = True) -> None:
         """Write everything at once, the record of it too; BadRequest where that cannot be, and nothing is written."""
         data, change, view = self.data, self.change, self.data.plain_view
-        for label, remember in self._before.items():
-            self._put_before(label, remember=remember)
-        for label in sorted(self._changed):
-            index = self._indices[label]
-            if index is None or index.is_empty:
-                view.delete(change, label_key(label))
-            else:
-                view.put(change, label_key(label), index.encode())
+        self._put_indices()
         mapped = self.mapped()
         if mapped.supervoxels.size:
             columns = np.concatenate((mapped.supervoxels, mapped.bodies)).astype("<u8")
@@ -219,17 +154,6 @@ class Edit:
         data = self.data
         place = data.instance.number, data.version, data.instance.uuid, data.version_uuid
         return Mutation(*place, self._messages, self.mutation, self._event)
-
-    def _put_before(self, label: int, *, remember: bool) -> None:
-        """Keep the index of a body as it is stored, or nothing; what a first part of the edit kept, stays."""
-        view, key = self.data.plain_view, before_key(label, self.mutation)
-        if remember and view.find(key) is not None:
-            return
-        found = view.find(label_key(label)) if remember else None
-        if found is None or found.manifest is not None:  # parts go when the value does
-            view.put(self.change, key, b"" if found is None else found.read())
-        else:
-            view.put_stored(self.change, key, found.stored)
 
     def _put_properties(self) -> None:
         data, view = self.data, self.data.plain_view
@@ -257,6 +181,6 @@ def editing(data: LabelMap) -> Iterator[Edit]:
 def editing_again(data: LabelMap, mutation: Mutation) -> Iterator[Edit]:
     """The edit of a record, to be done again: its record stands, and has said what there is to say."""
     with data.state.editing:
-        edit = Edit(data, mutation.id)
+        edit = Edit(data, mutation.id, again=True)
         yield edit
         edit.commit(recorded=False)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.keys import EXTENTS, INDEX, label_key, number_of
+from dvidpy.datatypes.labelled.sheets import StoredSheets
 from dvidpy.datatypes.labelled.state import Bodies, Segmentation, segmentation
-from dvidpy.datatypes.labels import index as indices
+from dvidpy.datatypes.labels import sheets
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.voxels.volume import Volume
 from dvidpy.errors import BadRequest, NotFound
@@ -115,12 +116,15 @@ class LabelMap(Volume):
         known = self.known_body(label, found)
         if known is not None:
             return known
-        return self.state.recent.keep(self.version, label, found.stored, Body(indices.decode(found.read())))
+        body = Body(sheets.decode(found.read(), StoredSheets(self.view)))
+        if body.sheeted.sheets.size:
+            return body
+        return self.state.recent.keep(self.version, label, found.stored, body)
 
     def find_body(self, label: int) -> Body | None:
         """A body; None where there is no such one."""
         found = self.find_stored(label)
-        if found is None or found.manifest is None:
+        if found is None or not is_large(found):
             return None if found is None else self.decode_body(label, found)
         still = self.still()
         found = still.find_stored(label)
@@ -132,6 +136,10 @@ class LabelMap(Volume):
         if found is None:
             raise NotFound(f"no body {label}")
         return found
+
+    def read_index(self, found: Found) -> LabelIndex:
+        """The whole of a stored index. A large one needs a view that does not change, where it was found."""
+        return sheets.decode(found.read(), StoredSheets(found.view)).whole()
 
     def find_index(self, label: int) -> LabelIndex | None:
         """Index of a body; None where there is no such body."""
@@ -182,3 +190,8 @@ class LabelMap(Volume):
         """Those that `metadata` shows too."""
         hidden = {"MaxDownresLevel", "IndexedLabels", "NextLabel", "LabelCeiling"}
         return {key: value for key, value in super().properties().items() if key not in hidden}
+
+
+def is_large(found: Found) -> bool:
+    """Whether it takes more than one row to read a stored index."""
+    return found.manifest is not None or sheets.is_head(found.read())

@@ -21,6 +21,7 @@ from dvidpy.datatypes.labels.block_keys import keys_of
 from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.index import NO_ENTRIES, Entries, joined
 from dvidpy.datatypes.labels.index_batch import changed_many
+from dvidpy.datatypes.labels.sheets import is_head
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
 
@@ -126,6 +127,14 @@ def update_indices(edit: Edit, changes: Entries) -> None:
     bodies = _bodies_of(edit, changes.supervoxels)
     labels, owners = np.unique(bodies, return_inverse=True)
     stored = edit.stored_indices(labels)
+    small = np.array([not is_head(one) for one in stored])
+    for at in np.flatnonzero(~small).tolist():
+        label = int(labels[at])
+        edit.put_body(label, edit.body(label).changed(changes.where(owners == at)), stamp=False, remember=False)
+    if not small.all():
+        among = small[owners]
+        owners, changes = (np.cumsum(small) - 1)[owners[among]], changes.where(among)
+        labels, stored = labels[small], [one for one, kept in zip(stored, small.tolist(), strict=True) if kept]
     edit.put_messages(labels, changed_many(stored, labels, owners, changes))
 
 

@@ -3,7 +3,7 @@
 | type key | value |
 |---|---|
 | 01 scale:u8 z:u32 y:u32 x:u32 | one block of supervoxels (docs/internals/label-formats.md), one gzip member |
-| 02 label:u64 | index of a body: a LabelIndex message, with LZ4 |
+| 02 label:u64 | index of a body: a LabelIndex message, or a head with sheets (`labels.sheets`), with LZ4 |
 | 03 mutation:u64 | supervoxels that change their body: all supervoxels u64 LE, then their bodies u64 LE, with LZ4 |
 | 04 | extents (JSON, `voxels.extents`) |
 | 05 | largest label of the version: decimal text |
@@ -11,6 +11,7 @@
 | 07 scale:u8 z:u32 y:u32 x:u32 | empty: this block of a coarser scale need not be what the scale below makes of it |
 | 08 label:u64 mutation:u64 | index of a body before that mutation, as in 02; empty: none, or not kept |
 | 09 | empty: a client has stored indices, mappings or unindexed blocks itself in this version |
+| 0a mutation:u64 number:u32 kind:u8 | a sheet of an index that the mutation wrote; kind 0 sizes, 1 entries |
 
 The first byte is the class. Numbers in keys are big-endian; those of a block have their sign bit turned.
 """
@@ -24,6 +25,9 @@ BLOCK, INDEX, MAPPING, EXTENTS, MAX_LABEL, SPLIT, APART, BEFORE = (bytes((number
 """Class bytes; those of extents and of the largest label are whole keys."""
 BY_HAND = b"\x09"
 """A whole key too."""
+SHEET = b"\x0a"
+SIZES, ENTRIES = 0, 1
+"""What a row of a sheet holds."""
 
 
 def scale_prefix(scale: int) -> bytes:
@@ -59,6 +63,16 @@ def split_key(mutation: int) -> bytes:
 def before_key(label: int, mutation: int) -> bytes:
     """Type key of the index that a body had before a mutation."""
     return BEFORE + label.to_bytes(8, "big") + mutation.to_bytes(8, "big")
+
+
+def sheet_key(mutation: int, number: int, kind: int) -> bytes:
+    """Type key of what a sheet holds: its `SIZES` or its `ENTRIES`."""
+    return sheet_prefix(mutation) + number.to_bytes(4, "big") + bytes((kind,))
+
+
+def sheet_prefix(mutation: int) -> bytes:
+    """What stands before the sheets that a mutation wrote."""
+    return SHEET + mutation.to_bytes(8, "big")
 
 
 def number_of(typekey: bytes) -> int:

@@ -182,8 +182,11 @@ _MAKING = threading.Lock()
 
 def segmentation(datastore: Datastore, instance: Instance) -> Segmentation:
     """Derived state of an instance."""
-    with _MAKING:
-        return _STATES.setdefault(datastore, {}).setdefault(instance.number, Segmentation())
+    found = _STATES.get(datastore, {}).get(instance.number)
+    if found is None:
+        with _MAKING:
+            found = _STATES.setdefault(datastore, {}).setdefault(instance.number, Segmentation())
+    return found
 
 
 def map_stats(datastore: Datastore) -> dict[str, Any]:

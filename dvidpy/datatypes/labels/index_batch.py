@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labels.block_keys import from_wire
-from dvidpy.datatypes.labels.index import Entries, encode_blocks, without_entries
+from dvidpy.datatypes.labels.index import Entries, LabelIndex, decode, encode_blocks, without_entries
 from dvidpy.kernels import label_index, label_rows
 from dvidpy.kernels.label_blocks import Labels
 
@@ -44,6 +44,22 @@ def changed_many(stored: Sequence[bytes], labels: Labels, owners: Owners, change
     ]
 
 
+def decode_many(messages: Sequence[bytes]) -> list[LabelIndex]:
+    """LabelIndex messages -> indices, as `index.decode` one by one; BadRequest where one is none."""
+    if len(messages) < 2:
+        return [*map(decode, messages)]
+    columns, numbers = label_index.read_many(messages)
+    found = Entries(from_wire(columns.blocks), columns.supervoxels, columns.counts.astype(np.int64))
+    rows = np.stack((np.repeat(np.arange(len(messages)), numbers), found.blocks), axis=1)
+    if not (_is_in_order(rows, found.supervoxels) and (found.voxels > 0).all()):
+        return [decode(message) for message in messages]
+    ends = np.cumsum(numbers).tolist()
+    return [
+        without_entries(message, fields)._replace(entries=found.between(first, last))
+        for message, fields, first, last in zip(messages, columns.fields, [0, *ends], ends, strict=False)
+    ]
+
+
 def _in_order(owners: Owners, entries: Entries) -> tuple[label_rows.Rows, Labels]:
     """Rows by body, block and supervoxel. Indices that were written here stand so already."""
     rows = np.stack((owners, entries.blocks, entries.voxels), axis=1)
@@ -55,6 +71,7 @@ def _in_order(owners: Owners, entries: Entries) -> tuple[label_rows.Rows, Labels
 
 
 def _is_in_order(rows: label_rows.Rows, supervoxels: Labels) -> bool:
+    """Whether rows of body, block (and more) ascend, those that are the same by their supervoxels."""
     up = rows[1:, :2] - rows[:-1, :2]
     later = (up[:, 0] > 0) | ((up[:, 0] == 0) & (up[:, 1] > 0))
     same = (up == 0).all(axis=1) & (supervoxels[1:] > supervoxels[:-1])

@@ -18,6 +18,7 @@ from dvidpy.datatypes.labelled.bodies import Body, Recent
 from dvidpy.datatypes.labelled.edits import editing
 from dvidpy.datatypes.labels.index import LabelIndex, added, decode, entries_of
 from dvidpy.datatypes.labels.messages import encode_indices, parse_indices
+from dvidpy.datatypes.labels.sheets import Sheeted
 
 BIG = (1 << 63) + 5
 
@@ -253,7 +254,7 @@ def test_a_body_is_decoded_once_until_it_changes(segments: Segments) -> None:
 
 
 def test_only_so_many_bodies_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    recent, body = Recent(), Body(added(LabelIndex(1), entries_of([(0, 0, 0)], [1], [1])))
+    recent, body = Recent(), Body(Sheeted(added(LabelIndex(1), entries_of([(0, 0, 0)], [1], [1]))))
     monkeypatch.setattr(bodies, "ROOM", 1000)
     for label in range(1, 10):
         recent.keep(1, label, b"as stored", body)

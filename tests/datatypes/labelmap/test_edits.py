@@ -22,6 +22,7 @@ from dvidpy.datatypes.labelmap.mutations.renumber import Renamed, Renumber, renu
 from dvidpy.datatypes.labelmap.mutations.split_body import SplitBody, SupervoxelCut, split_body
 from dvidpy.datatypes.labelmap.mutations.split_supervoxel import SplitSupervoxel, split_supervoxel
 from dvidpy.datatypes.labelmap.mutations.splits import listed
+from dvidpy.datatypes.labels import sheets
 from dvidpy.datatypes.labels.numbers import LARGEST
 from dvidpy.datatypes.labels.splits import Cut
 from dvidpy.errors import BadRequest
@@ -37,9 +38,13 @@ def _labels(*labels: int) -> Volume:
     return np.array(labels, np.uint64)
 
 
-@pytest.fixture
-def data(datastore: Datastore) -> LabelMap:
-    """Labels 1 to 8 are slabs along x, four in each of two blocks; 1, 2 and 3 are one body, 4 and 5 another."""
+@pytest.fixture(params=[sheets.FULL, 1], ids=["one row", "sheets"])
+def data(datastore: Datastore, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> LabelMap:
+    """Labels 1 to 8 are slabs along x, four in each of two blocks; 1, 2 and 3 are one body, 4 and 5 another.
+
+    So small an index is one row; or as if it were large.
+    """
+    monkeypatch.setattr(sheets, "FULL", request.param)
     made = new_labelmap(datastore)
     volume = np.broadcast_to(np.arange(SIZE[2], dtype=np.uint64) // np.uint64(4) + np.uint64(1), SIZE)
     post(made, blocks_of(np.ascontiguousarray(volume)))

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dvidpy.datatypes.labels.index import NO_ENTRIES, Entries, LabelIndex, decode, entries_of, joined
-from dvidpy.datatypes.labels.index_batch import changed_many
+from dvidpy.datatypes.labels.index_batch import changed_many, decode_many
+from dvidpy.errors import BadRequest
 
 BLOCK = st.tuples(*[st.integers(-2, 2)] * 3)
 Listed = list[tuple[tuple[int, int, int], int, int]]
@@ -41,3 +45,23 @@ def test_many_indices_change_as_one_by_one(bodies: dict[int, tuple[Listed, Liste
             assert decode(message).label == label
         else:
             assert message == b""
+
+
+MESSAGES = st.lists(BEFORE, max_size=5)
+
+
+@given(MESSAGES, st.randoms())
+def test_many_are_decoded_as_one_by_one(listed: list[Listed], random: Random) -> None:
+    """Those of other programs, in any order, too."""
+    messages = [STAMP._replace(label=at, entries=columns(some)).encode() for at, some in enumerate(listed)]
+    if messages and random.random() < 0.5:
+        other = [(block, label, voxels) for block, label, voxels in listed[0][::-1]]
+        messages[0] = LabelIndex(0, entries_of(*zip(*other, strict=True)) if other else NO_ENTRIES).encode()
+    for found, message in zip(decode_many(messages), messages, strict=True):
+        assert found.encode() == decode(message).encode()
+        assert found.entries.blocks.size == decode(message).entries.blocks.size
+
+
+def test_a_message_that_is_none() -> None:
+    with pytest.raises(BadRequest):
+        decode_many([STAMP.encode(), b"\xff"])

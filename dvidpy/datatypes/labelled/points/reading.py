@@ -9,13 +9,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from dvidpy.datatypes.labelled.blocks import find, load
+from dvidpy.datatypes.labelled.blocks import find, load, share
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import label_key
 from dvidpy.datatypes.labelled.raw.reading import Reading
+from dvidpy.datatypes.labelled.sheets import StoredSheets
 from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels.blocks import Group, group_by_block
+from dvidpy.datatypes.labels.sheets import decode, is_head
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import HIGHEST, LOWEST
 from dvidpy.kernels.label_blocks import Labels
@@ -42,9 +44,13 @@ def labels_at(reading: Reading, points: NDArray[np.int64]) -> Labels:
     out = np.zeros(len(points), np.uint64)
     groups = group_by_block(points, reading.data.block)
     found = find(reading.data, reading.scale, (group.block for group in groups))
-    for group, (_, value) in zip(groups, found, strict=True):
-        if value is not None:
-            out[group.places] = _labels_of(reading, value, group)
+
+    def look(one: tuple[Group, Found]) -> None:
+        group, value = one
+        out[group.places] = _labels_of(reading, value, group)
+
+    there = ((group, value) for group, (_, value) in zip(groups, found, strict=True) if value is not None)
+    share(reading.data, look, there)
     return out if reading.bodies is None else reading.bodies.apply(out)
 
 
@@ -66,7 +72,14 @@ def bodies_of(data: LabelMap, bodies: Bodies, supervoxels: Labels, *, verify: bo
 
 def _exist(data: LabelMap, supervoxels: list[int]) -> Iterable[bool]:
     """Which supervoxels a body of the same number has."""
-    stored = data.view.read_many(map(label_key, supervoxels))
-    for supervoxel, value in zip(supervoxels, stored, strict=True):
-        plain = value.read() if isinstance(value, Found) else value
-        yield supervoxel > 0 and plain is not None and bool((read(plain).supervoxels == supervoxel).any())
+    stored = data.view.find_many(map(label_key, supervoxels))
+    for supervoxel, found in zip(supervoxels, stored, strict=True):
+        yield supervoxel > 0 and found is not None and _names(data, found, supervoxel)
+
+
+def _names(data: LabelMap, found: Found, supervoxel: int) -> bool:
+    """Whether a stored index has a supervoxel."""
+    plain = found.read()
+    if is_head(plain):
+        return supervoxel in decode(plain, StoredSheets(data.view)).sizes()[0]
+    return bool((read(plain).supervoxels == supervoxel).any())

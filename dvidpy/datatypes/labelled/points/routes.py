@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Annotated
 
 import numpy as np
@@ -10,6 +11,7 @@ from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import JSON, Reply, json_reply
+from dvidpy.datatypes.labelled.asked import AT_ONCE, on_worker
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.options import Hash, Scale, Supervoxels, demand_hash
 from dvidpy.datatypes.labelled.points.reading import bodies_of, labels_at, parse_points
@@ -21,6 +23,8 @@ from dvidpy.geometry import Zyx, parse_point
 from dvidpy.kernels.label_blocks import Labels
 
 room = Room()
+FEW = 16
+"""Indices that are looked at in the event loop, for supervoxels that no mapping names."""
 
 Coordinate = Annotated[Zyx, Path(description="Voxel of the scale, x_y_z.", examples=["10_20_30"]), Parse(parse_point)]
 
@@ -64,18 +68,31 @@ def get_labels(
     openapi_extra=takes("Supervoxels", "application/json", [23, 911]),
     responses=gives("Of each its body", "application/json", [23, 0]),
 )
+@at_once
 def get_mapping(
     data: Annotated[LabelMap, Here],
     body: Annotated[bytes, WholeBody],
     nolookup: Annotated[bool, Query(description="`true`: do not look whether they exist."), Flag] = False,
     hash: Hash = "",  # noqa: A002  # its name on the wire
-) -> Reply:
+) -> Reply | Awaitable[Reply]:
     """0 for a supervoxel that was split, for the label of a cleaved or renumbered body, and for one that no body has.
     The last is not looked for with `nolookup`, or where the instance keeps no indices: it is then a body of its own.
     """
-    demand_hash(body, hash)
-    supervoxels = np.array(parse_labels(body), np.uint64)
-    return _list_reply(data.steady(lambda still, bodies: bodies_of(still, bodies, supervoxels, verify=not nolookup)))
+    if len(body) > AT_ONCE:
+        return on_worker(data, lambda: _mapped(data, _supervoxels(body, hash), verify=not nolookup))
+    supervoxels = _supervoxels(body, hash)
+    if nolookup or np.count_nonzero(~data.bodies().knows(supervoxels)) <= FEW:
+        return _mapped(data, supervoxels, verify=not nolookup)
+    return on_worker(data, lambda: _mapped(data, supervoxels, verify=True))
+
+
+def _supervoxels(body: bytes, md5: str) -> Labels:
+    demand_hash(body, md5)
+    return np.array(parse_labels(body), np.uint64)
+
+
+def _mapped(data: LabelMap, supervoxels: Labels, *, verify: bool) -> Reply:
+    return _list_reply(data.steady(lambda still, bodies: bodies_of(still, bodies, supervoxels, verify=verify)))
 
 
 def _list_reply(labels: Labels) -> Reply:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvidpy.datatypes.exchange import PIECE
-from dvidpy.datatypes.labelled.blocks import load, walk
+from dvidpy.datatypes.labelled.blocks import load, share, walk
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labels import blocks as codec
@@ -63,8 +63,11 @@ def begin(data: LabelMap, *, scale: int = 0, supervoxels: bool = False, roi: str
 def read_box(reading: Reading, box: Box) -> Labels:
     """(z, y, x) labels of a box; 0 where none were written. Its size is answerable."""
     out = np.zeros(box.size, np.uint64)
-    for index, found in reading.found(box.blocks(reading.data.block)):
-        _paste(reading, index, reading.shown(found), out, box)
+
+    def paste(one: tuple[Zyx, Found]) -> None:
+        _paste(reading, one[0], reading.shown(one[1]), out, box)
+
+    share(reading.data, paste, reading.found(box.blocks(reading.data.block)))
     return out
 
 

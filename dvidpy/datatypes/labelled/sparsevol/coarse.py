@@ -10,7 +10,6 @@ from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import label_key, number_of
 from dvidpy.datatypes.labelled.sparsevol.regions import within
-from dvidpy.datatypes.labels import index as indices
 from dvidpy.datatypes.labels import sparsevol
 from dvidpy.datatypes.labels.runs import EVERYWHERE, runs_of_blocks
 from dvidpy.geometry import Box, Zyx
@@ -28,5 +27,5 @@ def coarse_of(body: Body, bounds: Box, block: Zyx) -> Reply:
 def coarse_of_many(data: LabelMap, first: int, last: int, bounds: Box) -> Iterator[bytes]:
     """Of each body from one label to another: label, number of runs, runs."""
     for key, found in data.view.range(label_key(first), label_key(last) + PAST):
-        runs = runs_of_blocks(within(indices.decode(found.read()).blocks, bounds, data.block))
+        runs = runs_of_blocks(within(data.read_index(found).blocks, bounds, data.block))
         yield _HEAD.pack(number_of(key), len(runs)) + runs.tobytes()

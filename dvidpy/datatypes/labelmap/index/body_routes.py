@@ -107,13 +107,13 @@ def get_lastmod(data: Annotated[LabelMap, Here], label: Label) -> Reply | Awaita
     """404 where there is no such body."""
 
     def answer(body: Body) -> Reply:
-        index = body.index
+        stamp = body.stamp
         return json_reply(
             {
-                "mutation id": index.last_mutid,
-                "last mod user": index.last_mod_user,
-                "last mod app": index.last_mod_app,
-                "last mod time": index.last_mod_time,
+                "mutation id": stamp.last_mutid,
+                "last mod user": stamp.last_mod_user,
+                "last mod app": stamp.last_mod_app,
+                "last mod time": stamp.last_mod_time,
             }
         )
 

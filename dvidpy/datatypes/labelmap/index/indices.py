@@ -9,9 +9,10 @@ import lz4.block
 import numpy as np
 
 from dvidpy.datatypes.labelled.edits import editing
-from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.instance import LabelMap, is_large
 from dvidpy.datatypes.labelled.keys import label_key
 from dvidpy.datatypes.labels.index import LabelIndex
+from dvidpy.datatypes.labels.sheets import is_head
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.kernels.label_index import varints
@@ -30,14 +31,14 @@ _FIELD = b"\x0a"
 def as_message(data: LabelMap, labels: Labels) -> Iterator[bytes]:
     """A LabelIndices message in the order asked, in pieces; an index without blocks where there is no body."""
     for label, found in _stored(data, labels):
-        index = LabelIndex(label).encode() if found is None else found.read()
+        index = LabelIndex(label).encode() if found is None else as_one(data, found)
         yield b"".join((_FIELD, varints(np.array([len(index)], np.uint64)), index))
 
 
 def as_stored(data: LabelMap, labels: Labels) -> Iterator[bytes]:
     """Of each its size and label (uint64), and the index as the reference stores it: u8, u32 size, one LZ4 block."""
     for label, found in _stored(data, labels):
-        packed = b"" if found is None else _AS_LZ4 + _packed(found)
+        packed = b"" if found is None else _AS_LZ4 + _packed(data, found)
         yield _HEAD.pack(len(packed), label) + packed
 
 
@@ -46,13 +47,18 @@ def _stored(data: LabelMap, labels: Labels) -> Iterator[tuple[int, Found | None]
     return ((label, still.view.find(label_key(label))) for label in labels.tolist())
 
 
-def _packed(found: Found) -> bytes:
-    """Size and LZ4 block of a stored value, as it is where it is packed so."""
-    if found.manifest is None:
+def as_one(data: LabelMap, found: Found) -> bytes:
+    """A stored index as one message."""
+    return data.read_index(found).encode() if is_head(found.read()) else found.read()
+
+
+def _packed(data: LabelMap, found: Found) -> bytes:
+    """Size and LZ4 block of a message, as it is stored where it is packed so."""
+    if not is_large(found):
         packing, payload = payload_of(found.stored)
         if packing == LZ4:
             return bytes(payload)
-    return bytes(lz4.block.compress(found.read(), store_size=True))
+    return bytes(lz4.block.compress(as_one(data, found), store_size=True))
 
 
 def put_indices(data: LabelMap, indices: Iterable[LabelIndex]) -> None:

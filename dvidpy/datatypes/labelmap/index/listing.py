@@ -9,8 +9,10 @@ import numpy as np
 
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import INDEX, label_key, number_of
-from dvidpy.datatypes.labels import index as indices
+from dvidpy.datatypes.labelled.sheets import StoredSheets
+from dvidpy.datatypes.labels import sheets
 from dvidpy.storage.keys import after
+from dvidpy.versioning.store import Found
 
 MOST = 10_000_000
 """Labels that are listed at a time."""
@@ -22,7 +24,7 @@ def listed(data: LabelMap, first: int, number: int, *, sizes: bool) -> Iterator[
     number = min(number, MOST)
     if sizes:
         pairs = islice(data.view.range(label_key(first), after(INDEX)), number)
-        rows: Iterable[int] = (each for key, found in pairs for each in (number_of(key), _voxels(found.read())))
+        rows: Iterable[int] = (each for key, found in pairs for each in (number_of(key), _voxels(found)))
     else:
         rows = islice(data.labels(first), number)
     return (np.array(some, "<u8").tobytes() for some in _batched(rows))
@@ -42,5 +44,5 @@ def _batched(numbers: Iterable[int]) -> Iterator[list[int]]:
     return iter(lambda: list(islice(source, TOGETHER)), [])
 
 
-def _voxels(stored: bytes) -> int:
-    return indices.decode(stored).voxels
+def _voxels(found: Found) -> int:
+    return sheets.decode(found.read(), StoredSheets(found.view)).voxels

@@ -17,10 +17,10 @@ from dvidpy.datatypes.labelled.asked import (
     on_worker,
     read_labels,
 )
-from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.instance import LabelMap, is_large
 from dvidpy.datatypes.labelled.keys import label_key
 from dvidpy.datatypes.labelmap.index.history import index_before
-from dvidpy.datatypes.labelmap.index.indices import MOST, as_message, as_stored, put_indices
+from dvidpy.datatypes.labelmap.index.indices import MOST, as_message, as_one, as_stored, put_indices
 from dvidpy.datatypes.labels.index import LabelIndex, decode
 from dvidpy.datatypes.labels.messages import parse_indices
 from dvidpy.datatypes.labels.numbers import parse_number
@@ -51,29 +51,37 @@ def get_index(
     if mutid is not None:
         return on_worker(data, lambda: _index_before(data, label, mutid, metadata))
     if metadata:
-        return about_body(data, label, lambda body: _metadata(body.index))
+        return about_body(data, label, lambda body: _metadata(body.voxels, body.stamp))
     found = data.find_stored(label)
     if found is None:
         raise NotFound(f"no body {label}")
-    if found.manifest is None and len(found.stored) <= AT_ONCE:
+    if len(found.stored) <= AT_ONCE and not is_large(found):
         return octets(found.read())
-    return on_worker(data, lambda: octets(data.view.get(label_key(label)) or b""))
+    return on_worker(data, lambda: _whole_index(data, label))
+
+
+def _whole_index(data: LabelMap, label: int) -> Reply:
+    still = data.still()
+    found = still.find_stored(label)
+    if found is None:
+        raise NotFound(f"no body {label}")
+    return octets(as_one(still, found))
 
 
 def _index_before(data: LabelMap, label: int, mutation: int, metadata: bool) -> Reply:
     index = index_before(data, label, mutation)
     if index is None:
         raise NotFound(f"no index of body {label} is known from before mutation {mutation}")
-    return _metadata(index) if metadata else octets(index.encode())
+    return _metadata(index.voxels, index) if metadata else octets(index.encode())
 
 
-def _metadata(index: LabelIndex) -> Reply:
+def _metadata(voxels: int, stamp: LabelIndex) -> Reply:
     said: dict[str, Any] = {
-        "num_voxels": index.voxels,
-        "last_mutid": index.last_mutid,
-        "last_mod_time": index.last_mod_time,
-        "last_mod_user": index.last_mod_user,
-        "last_mod_app": index.last_mod_app,
+        "num_voxels": voxels,
+        "last_mutid": stamp.last_mutid,
+        "last_mod_time": stamp.last_mod_time,
+        "last_mod_user": stamp.last_mod_user,
+        "last_mod_app": stamp.last_mod_app,
     }
     return json_reply(said)
 

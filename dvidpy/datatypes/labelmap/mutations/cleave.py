@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from dvidpy.datatypes.labelled.edits import Edit, editing
 from dvidpy.datatypes.labelled.instance import LabelMap
-from dvidpy.datatypes.labels.index import merged, parted
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels
 
@@ -22,9 +21,7 @@ class Cleave(Struct, frozen=True, tag="cleave", tag_field="kind"):
     def apply(self, edit: Edit) -> None:
         """Nothing happens where it was applied already."""
         supervoxels = np.array(self.supervoxels, np.uint64)
-        moved, left = parted(edit.index(self.body), supervoxels)
-        edit.put_index(left)
-        edit.put_index(merged(edit.index(self.cleaved), [moved]))
+        edit.move(supervoxels, self.body, self.cleaved)
         edit.map(np.array([self.cleaved], np.uint64), 0)  # no supervoxel has that number
         edit.map(supervoxels, self.cleaved)
         edit.use_labels(self.cleaved)
@@ -40,11 +37,11 @@ def cleave(data: LabelMap, body: int, supervoxels: Labels, *, given: int | None 
         raise BadRequest("a cleave takes supervoxels of the body")
     with editing(data) as edit:
         label = _label_for(edit, given)
-        edit.need_index(body)
+        edit.need_body(body)
         event = Cleave(body, label, wanted.tolist())
         event.apply(edit)
-        moved, left = edit.index(label), edit.index(body)
-        missing = np.setdiff1d(wanted, moved.supervoxels)
+        moved, left = edit.body(label), edit.body(body)
+        missing = np.setdiff1d(wanted, moved.supervoxels, assume_unique=True)
         if missing.size:
             raise BadRequest(f"supervoxel {missing[0]} is not in body {body}")
         if left.is_empty:

@@ -18,6 +18,7 @@ from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.index import Entries, LabelIndex, entries_of, split_supervoxel
 from dvidpy.datatypes.labels.masks import Mask
 from dvidpy.datatypes.labels.runs import dealt
+from dvidpy.datatypes.labels.sheets import Sheeted
 from dvidpy.datatypes.labels.splits import Cut, split
 from dvidpy.geometry import Zyx
 from dvidpy.kernels.label_runs import Runs
@@ -43,10 +44,6 @@ class Cutting:
         self._data, self.cuts, self._runs = data, cuts, runs
         self._done: dict[Zyx, CutBlock] = {}
 
-    def places(self, index: LabelIndex) -> list[Zyx]:
-        """Blocks of the body that hold the supervoxels."""
-        return places_of(index.only(np.array([*self.cuts], np.uint64)))
-
     def prepare(self, places: Iterable[Zyx]) -> dict[Zyx, CutBlock]:
         """Cut the blocks that were not cut yet, or were written since then."""
         found = {place: value for place, value in stored_blocks.find(self._data, 0, places) if value is not None}
@@ -70,7 +67,8 @@ class Cutting:
     # ------------------------------------------------------------------ in an edit
     def apply(self, edit: Edit, body: int, places: Iterable[Zyx], *, downres: bool) -> None:
         """Write the blocks that hold the supervoxels, and the index of the body that has all of them."""
-        index = edit.index(body)
+        inside, rest = edit.body(body).parted(np.array([*self.cuts], np.uint64))
+        index = inside.whole()
         done = self.prepare(places)
         written = {place: one.after for place, one in done.items() if one.after is not None}
         for place in written:
@@ -79,11 +77,11 @@ class Cutting:
         named = set(index.supervoxels.tolist())
         for supervoxel, cut in self.cuts.items():
             if supervoxel in named:
-                inside = _inside(done, supervoxel)
-                index = split_supervoxel(index, supervoxel, cut.split, cut.remain, inside)
+                gone = _inside(done, supervoxel)
+                index = split_supervoxel(index, supervoxel, cut.split, cut.remain, gone)
             edit.split(supervoxel, cut.remain, cut.split)
             edit.map(np.array([supervoxel], np.uint64), 0)
-        edit.put_index(index)
+        edit.put_body(body, rest.merged([Sheeted(index)]))
         edit.use_labels(max(max(cut) for cut in self.cuts.values()))
 
 

@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from dvidpy.datatypes.labelled.edits import Edit, editing
 from dvidpy.datatypes.labelled.instance import LabelMap
-from dvidpy.datatypes.labels.index import LabelIndex, merged
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels
 
@@ -27,23 +26,24 @@ class Merge(Struct, frozen=True, tag="merge", tag_field="kind"):
 
     def apply(self, edit: Edit) -> None:
         """Nothing happens where it was applied already."""
-        edit.put_index(merged(edit.index(self.target), [edit.index(part.label) for part in self.parts]))
+        edit.put_body(self.target, edit.body(self.target).merged(edit.body(part.label) for part in self.parts))
         for part in self.parts:
-            edit.put_index(LabelIndex(part.label))
+            edit.end_body(part.label)
         edit.map(np.concatenate([np.array(part.supervoxels, np.uint64) for part in self.parts]), self.target)
 
 
 def merge(data: LabelMap, labels: Labels) -> int:
     """Merge the bodies labels[1:] into labels[0]; id of the mutation. BadRequest where one of them is no body.
 
-    Costs a copy of the index of the target, which is one value, and work in proportion to the others.
+    Costs what the heads of the indices take, whichever is the larger one, and the supervoxels of the others.
     """
     target, *others = dict.fromkeys(labels.tolist()) or [0]
     if not others or target in labels[1:]:
         raise BadRequest("a merge takes a target, and bodies other than it")
     with editing(data) as edit:
-        edit.need_index(target)
-        event = Merge(target, [Part(label, edit.need_index(label).supervoxels.tolist()) for label in others])
+        edit.read([target, *others])
+        edit.need_body(target)
+        event = Merge(target, [Part(label, edit.need_body(label).supervoxels.tolist()) for label in others])
         event.apply(edit)
         edit.publish(event)
         edit.say({"Action": "merge-complete", "Target": target, "Labels": others})

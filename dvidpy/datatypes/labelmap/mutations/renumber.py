@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from dvidpy.datatypes.labelled.edits import Edit, editing
 from dvidpy.datatypes.labelled.instance import LabelMap
-from dvidpy.datatypes.labels.index import merged, parted
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels
 
@@ -36,9 +35,7 @@ class Renumber(Struct, frozen=True, tag="renumber", tag_field="kind"):
 def rename(edit: Edit, one: Renamed) -> None:
     """Give a body its new label; nothing where it has it already."""
     supervoxels = np.array(one.supervoxels, np.uint64)
-    moved, left = parted(edit.index(one.old), supervoxels)  # where it was done already, another may have its old label
-    edit.put_index(merged(edit.index(one.new), [moved]))
-    edit.put_index(left)
+    edit.move(supervoxels, one.old, one.new)  # not all: where it was done already, another may have its old label
     if one.unnamed:
         edit.map(np.array([one.new], np.uint64), 0)
     edit.map(supervoxels, one.new)
@@ -57,9 +54,9 @@ def renumber(data: LabelMap, pairs: Labels) -> None:
     with editing(data) as edit:
         done = []
         for new, old in pairs.reshape(-1, 2).tolist():
-            if not edit.index(new).is_empty:
+            if not edit.body(new).is_empty:
                 raise BadRequest(f"label {new} is a body already")
-            done.append(Renamed(new, old, edit.need_index(old).supervoxels.tolist(), not edit.named(new)))
+            done.append(Renamed(new, old, edit.need_body(old).supervoxels.tolist(), not edit.named(new)))
             rename(edit, done[-1])
             edit.say({"Action": "renumber-complete", "NewLabel": new, "OrigLabel": old})
         edit.publish(Renumber(done))

@@ -11,7 +11,7 @@ from dvidpy.datatypes.labelled.edits import Edit, editing
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.volumes import keep_volume, read_volume
 from dvidpy.datatypes.labelmap.mutations.cutting import Cutting, places_of
-from dvidpy.datatypes.labels.index import LabelIndex, merged, parted
+from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.runs import dealt, voxels_in
 from dvidpy.datatypes.labels.splits import Cut, sizes_under
 from dvidpy.errors import BadRequest
@@ -53,9 +53,7 @@ class SplitBody(Struct, frozen=True, tag="split", tag_field="kind"):
         if self.cuts:
             cutting.apply(edit, self.body, self.blocks, downres=True)
         gone = np.array([*self.whole, *(one.split for one in self.cuts)], np.uint64)
-        moved, left = parted(edit.index(self.body), gone)
-        edit.put_index(left)
-        edit.put_index(merged(edit.index(self.new), [moved]))
+        edit.move(gone, self.body, self.new)
         edit.map(np.array([self.new], np.uint64), 0)  # no supervoxel has that number
         edit.map(np.array([one.remain for one in self.cuts], np.uint64), self.body)
         edit.map(gone, self.new)

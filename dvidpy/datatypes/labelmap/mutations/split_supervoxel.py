@@ -8,12 +8,14 @@ import numpy as np
 from msgspec import Struct
 
 from dvidpy.datatypes.labelled import ids
+from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.edits import Edit, editing
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.volumes import keep_volume, read_volume
-from dvidpy.datatypes.labelmap.mutations.cutting import Cutting
+from dvidpy.datatypes.labelmap.mutations.cutting import Cutting, places_of
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.runs import voxels_in
+from dvidpy.datatypes.labels.sheets import Sheeted
 from dvidpy.datatypes.labels.splits import Cut
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_runs import Runs
@@ -59,21 +61,21 @@ def split_supervoxel(
         given: labels to use, 0 for a new one; BadRequest where one is in use.
         downres: the coarser scales follow, in the background.
     """
-    index, _ = _demand_cut(data, data.find_index, supervoxel, runs)
+    part = _demand_cut(data, data.find_body, supervoxel, runs)
     given = given or Cut(0, 0)
     cut = _labels_for(data, supervoxel, given)
     cutting = Cutting(data, {supervoxel: cut}, runs)
-    cutting.prepare(cutting.places(index))
+    cutting.prepare(places_of(part))
     volume = keep_volume(data, runs)
     with editing(data) as edit:
-        index, size = _demand_cut(data, edit.index, supervoxel, runs)
+        part = _demand_cut(data, edit.body, supervoxel, runs)
+        size = part.voxels
         if ids.used_among(data, cut):  # voxels of these labels came in meanwhile
             cut = _labels_for(data, supervoxel, given)
             cutting = Cutting(data, {supervoxel: cut}, runs)
-        places = cutting.places(index)
-        event = SplitSupervoxel(index.label, supervoxel, *cut, volume, places, downres)
+        event = SplitSupervoxel(part.label, supervoxel, *cut, volume, places_of(part), downres)
         event.apply_with(edit, cutting)
-        inside = edit.index(index.label).only(np.array([cut.split], np.uint64)).voxels
+        inside = edit.body(part.label).only(np.array([cut.split], np.uint64)).voxels
         if not 0 < inside < size:
             raise BadRequest(f"the volume holds {inside} of the {size} voxels of supervoxel {supervoxel}")
         edit.publish(event)
@@ -81,7 +83,7 @@ def split_supervoxel(
             {
                 "Action": "split-supervoxel-complete",
                 "Supervoxel": supervoxel,
-                "Body": index.label,
+                "Body": part.label,
                 "SplitSupervoxel": cut.split,
                 "RemainSupervoxel": cut.remain,
                 "Split": volume,
@@ -93,17 +95,18 @@ def split_supervoxel(
 
 
 def _demand_cut(
-    data: LabelMap, find: Callable[[int], LabelIndex | None], supervoxel: int, runs: Runs
-) -> tuple[LabelIndex, int]:
-    """(index of its body, voxels of the supervoxel); BadRequest where the volume cannot cut it in two."""
-    body = data.body_of(supervoxel)
-    index = find(body) if body else None
-    size = index.only(np.array([supervoxel], np.uint64)).voxels if index else 0
-    if index is None or not size:
+    data: LabelMap, find: Callable[[int], Sheeted | Body | None], supervoxel: int, runs: Runs
+) -> LabelIndex:
+    """What the supervoxel has of the index of its body; BadRequest where the volume cannot cut it in two."""
+    label = data.body_of(supervoxel)
+    body = find(label) if label else None
+    part = body.only(np.array([supervoxel], np.uint64)) if body else LabelIndex(label)
+    size = part.voxels
+    if not size:
         raise BadRequest(f"there is no supervoxel {supervoxel}")
     if not 0 < voxels_in(runs) < size:
         raise BadRequest(f"a volume of {voxels_in(runs)} voxels does not cut the {size} of supervoxel {supervoxel}")
-    return index, size
+    return part
 
 
 def _labels_for(data: LabelMap, supervoxel: int, given: Cut) -> Cut:
