@@ -14,10 +14,11 @@ JOBS ?= auto
 PYTEST := $(BIN)/python -m pytest
 # In CI nothing may be skipped.
 STRICT := $(if $(CI),-p tests.strict)
+READERS := $(if $(CI),$(VENV)/.readers)
 # Scenarios of tests/recorded for `make record`, such as recorded/keyvalue/keys.json; all without one.
 FILES ?=
 
-.PHONY: install demo test test-long test-kernels record docs check bench coverage clean
+.PHONY: install readers demo test test-long test-kernels record docs check bench coverage clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.warm
@@ -30,10 +31,17 @@ $(VENV)/.warm: $(VENV)/.installed $(wildcard dvidpy/kernels/*.py)
 	@$(BIN)/dvidpy warm
 	@touch $@
 
+# Programs of others that tests read what is shown with; where they are missing, those tests are skipped.
+readers: $(VENV)/.readers
+
+$(VENV)/.readers: $(VENV)/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[readers]'
+	@touch $@
+
 demo: install
 	$(BIN)/dvidpy demo --data '$(DATA)' --port $(PORT) $(if $(IMAGES),--images '$(IMAGES)')
 
-test: install
+test: install $(READERS)
 	$(PYTEST) -n $(JOBS) $(STRICT) -m 'not long'
 
 test-long: install

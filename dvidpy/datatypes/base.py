@@ -63,6 +63,11 @@ class Data:
         """Uuid of that version."""
         return self.node.uuid if self.instance.versioned else self.repo.record.root
 
+    @property
+    def is_settled(self) -> bool:
+        """Only a forced edit would change its values: they are those of a committed version."""
+        return self.instance.versioned and self.node.locked
+
     def sibling(self, name: str) -> Instance:
         """Another instance of the repo; UnknownInstance where there is none of that name."""
         return find_instance(self.repo, name)

@@ -79,7 +79,9 @@ class Route(NamedTuple):
 class Room:
     """Routes that belong together. Paths begin behind the instance name (or with /api for the server's own)."""
 
-    def __init__(self, tags: Sequence[str] = (), routes: Iterable[Route] = ()) -> None:
+    def __init__(self, tags: Sequence[str] = (), routes: Iterable[Route] = (), *, heads: bool = False) -> None:
+        self.heads = heads
+        """GET routes answer HEAD too, also where those of the type do not."""
         self.tags = list(tags)
         self.routes = list(routes)
 
@@ -180,6 +182,7 @@ class Endpoint:
         "the_call",
         "whole_body",
         "width",
+        "words",
     )
 
     def __init__(self, route: Route) -> None:
@@ -194,9 +197,12 @@ class Endpoint:
         self.streams = getattr(self.handler, "streams", False)
         """It enters `call.gate` itself."""
         self.here = self.the_call = self.whole_body = ""
-        places = {part[1:-1]: at for at, part in enumerate(route.path.split("/")[1:]) if part.startswith("{")}
-        self.width = max(places.values(), default=0) + 1
+        parts = route.path.split("/")[1:]
+        places = {part[1:-1]: at for at, part in enumerate(parts) if part.startswith("{")}
+        self.width = len(parts)
         """Path parts it needs, the keyword included."""
+        self.words = tuple((at, part) for at, part in enumerate(parts) if at and not part.startswith("{"))
+        """Path parts behind the keyword that must be these very words."""
         self.parameters: list[_Parameter] = []
         hints = get_type_hints(self.handler, include_extras=True)
         for name, parameter in inspect.signature(self.handler).parameters.items():
@@ -216,6 +222,10 @@ class Endpoint:
                 self.parameters.append(_Parameter(name, -1, mark.alias or name, read, default))
             elif isinstance(mark, params.Depends):
                 self.here = name
+
+    def fits(self, parts: Sequence[str]) -> bool:
+        """The parts of a path fill it; more may follow."""
+        return self.width <= len(parts) and all(parts[at] == word for at, word in self.words)
 
     def arguments(self, call: Call, here: Any, body: bytes) -> dict[str, Any]:
         """Keyword arguments of the handler; BadRequest where the request does not give them."""
@@ -249,7 +259,7 @@ def _read(name: str, text: str, read: Callable[[str], Any]) -> Any:
 
 
 Table = dict[tuple[str, str], list[Endpoint]]
-"""(keyword, method) -> its endpoints, those with more path parts first."""
+"""(keyword, method) -> its endpoints, those with more path parts first, and of these those with more words."""
 
 
 def table_of(rooms: Iterable[Room], *, head: bool) -> Table:
@@ -259,11 +269,11 @@ def table_of(rooms: Iterable[Room], *, head: bool) -> Table:
         own: Table = {}
         for route in room.routes:
             _enter(own, route, route.methods)
-        for route in room.routes if head else ():
+        for route in room.routes if head or room.heads else ():
             if "GET" in route.methods:
                 _enter(own, route, ("HEAD",))
         for key, endpoints in own.items():
-            table.setdefault(key, sorted(endpoints, key=lambda e: -e.width))
+            table.setdefault(key, sorted(endpoints, key=lambda e: (-e.width, -len(e.words))))
     return table
 
 

@@ -87,6 +87,8 @@ class Committer:
         self.written = 0
         """Batches written so far, raised before anybody hears of the last one: while it stands, so does all that was
         read."""
+        self.edited: dict[int, dict[int, int]] = {}
+        """Instance -> version -> `written` when its last edit was in the store, however that ended."""
         self._batch_s = 0.0
         """Seconds of a synced batch, smoothed."""
         self._closing = threading.Lock()
@@ -225,7 +227,11 @@ class Committer:
                 mutations.append(change.mutation)
         batch.operations.update(self._log.number(mutations))
         worked = self._number_tasks(group, batch)
-        self._write_batch(batch, sync=any(change.sync for change in group))
+        try:
+            self._write_batch(batch, sync=any(change.sync for change in group))
+        finally:
+            for change in group:
+                self.edited.setdefault(change.instance, {})[change.version] = self.written
         self._log.write(mutations)
         if worked:
             self.queued()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -52,6 +53,7 @@ class Datastore:
         self.gates = Gates()
         self.ids = MutationIds(max(FIRST, settings.server.min_mutation_id_start))
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._process = secrets.token_hex(4)
         self._values: dict[int, VersionedStore] = {}
         self._stores: dict[str, KeyValueStore] = {}
         self.stacks: dict[str, Stack] = {}
@@ -149,6 +151,14 @@ class Datastore:
     def stack_of(self, instance: Instance) -> Stack:
         """The store of an instance with its log and queue."""
         return self.stacks[instance.store]
+
+    def edition(self, instance: Instance, versions: Container[int]) -> str:
+        """Another text after each edit of an instance in one of these versions, and in each process.
+
+        Asked for before its values are read, it is that of values no newer than they.
+        """
+        last = self.stack_of(instance).committer.edited.get(instance.number, {}).copy()
+        return f"{self._process}-{max((n for version, n in last.items() if version in versions), default=0):x}"
 
     def blobs(self, instance: Instance | None = None) -> BlobPlace:
         """Where blobs are kept: where [mutations] says, else with the instance, else in the main store. All places are

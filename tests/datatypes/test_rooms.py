@@ -149,3 +149,46 @@ def test_the_documentation_shows_text_where_text_is_parsed() -> None:
     assert shown["scale"]["type"] == "integer"
     assert shown["d-eep"]["type"] == "boolean"
     assert set(shown) == {"size", "name", "scale", "d-eep", "word"}
+
+
+# ---------------------------------------------------------------------- words behind the keyword
+shelf = Room(heads=True)
+
+
+@shelf.get("/shelf/{board}")
+def get_board(board: Annotated[str, Path()]) -> Reply:
+    return DONE
+
+
+@shelf.get("/shelf/{board}/{place}")
+def get_place(board: Annotated[str, Path()], place: Annotated[str, Path()]) -> Reply:
+    return DONE
+
+
+@shelf.get("/shelf/{board}/all")
+def get_all(board: Annotated[str, Path()]) -> Reply:
+    return DONE
+
+
+@shelf.get("/shelf/top/all")
+def get_top() -> Reply:
+    return DONE
+
+
+@pytest.mark.parametrize(
+    ("path", "handler"),
+    [
+        ("shelf/2", get_board),
+        ("shelf/2/3", get_place),
+        ("shelf/2/all", get_all),
+        ("shelf/top/all", get_top),
+        ("shelf/top/3", get_place),
+        ("shelf/top/all/more", get_top),
+        ("shelf", None),
+    ],
+)
+def test_words_go_before_what_takes_any(path: str, handler: Any) -> None:
+    table = table_of([shelf], head=False)
+    for method in ("GET", "HEAD"):
+        fitting = [one.handler for one in table["shelf", method] if one.fits(path.split("/"))]
+        assert fitting[:1] == ([handler] if handler else [])

@@ -11,7 +11,7 @@ BASE = ("", "config", "errors", "geometry", "kernels")
 """Usable by all, and importing none of the layers."""
 SHARED_ROOMS = ("dvidpy.datatypes.every_volume",)
 """Modules beside the folders of types that stand on a library; no library imports them."""
-LIBRARIES = ("voxels", "labels", "labelled", "keyvalues")
+LIBRARIES = ("voxels", "labels", "labelled", "keyvalues", "views")
 """Folders of datatypes/ that several types use."""
 
 

@@ -57,6 +57,7 @@ def test_pins_are_names_and_versions() -> None:
         *project["dependencies"],
         *project["optional-dependencies"]["test"],
         *project["optional-dependencies"]["dev"],
+        *project["optional-dependencies"]["readers"],
     ]
     pinned = {_normal(pin.partition("==")[0]) for pin in pins}
     assert {_normal(re.split(r"[\[><=]", name)[0]) for name in wanted} <= pinned

@@ -4,7 +4,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dvidpy.kernels.label_words import look_up, look_up_plain, pack_words, pack_words_plain
+from dvidpy.kernels.label_blocks import bits_for, layout
+from dvidpy.kernels.label_words import (
+    look_up,
+    look_up_plain,
+    pack_words,
+    pack_words_plain,
+    repack_words,
+    repack_words_plain,
+)
 
 LABELS = st.integers(0, 20) | st.integers(0, 2**64 - 1)
 
@@ -20,6 +28,22 @@ def test_words_agree_with_the_plain_twin(sizes: list[int], seed: int) -> None:
     twin = out.copy()
     pack_words(bits, starts, codes, out)
     pack_words_plain(bits, starts, codes, twin)
+    assert np.array_equal(out, twin)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.sampled_from([0, 1, 2, 3, 4, 5, 16, 17, 200, 256, 257, 511, 512]), max_size=6), st.integers(0, 2**32)
+)
+def test_codes_are_moved_over(numbers: list[int], seed: int) -> None:
+    counts = np.array(numbers, np.uint16)
+    values = np.random.default_rng(seed).integers(0, 256, layout(counts)[1], np.uint8)  # some codes beyond the entries
+    bits = np.array([next(size for size in (0, 1, 2, 4, 8, 16) if size >= bits_for(n)) for n in numbers], np.int64)
+    starts = np.cumsum(16 * bits + 1) - 16 * bits
+    out = np.zeros(17 * bits.size * 16, np.uint32)
+    twin = out.copy()
+    repack_words(counts, values, bits, starts, out)
+    repack_words_plain(counts, values, bits, starts, twin)
     assert np.array_equal(out, twin)
 
 

@@ -41,12 +41,12 @@ def asked() -> Iterator[Asked]:
                 made[exchange["json"]["dataname"]] = exchange["json"]["typename"]
             typename = made.get(parts[4], "") if len(parts) > 5 and parts[2] == "node" else ""
             if typename:
-                endpoint = _widest(tables[typename].get((parts[5], method), []), len(parts) - 5)
+                endpoint = _fitting(tables[typename].get((parts[5], method), []), parts[5:])
             else:
                 endpoint = static.find(method, parts[1:])
             if endpoint is not None:
                 yield Asked(endpoint.handler, method, typename, exchange)
 
 
-def _widest(endpoints: list[Endpoint], parts: int) -> Endpoint | None:
-    return next((endpoint for endpoint in endpoints if endpoint.width <= parts), None)
+def _fitting(endpoints: list[Endpoint], parts: list[str]) -> Endpoint | None:
+    return next((endpoint for endpoint in endpoints if endpoint.fits(parts)), None)

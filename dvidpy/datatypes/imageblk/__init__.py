@@ -18,6 +18,7 @@ from dvidpy.datatypes.imageblk.keys import EXTENTS
 from dvidpy.datatypes.imageblk.pyramid import HALVE, companions, faults, halve_blocks, settle
 from dvidpy.datatypes.imageblk.settings import codec_of, settings_of
 from dvidpy.datatypes.imageblk.voxel_routes import room as voxel_room
+from dvidpy.datatypes.views.precomputed import image_routes
 from dvidpy.datatypes.voxels.kinds import Kind
 from dvidpy.versioning.duties import Duties
 
@@ -34,7 +35,7 @@ def _type_of(name: str, kind: Kind) -> DataType:
         name=name,
         url=f"github.com/janelia-flyem/dvid/datatype/imageblk/{kind.name}.go",
         version=VERSIONS.get(kind.name, "0.1"),
-        rooms=(every_volume.room, key_room, voxel_room, block_room),
+        rooms=(every_volume.room, key_room, voxel_room, block_room, image_routes.room),
         subject=ImageBlk,
         help=HELP,
         settings=settings_of(kind),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from dvidpy.datatypes.imageblk.keys import EXTENTS
 from dvidpy.datatypes.imageblk.settings import LEVELS
+from dvidpy.datatypes.views.volumes import Level
 from dvidpy.datatypes.voxels.extents import Extents
 from dvidpy.datatypes.voxels.kinds import KINDS, Kind, Voxels
 from dvidpy.datatypes.voxels.settings import VOXEL_SIZE
@@ -55,6 +56,51 @@ class ImageBlk(Volume):
         from dvidpy.datatypes.imageblk.volumes import read_box  # which is about instances itself
 
         return read_box(self, box)
+
+    # ------------------------------------------------------------------ as other formats show it (`views.volumes`)
+    are_labels: ClassVar[bool] = False
+
+    @property
+    def voxel_type(self) -> str:
+        """What numpy calls the numbers of its voxels."""
+        return "uint8" if self.kind.interleaved else self.kind.name
+
+    @property
+    def voxel_channels(self) -> int:
+        """Numbers of a voxel."""
+        return len(self.kind.channels)
+
+    @property
+    def encodings(self) -> tuple[str, ...]:
+        """Encodings of precomputed chunks."""
+        from dvidpy.datatypes.imageblk import chunks  # which is about instances itself
+
+        return chunks.encodings_of(self)
+
+    def levels(self) -> list[Level]:
+        """Its scales; of a level only its own."""
+        from dvidpy.datatypes.imageblk import chunks
+
+        found = [self]
+        while not self.level and (level := self.level_instance(len(found))):
+            found.append(self._beside(level))
+        return [chunks.level_of(one) for one in found]
+
+    def level_voxels(self, number: int, box: Box) -> Voxels:
+        """(z, y, x) or (channel, z, y, x) voxels of a box of one scale."""
+        from dvidpy.datatypes.imageblk import chunks
+
+        return chunks.voxels_of(self._scaled(number), box)
+
+    def level_chunk(self, number: int, box: Box, encoding: str) -> bytes:
+        """The same as a precomputed chunk."""
+        from dvidpy.datatypes.imageblk import chunks
+
+        return chunks.chunk_of(self._scaled(number), box, encoding)
+
+    def _scaled(self, number: int) -> ImageBlk:
+        level = self.level_instance(number) if number else None
+        return self if level is None else self._beside(level)
 
     # ------------------------------------------------------------------ lower resolutions
     @property

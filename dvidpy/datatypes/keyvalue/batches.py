@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dvidpy.datatypes.exchange import OCTETS
-from dvidpy.datatypes.keyvalue.values import KeyValue, demand_within
+from dvidpy.datatypes.keyvalue.values import KeyValue
 from dvidpy.datatypes.keyvalues.forms import Form, Item, is_json
 from dvidpy.datatypes.keyvalues.keys import LONGEST, NOWHERE, typekey
 from dvidpy.datatypes.keyvalues.messages import Span, parse_keys
+from dvidpy.datatypes.keyvalues.spans import demand_within
 from dvidpy.datatypes.settings import read_json
 from dvidpy.errors import BadRequest
 from dvidpy.versioning.store import Found

@@ -9,8 +9,9 @@ from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, json_reply
-from dvidpy.datatypes.keyvalue.values import KeyValue, demand_within, header_span, query_span
+from dvidpy.datatypes.keyvalue.values import KeyValue
 from dvidpy.datatypes.keyvalues.messages import Span
+from dvidpy.datatypes.keyvalues.spans import demand_within, header_span, query_span
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Room, TheCall, at_once, streaming
 from dvidpy.errors import BadRequest, NotFound

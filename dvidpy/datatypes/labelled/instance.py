@@ -15,9 +15,10 @@ from dvidpy.datatypes.labelled.sheets import StoredSheets
 from dvidpy.datatypes.labelled.state import Bodies, Segmentation, segmentation
 from dvidpy.datatypes.labels import sheets
 from dvidpy.datatypes.labels.index import LabelIndex
+from dvidpy.datatypes.views.volumes import Level
 from dvidpy.datatypes.voxels.volume import Volume
 from dvidpy.errors import BadRequest, NotFound
-from dvidpy.geometry import to_wire
+from dvidpy.geometry import Box, to_wire
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.storage.codecs import LZ4, Codec
 from dvidpy.storage.keys import after
@@ -75,6 +76,36 @@ class LabelMap(Volume):
         if not 0 <= scale <= self.scales:
             raise BadRequest(f"{self.instance.name!r} has the scales 0 to {self.scales}, not {scale}")
         return scale
+
+    # ------------------------------------------------------------------ as other formats show it (`views.volumes`)
+    voxel_type: ClassVar[str] = "uint64"
+    voxel_channels: ClassVar[int] = 1
+    are_labels: ClassVar[bool] = True
+
+    @property
+    def encodings(self) -> tuple[str, ...]:
+        """Encodings of precomputed chunks."""
+        from dvidpy.datatypes.labelled.raw import chunks  # which is about instances itself
+
+        return chunks.ENCODINGS
+
+    def levels(self) -> list[Level]:
+        """Its scales."""
+        from dvidpy.datatypes.labelled.raw import chunks
+
+        return chunks.levels_of(self)
+
+    def level_voxels(self, number: int, box: Box) -> Labels:
+        """(z, y, x) bodies of a box of one scale."""
+        from dvidpy.datatypes.labelled.raw import chunks
+
+        return chunks.labels_of(self, number, box)
+
+    def level_chunk(self, number: int, box: Box, encoding: str) -> bytes:
+        """The same as a precomputed chunk."""
+        from dvidpy.datatypes.labelled.raw import chunks
+
+        return chunks.chunk_of(self, number, box, encoding)
 
     # ------------------------------------------------------------------ reading from one moment
     def steady(self, read: Callable[[LabelMap, Bodies], T]) -> T:

@@ -27,6 +27,7 @@ from dvidpy.datatypes.labelmap.mappings.routes import room as mappings_room
 from dvidpy.datatypes.labelmap.mutations.routes import room as mutations_room
 from dvidpy.datatypes.labelmap.proximity.routes import room as proximity_room
 from dvidpy.datatypes.labelmap.repair.routes import room as repair_room
+from dvidpy.datatypes.views.precomputed import segmentation_routes
 
 DATATYPES = (
     DataType(
@@ -49,6 +50,7 @@ DATATYPES = (
             repair_room,
             proximity_room,
             mutations_room,
+            segmentation_routes.room,
         ),
         head=False,
         subject=LabelMap,

@@ -45,6 +45,11 @@ class TarSupervoxels(Data):
         return self.repo.record.root
 
     @property
+    def is_settled(self) -> bool:
+        """Never: files come and go whatever is committed."""
+        return False
+
+    @property
     def extension(self) -> str:
         """What names of files end with, without the dot."""
         return str(self.instance.settings["Extension"])

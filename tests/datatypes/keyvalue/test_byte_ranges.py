@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from served import Served
 
-from dvidpy.datatypes.keyvalue.values import header_span, query_span
 from dvidpy.datatypes.keyvalues.messages import Span
+from dvidpy.datatypes.keyvalues.spans import header_span, query_span
 from dvidpy.errors import BadRequest, RangeNotSatisfiable
 
 SIZES = st.integers(1, 50)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from label_examples import VOLUMES, Volume, volume
 
-from dvidpy.datatypes.labels import segmentation
+from dvidpy.datatypes.labels import blocks, segmentation
 from dvidpy.errors import BadRequest
 
 
@@ -53,3 +53,35 @@ def test_what_its_offsets_cannot_reach_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(segmentation, "_HIGHEST_OFFSET", 5)
     with pytest.raises(BadRequest, match="too many"):
         segmentation.encode(volume(1, (8, 8, 16), 9))
+
+
+@settings(max_examples=10)
+@given(VOLUMES)
+def test_a_block_comes_back_without_being_decoded(voxels: Volume) -> None:
+    data = segmentation.from_block(blocks.from_volume(voxels))
+    assert np.array_equal(decode(data, voxels.shape), voxels)
+
+
+def test_a_block_that_is_shown_with_other_labels() -> None:
+    voxels = volume(3, (16, 16, 24), 40)
+    block = blocks.from_volume(voxels)
+    relabelled = block.with_labels(block.labels // 2)  # some of them twice
+    assert np.array_equal(decode(segmentation.from_block(relabelled), voxels.shape), voxels // 2)
+
+
+def test_sub_blocks_without_entries_are_background() -> None:
+    voxels = volume(3, (8, 8, 24), 5)
+    full = blocks.from_volume(voxels)
+    first = int(full.counts[0])
+    for counts in ([first, 0, 0], [0, first, 0], [0, 0, first]):
+        size = 64 * (first - 1).bit_length()
+        block = full._replace(
+            counts=np.array(counts, np.uint16), indices=full.indices[:first], values=full.values[:size]
+        )
+        assert np.array_equal(decode(segmentation.from_block(block), voxels.shape), blocks.to_volume(block))
+
+
+def test_a_solid_block_has_one_table() -> None:
+    data = segmentation.from_block(blocks.solid(2**40 + 5, (64, 64, 64)))
+    assert len(data) == 4 * (1 + 2 * 512 + 2)
+    assert (decode(data, (64, 64, 64)) == 2**40 + 5).all()
