@@ -39,3 +39,9 @@ def read_precomputed(name: str, url: str, scale: int = 0) -> tuple[Voxels, tuple
 def cloud_volume(url: str, **how: Any) -> Any:
     """cloud-volume's view of a volume."""
     return reader("cloudvolume").CloudVolume(f"precomputed://{url}", progress=False, use_https=True, **how)
+
+
+def cloud_annotations(url: str) -> Any:
+    """cloud-volume's view of an annotation collection."""
+    reader("cloudvolume")
+    return reader("cloudvolume.cloudvolume").from_cloudpath(f"precomputed://{url}", progress=False)

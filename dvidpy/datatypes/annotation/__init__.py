@@ -1,7 +1,8 @@
 """annotation: points with a kind, tags, properties and relationships, seen by box, block, tag, label and region.
 
 `elements` their forms, `keys` places in the store, `book` what one edit changes, `instance` posting, moving, deleting,
-`reading` what is asked for, `following` events of the segmentation, `reload` all lists made again.
+`reading` what is asked for, `points` the same for other formats, `following` events of the segmentation, `reload` all
+lists made again.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from dvidpy.datatypes.annotation.instance import Annotations
 from dvidpy.datatypes.annotation.judging import judge
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.events import FOLLOW, deliver
+from dvidpy.datatypes.views.precomputed import annotation_routes
 from dvidpy.versioning.duties import Duties
 
 ANNOTATION = DataType(
     name="annotation",
     url="github.com/janelia-flyem/dvid/datatype/annotation",
     version="0.1",
-    rooms=(routes.room, edit_routes.room),
+    rooms=(routes.room, edit_routes.room, annotation_routes.room),
     subject=Annotations,
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     duties=Duties(

@@ -51,6 +51,13 @@ class Located(Struct, gc=False):
     Pos: Point
 
 
+class Kinded(Struct, gc=False):
+    """The point of an element, and its kind."""
+
+    Pos: Point
+    Kind: Kind
+
+
 class _Bare(Struct, gc=False):
     Pos: Point
     Kind: Kind
@@ -82,6 +89,7 @@ _elements = msgspec.json.Decoder(list[Element] | None).decode
 _element = msgspec.json.Decoder(Element).decode
 _raws = msgspec.json.Decoder(list[Raw] | None).decode
 _located = msgspec.json.Decoder(list[Located] | None).decode
+_kinded = msgspec.json.Decoder(list[Kinded] | None).decode
 _blocks = msgspec.json.Decoder(dict[str, Raw]).decode
 _labels = msgspec.json.Decoder(dict[str, str]).decode
 _encode = msgspec.json.Encoder().encode
@@ -187,6 +195,11 @@ def read_list(stored: bytes) -> List:
     """A stored list, by points."""
     texts, points = _raws(stored) or [], _located(stored) or []
     return {one.Pos: bytes(text) for text, one in zip(texts, points, strict=True)}
+
+
+def read_points(stored: bytes) -> list[Kinded]:
+    """Points and kinds of a stored list."""
+    return _kinded(stored) or []
 
 
 def write_list(texts: Iterable[bytes | Raw]) -> bytes:

@@ -32,9 +32,13 @@ from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.bodies import Labelled, Labels, find_labels
 from dvidpy.datatypes.events import ROW, ElementsChanged, publish, turn
 from dvidpy.datatypes.labels.numbers import parse_number
+from dvidpy.datatypes.views.precomputed.annotations import Occupied, Points
+from dvidpy.datatypes.views.volumes import in_nanometers
 from dvidpy.datatypes.voxels.grid import index_key
+from dvidpy.datatypes.voxels.settings import VOXEL_SIZE
+from dvidpy.datatypes.voxels.volume import Volume
 from dvidpy.errors import BadRequest, DvidError
-from dvidpy.geometry import Zyx, from_wire, parse_integers, to_wire
+from dvidpy.geometry import Box, Zyx, from_wire, parse_integers, to_wire
 from dvidpy.storage.keys import after
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.mutations import Mutation
@@ -110,6 +114,43 @@ class Annotations(Data):
         """Uuid of the data whose labels elements get."""
         labels = self.labels()
         return labels.instance.uuid if isinstance(labels, Data) else ""
+
+    # ------------------------------------------------------------------ as other formats show it (`views.precomputed`)
+    def occupied(self) -> Occupied:
+        """The blocks that were written."""
+        from dvidpy.datatypes.annotation import points  # which is about instances itself
+
+        return points.occupied(self)
+
+    def resolution(self) -> list[float]:
+        """Nanometers of a voxel along x, y, z: that of the labels it follows, else 8."""
+        labels: object = self.labels()
+        if not isinstance(labels, Volume):
+            return list(VOXEL_SIZE)
+        return in_nanometers(labels.voxel_size, labels.instance.settings["VoxelUnits"])
+
+    def points_in(self, box: Box) -> Points:
+        """Elements inside a box."""
+        from dvidpy.datatypes.annotation import points
+
+        return points.points_in(self, box)
+
+    def points_of(self, body: int) -> Points:
+        """Elements in a body."""
+        from dvidpy.datatypes.annotation import points
+
+        return points.points_of(self, body)
+
+    def point_at(self, point: Zyx) -> Points:
+        """The element at a voxel, or none."""
+        from dvidpy.datatypes.annotation import points
+
+        return points.point_at(self, point)
+
+    def body_at(self, point: Zyx) -> int | None:
+        """Body at a voxel; None without a segmentation."""
+        labels = self.labels()
+        return None if labels is None else int(labels.labels_at(np.array([point], np.int64))[0])
 
     # ------------------------------------------------------------------ editing
     @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from msgspec import Raw
@@ -44,6 +44,18 @@ class KeyValue(Data):
         """Whether there is a value, an empty one included."""
         return self.view.exists(typekey(key))
 
+    # ------------------------------------------------------------------ as files (`views.companions`)
+    by_supervoxel: ClassVar[bool] = False
+
+    def has_file(self, name: str) -> bool:
+        """Whether there is a value."""
+        return self.exists(name)
+
+    def file(self, name: str) -> bytes | None:
+        """The value of a key; None where there is none, or an empty one."""
+        return self.view.get(typekey(name)) or None
+
+    # ------------------------------------------------------------------ many keys
     def keys(self, first: str, last: str) -> list[str]:
         """Keys first <= key <= last, in byte order."""
         return keys_of(self.view.keys(*span(first, last)))

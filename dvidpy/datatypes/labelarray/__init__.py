@@ -16,6 +16,7 @@ from dvidpy.datatypes.labelled.relabelling.routes import room as relabelling_roo
 from dvidpy.datatypes.labelled.settings import codec_of, settings_of
 from dvidpy.datatypes.labelled.sparsevol.routes import room as sparsevol_room
 from dvidpy.datatypes.labelled.streams.routes import room as streams_room
+from dvidpy.datatypes.views.precomputed import segmentation_routes
 
 DATATYPES = (
     DataType(
@@ -31,6 +32,7 @@ DATATYPES = (
             sparsevol_room,
             numbering_room.only("GET maxlabel", "GET nextlabel"),
             relabelling_room,
+            segmentation_routes.room,
         ),
         head=False,
         subject=LabelArray,

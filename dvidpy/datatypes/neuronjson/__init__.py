@@ -12,11 +12,19 @@ from importlib.resources import files
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.neuronjson import batch_routes, query_routes, routes, schema_routes, transfer_routes
 from dvidpy.datatypes.neuronjson.annotations import Annotations
+from dvidpy.datatypes.views.precomputed import properties_routes
 
 NEURONJSON = DataType(
     name="neuronjson",
     url="github.com/janelia-flyem/dvid/datatype/neuronjson",
-    rooms=(routes.room, batch_routes.room, query_routes.room, schema_routes.room, transfer_routes.room),
+    rooms=(
+        routes.room,
+        batch_routes.room,
+        query_routes.room,
+        schema_routes.room,
+        transfer_routes.room,
+        properties_routes.room,
+    ),
     subject=Annotations,
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     version="0.1",

@@ -82,6 +82,10 @@ class Annotations(Data):
         """(body, stored form) of all, by number."""
         return ((body_of(key), found.read()) for key, found in self.view.range(*ALL))
 
+    def notes(self) -> Iterator[tuple[int, Annotation]]:
+        """(body, its fields) of all, by number, without who wrote them and when (`views.companions`)."""
+        return ((body, orjson.loads(records.plain_part(stored))) for body, stored in self.everything())
+
     def many(self, bodies: Sequence[int]) -> Iterator[tuple[int, bytes | None]]:
         """(body, stored form or None) in the order asked, looked up a few at a time."""
         for at in range(0, len(bodies), TOGETHER):

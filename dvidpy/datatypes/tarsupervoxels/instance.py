@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -86,6 +86,19 @@ class TarSupervoxels(Data):
                 found.add(key)
         return [key in found for key in asked]
 
+    # ------------------------------------------------------------------ as files (`views.companions`)
+    by_supervoxel: ClassVar[bool] = True
+
+    def has_file(self, name: str) -> bool:
+        """Whether a supervoxel has a file of that name."""
+        return _is_name(name, self.extension) and self.view.exists(self.key(parse_name(name, self.extension)))
+
+    def file(self, name: str) -> bytes | None:
+        """The file of a supervoxel; None where there is none, or an empty one."""
+        if not _is_name(name, self.extension):
+            return None
+        return self.view.get(self.key(parse_name(name, self.extension))) or None
+
     def set_extension(self, given: Given) -> None:
         """Change the extension, where one is given."""
         extension = given.text("extension")
@@ -147,6 +160,14 @@ def parse_name(name: str, extension: str) -> int:
     if found is None or found[2] != extension:
         raise BadRequest(f"the file {name[:80]!a} is not named after a supervoxel, such as 18491823.{extension}")
     return parse_label(found[1])
+
+
+def _is_name(name: str, extension: str) -> bool:
+    try:
+        parse_name(name, extension)
+    except BadRequest:
+        return False
+    return True
 
 
 def settings_of(given: Given) -> dict[str, Any]:

@@ -147,6 +147,16 @@ def test_labels_are_clipped_where_the_extents_end(serve: Serve, reader: str) -> 
     assert np.array_equal(found, volume[:13, :63, :71])
 
 
+@pytest.mark.parametrize("reader", READERS)
+def test_a_labelarray_is_read_back(served: Served, reader: str) -> None:
+    path = served.instance(served.repo(), "seg", "labelarray", BlockSize="64,64,64", MaxDownresLevel="1")
+    volume = volume_with_bodies(6, (64, 64, 128))
+    post(served, path, volume)
+    assert served.http.post(f"{path}/merge", content=b"[1, 2]").status_code == 200
+    found, _ = read_with(reader, url_of(served, path))
+    assert np.array_equal(found, np.where(volume == 2, 1, volume))
+
+
 # ---------------------------------------------------------------------- what is refused
 @pytest.mark.parametrize(
     ("file", "status"),

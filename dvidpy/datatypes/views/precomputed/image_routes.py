@@ -7,11 +7,11 @@ from typing import Annotated
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import Call, Reply
 from dvidpy.datatypes.rooms import Room, TheCall
-from dvidpy.datatypes.views.precomputed import volume_routes
+from dvidpy.datatypes.views.precomputed import nothing, volume_routes
 from dvidpy.datatypes.views.precomputed.volume_routes import INFO, info_reply
 from dvidpy.datatypes.views.volumes import Scaled
 
-room = Room(heads=True, routes=volume_routes.room.routes)
+room = Room(heads=True, routes=[*volume_routes.room.routes, *nothing.room.routes])
 
 
 @room.get("/precomputed/info", summary="precomputed:// volume", responses=INFO)

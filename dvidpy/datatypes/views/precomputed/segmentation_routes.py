@@ -1,20 +1,125 @@
-"""Routes of segmentations."""
+"""Routes of segmentations: voxels, and what is known of bodies by the instances beside them."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import Call, Reply
+import orjson
+from fastapi import Path
+
+from dvidpy.datatypes.base import Data, Here
+from dvidpy.datatypes.bodies import Bodies
+from dvidpy.datatypes.exchange import JSON, OCTETS, Call, Reply
+from dvidpy.datatypes.labels.numbers import parse_number
+from dvidpy.datatypes.params import gives
 from dvidpy.datatypes.rooms import Room, TheCall
-from dvidpy.datatypes.views.precomputed import volume_routes
+from dvidpy.datatypes.views.caching import kept_reply, small_reply
+from dvidpy.datatypes.views.companions import (
+    ANNOTATIONS,
+    MESHES,
+    SKELETONS,
+    Files,
+    find_files,
+    find_notes,
+    need_files,
+)
+from dvidpy.datatypes.views.precomputed import meshes, nothing, skeletons, volume_routes
+from dvidpy.datatypes.views.precomputed.properties_routes import PROPERTIES, properties_reply
 from dvidpy.datatypes.views.precomputed.volume_routes import INFO, info_reply
-from dvidpy.datatypes.views.volumes import Scaled
+from dvidpy.errors import NotFound
 
-room = Room(heads=True, routes=volume_routes.room.routes)
+room = Room(heads=True, routes=[*volume_routes.room.routes, *nothing.room.routes])
+Subject = Annotated[Data, Here]
 
 
 @room.get("/precomputed/info", summary="precomputed:// segmentation", responses=INFO)
-def get_segmentation_info(volume: Annotated[Scaled, Here], call: Annotated[Call, TheCall]) -> Reply:
-    """Bodies at all scales, read as precomputed://http://…/precomputed."""
-    return info_reply(call, volume, {})
+def get_segmentation_info(data: Subject, call: Annotated[Call, TheCall]) -> Reply:
+    """Bodies at all scales, read as precomputed://http://…/precomputed; with meshes, skeletons and properties where
+    NAME_meshes, NAME_skeletons and NAME_annotations have them, or the instances that tags of these names name.
+    """
+    volume: Any = data
+    there = {
+        "mesh": find_files(data, MESHES),
+        "skeletons": find_files(data, SKELETONS),
+        "segment_properties": find_notes(data),
+    }
+    return info_reply(call, volume, {folder: folder for folder, found in there.items() if found is not None})
+
+
+@room.get("/precomputed/segment_properties/info", summary="Segment properties", responses=PROPERTIES)
+def get_segment_properties(data: Subject, call: Annotated[Call, TheCall]) -> Reply:
+    """Fields of bodies in NAME_annotations, a neuronjson."""
+    notes = find_notes(data)
+    if notes is None:
+        raise NotFound(f"{data.instance.name!r} has no {ANNOTATIONS} of bodies")
+    return properties_reply(call, notes)
+
+
+@room.get("/precomputed/mesh/info", summary="Meshes", responses=gives("Their format", "application/json", meshes.INFO))
+def get_mesh_info(data: Subject, call: Annotated[Call, TheCall]) -> Reply:
+    """Meshes in the legacy format, out of NAME_meshes."""
+    need_files(data, MESHES)
+    return small_reply(call, orjson.dumps(meshes.INFO), JSON)
+
+
+@room.get(
+    "/precomputed/mesh/{name}",
+    summary="Manifest or triangles of a mesh",
+    responses=gives("Manifest, or float32 points in nanometers and triangles", "application/octet-stream"),
+)
+def get_mesh(
+    data: Subject,
+    call: Annotated[Call, TheCall],
+    name: Annotated[str, Path(description="BODY:0, or a file that a manifest names.", examples=["23:0"])],
+) -> Reply:
+    """`BODY:0` is the JSON manifest: files N.ngmesh of the body, or of its supervoxels where NAME_meshes is a
+    tarsupervoxels. 404 where there is no mesh.
+    """
+    files, bodies = need_files(data, MESHES), data
+    if not name.endswith(meshes.MANIFEST):
+        return kept_reply(call, meshes.sources_of(data, files)[:1], lambda: _need_file(files, name), OCTETS)
+    body = parse_number(name.removesuffix(meshes.MANIFEST))
+
+    def make() -> bytes:
+        assert isinstance(bodies, Bodies)
+        return orjson.dumps(meshes.manifest_of(bodies, files, body))
+
+    return kept_reply(call, meshes.sources_of(data, files), make, JSON)
+
+
+@room.get(
+    "/precomputed/skeletons/info",
+    summary="Skeletons",
+    responses=gives("Their format", "application/json", skeletons.INFO),
+)
+def get_skeletons_info(data: Subject, call: Annotated[Call, TheCall]) -> Reply:
+    """Skeletons in nanometers with radii, out of NAME_skeletons."""
+    need_files(data, SKELETONS)
+    return small_reply(call, orjson.dumps(skeletons.INFO), JSON)
+
+
+@room.get(
+    "/precomputed/skeletons/{body}",
+    summary="Skeleton of a body",
+    responses=gives("Points, edges and radii", "application/octet-stream"),
+)
+def get_skeleton(
+    data: Subject, call: Annotated[Call, TheCall], body: Annotated[str, Path(description="A body.", examples=["23"])]
+) -> Reply:
+    """Made of the SWC under the key BODY_swc, whose points are in voxels. 404 where there is none."""
+    files, label = need_files(data, SKELETONS), parse_number(body)
+    assert isinstance(files, Data)
+    volume: Any = data
+    resolution = volume.levels()[0].resolution
+
+    def make() -> bytes:
+        return skeletons.from_swc(_need_file(files, f"{label}_swc"), resolution)
+
+    return kept_reply(call, [files], make, OCTETS)
+
+
+def _need_file(files: Files, name: str) -> bytes:
+    found = files.file(name)
+    if found is None:
+        raise NotFound(f"there is no {name[:80]!r}")
+    return found

@@ -87,18 +87,6 @@ def get_chunk(
     return kept_reply(call, [level.data], make, media_type, packed=volume.are_labels)
 
 
-@room.get(
-    "/precomputed/{file}",
-    summary="What a precomputed:// directory has not",
-    responses={404: {"description": "There is no such file"}},
-)
-def get_nothing(
-    file: Annotated[str, Path(description="Name of a file that clients look for.", examples=["provenance"])],
-) -> Reply:
-    """Always 404: clients go on without the file."""
-    raise NotFound(f"there is no {file[:80]!r} here")
-
-
 def _demand_encoding(volume: Scaled, encoding: str) -> None:
     if encoding not in volume.encodings:
         raise NotFound(f"there are no chunks as {encoding[:40]!r}; there are {' and '.join(volume.encodings)}")
