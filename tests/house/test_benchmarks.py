@@ -30,6 +30,15 @@ def test_every_kernel_is_measured() -> None:
     assert all(float(row.split()[-2]) >= 0 for row in rows)
 
 
+def test_point_clouds_are_measured() -> None:
+    command = [sys.executable, "-m", "benchmarks.pointclouds", "--side", "32", "--rounds", "1"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True)
+    rows = done.stdout.splitlines()
+    assert rows[0] == "32,768 points"
+    assert len(rows) == 11
+    assert all(" M/s" in row for row in rows[1:])
+
+
 def test_two_servers_are_compared(server_process: ServerProcess) -> None:
     table = bench("--ops", "server*", server_process.url, server_process.url).splitlines()
     assert table[0].split()[-3:] == ["a", "/", "b"]

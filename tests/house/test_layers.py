@@ -7,7 +7,7 @@ from house.tree import imports, module_of, sources
 
 RANK = {"storage": 0, "versioning": 1, "datatypes": 2, "api": 3, "app": 4, "cli": 5, "__main__": 6}
 """Layers from below; a module may import its own and lower ones."""
-BASE = ("", "config", "errors", "geometry", "kernels")
+BASE = ("", "config", "errors", "geometry", "kernels", "pointclouds")
 """Usable by all, and importing none of the layers."""
 SHARED_ROOMS = ("dvidpy.datatypes.every_volume",)
 """Modules beside the folders of types that stand on a library; no library imports them."""
@@ -44,6 +44,11 @@ def faults(module: str, text: str) -> list[str]:
 def test_imports_go_one_way() -> None:
     wrong = [fault for path in sources("dvidpy") for fault in faults(module_of(path), path.read_text())]
     assert wrong == []
+
+
+def test_point_clouds_need_nothing_of_the_server() -> None:
+    imported = {name for path in sources("dvidpy/pointclouds") for name in imports(path.read_text())}
+    assert {layer(name) for name in imported} == {"pointclouds"}
 
 
 @pytest.mark.parametrize(
