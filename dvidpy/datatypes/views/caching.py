@@ -18,15 +18,22 @@ RANGES = (b"accept-ranges", b"bytes")
 
 
 def kept_reply(
-    call: Call, sources: Sequence[Data], make: Callable[[], bytes], media_type: bytes, *, packed: bool = False
+    call: Call,
+    sources: Sequence[Data],
+    make: Callable[[], bytes],
+    media_type: bytes,
+    *,
+    packed: bool = False,
+    also: str = "",
 ) -> Reply:
     """An answer made of the values of some instances; `make` is not called where the client has it already.
 
-    With `packed`, clients that take gzip get gzip. A range is one of the plain bytes.
+    With `packed`, clients that take gzip get gzip. A range is one of the plain bytes. `also` names what else the answer
+    depends on, such as a setting: it may change whatever is committed.
     """
     gzip = packed and b"range" not in call.headers and _takes_gzip(call)
-    tag = b'"%b%b"' % (tag_of(sources), b"-gzip" if gzip else b"")
-    lasting = FOREVER if _is_lasting(call, sources) else ASK_AGAIN
+    tag = b'"%b%b%b"' % (tag_of(sources), also.encode() and b"-%b" % _digest(also.encode()), b"-gzip" if gzip else b"")
+    lasting = FOREVER if not also and _is_lasting(call, sources) else ASK_AGAIN
     headers: Headers = [(b"etag", tag), lasting, RANGES]
     if packed:
         headers.append((b"vary", b"accept-encoding"))
@@ -40,7 +47,7 @@ def kept_reply(
 
 def small_reply(call: Call, body: bytes, media_type: bytes) -> Reply:
     """An answer that costs little to make: its tag is that of its bytes, and clients ask each time."""
-    tag = b'"%b"' % hashlib.blake2b(body, digest_size=16).hexdigest().encode()
+    tag = b'"%b"' % _digest(body)
     headers: Headers = [(b"etag", tag), ASK_AGAIN, RANGES]
     if _has(call, tag):
         return Reply(status=304, headers=headers)
@@ -53,6 +60,10 @@ def tag_of(sources: Sequence[Data]) -> bytes:
         f"{one.version_uuid}-{one.instance.number:x}-{one.datastore.edition(one.instance, one.view.ancestry.members)}"
         for one in sources
     ).encode()
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.blake2b(text, digest_size=16).hexdigest().encode()
 
 
 def _is_lasting(call: Call, sources: Sequence[Data]) -> bool:

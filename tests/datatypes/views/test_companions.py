@@ -113,12 +113,17 @@ def test_skeletons_are_of_their_version(segments: Segments) -> None:
     for file, status in (("2", 400), ("3", 404), ("one", 400)):
         assert segments.status(f"precomputed/skeletons/{file}") == status
     segments.served.commit(segments.root)
-    assert "immutable" in segments.ask("precomputed/skeletons/1").headers["cache-control"]
     child = segments.served.child(segments.root)
     segments.served.http.post(f"{path.replace(segments.root, child)}/key/1_swc", content=b"1 0 0 0 0 1 -1")
     newer = segments.served.http.get(f"/api/node/{child}/seg/precomputed/skeletons/1").content
     assert newer == from_swc(b"1 0 0 0 0 1 -1", [8, 4, 2])
     assert segments.get("precomputed/skeletons/1") == first.content
+    changed = segments.served.http.post(f"/api/node/{child}/seg/resolution", json=[1, 1, 1])
+    assert changed.status_code == 200
+    again = segments.ask("precomputed/skeletons/1")
+    assert again.content == from_swc(SWC, [1, 1, 1])
+    assert again.headers["etag"] != first.headers["etag"]
+    assert again.headers["cache-control"] == "no-cache", "the size of voxels is that of all versions"
 
 
 @pytest.mark.parametrize("text", [b"1 1 2", b"1 0 0 0 0 1 -1\nx 0 0 0 0 1 1", b"1 0 nan 0 0 1 -1", b"1 0 inf 0 0 1 -1"])

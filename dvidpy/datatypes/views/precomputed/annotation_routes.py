@@ -92,7 +92,7 @@ def get_by_number(
             raise NotFound(f"there is no element at {[*place[::-1]]}")
         return encode_single(found, None if body is None else [body] if body else [])
 
-    return kept_reply(call, sources, make, OCTETS)
+    return kept_reply(call, sources, make, OCTETS, also="the segmentation that it follows")
 
 
 def _pointed(data: Data) -> Pointed:

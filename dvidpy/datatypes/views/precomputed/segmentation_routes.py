@@ -115,7 +115,7 @@ def get_skeleton(
     def make() -> bytes:
         return skeletons.from_swc(_need_file(files, f"{label}_swc"), resolution)
 
-    return kept_reply(call, [files], make, OCTETS)
+    return kept_reply(call, [files], make, OCTETS, also=f"voxels of {resolution} nm")
 
 
 def _need_file(files: Files, name: str) -> bytes:
