@@ -110,6 +110,7 @@ def steps(pieces: list[Labels], found: list[LabelBlock]) -> Steps:
     yield "relabel the head", lambda: [blocks.relabelled(one, SIZE, mapping.apply) for one in packed]
     yield "split one label by a mask", lambda: [splits.split(block, half, cuts) for block in read()]
     yield "compressed segmentation", lambda: [segmentation.encode(piece) for piece in pieces]
+    yield "compressed segmentation of blocks", lambda: [segmentation.from_block(block) for block in read()]
     yield "mapping of plain voxels", lambda: [mapping.apply(piece) for piece in pieces]
 
 
