@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from datatypes.labelmap.conftest import segs
+
+__all__ = ["segs"]
