@@ -8,6 +8,7 @@ from dvidpy.cli.check import check
 from dvidpy.cli.config import config
 from dvidpy.cli.demo import demo
 from dvidpy.cli.node import node
+from dvidpy.cli.points import points
 from dvidpy.cli.repo import repo
 from dvidpy.cli.repos import repos
 from dvidpy.cli.serve import serve
@@ -17,5 +18,5 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Versioned im
 for command in (serve, check, warm, demo, types, about, repair, shutdown):
     app.command()(command)
 app.command("help")(help_)
-for name, group in (("repos", repos), ("repo", repo), ("node", node), ("config", config)):
+for name, group in (("repos", repos), ("repo", repo), ("node", node), ("config", config), ("points", points)):
     app.add_typer(group, name=name)

@@ -32,10 +32,11 @@ def parquet_writer(stream: Any, dtype: np.dtype[Any], dimensions: int) -> pq.Par
 class DataFile:
     """A data file that is being written. It counts once its index file is there, which is written last."""
 
-    def __init__(self, place: Place, path: str, index: str, generation: str = "") -> None:
+    def __init__(self, place: Place, path: str, index: str, generation: str = "", rows: int = ROWS) -> None:
         self._place = place
         self._path = path
         self._index = index
+        self._group = rows
         self.names: list[str] = []
         """Blocks, by their number in this file."""
         self._numbers: dict[str, int] = {}
@@ -63,7 +64,7 @@ class DataFile:
         names = self.names[: int(pieces.blocks.max()) + 1]
         blocks = pa.DictionaryArray.from_arrays(numbers, pa.array(names, pa.string()))
         self._described += described(pieces, columns, names, self._rows)
-        self._writer_for(axes.dtype, len(axes)).write_table(table(labels, blocks, columns), row_group_size=ROWS)
+        self._writer_for(axes.dtype, len(axes)).write_table(table(labels, blocks, columns), row_group_size=self._group)
         self._rows += len(rows)
 
     def _writer_for(self, dtype: np.dtype[Any], dimensions: int) -> pq.ParquetWriter:

@@ -30,6 +30,8 @@ from dvidpy.pointclouds.unified import UNIFIED, Facts, with_file, write_index
 
 BATCH_POINTS = 1 << 24
 """Points that are sorted at once, unless one label has more."""
+ROWS = 1 << 15
+"""Rows of a group of an optimised file: few, since a small cloud lies in one group."""
 FLUSHED = 1 << 20
 """Points that are written at once."""
 MEBIBYTE = 1 << 20
@@ -190,7 +192,7 @@ class _Worker:
     def _flush(self) -> None:
         if self._file is None:
             name = f"{self._folder}/optimized_{uuid.uuid4().hex}"
-            self._file = DataFile(self._place, f"{name}.parquet", f"{name}.arrow", self._facts.generation)
+            self._file = DataFile(self._place, f"{name}.parquet", f"{name}.arrow", self._facts.generation, ROWS)
             self._file.number_of("")
         self._file.append(self._waiting)
         self._waiting, self._points = [], 0

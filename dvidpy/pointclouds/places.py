@@ -160,12 +160,14 @@ def _endpoint(url: str | None) -> dict[str, str]:
 
 
 def _s3(config: StorageConfig) -> Any:
+    # as Amazon's own libraries find a server that is not Amazon's; Arrow's does not
+    named = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     return fs.S3FileSystem(
         access_key=config.s3_access_key_id,
         secret_key=config.s3_secret_access_key,
         session_token=config.extra_config.get("s3_session_token"),
         region=config.s3_region,
-        **_endpoint(config.extra_config.get("s3_endpoint_url")),
+        **_endpoint(config.extra_config.get("s3_endpoint_url") or named),
     )
 
 

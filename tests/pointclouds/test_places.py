@@ -24,7 +24,7 @@ from dvidpy.pointclouds import (
 )
 from dvidpy.pointclouds.places import Place
 
-S3 = {"s3_region": "us-east-1", "s3_access_key_id": "key", "s3_secret_access_key": "secret"}
+S3: dict[str, Any] = {"s3_region": "us-east-1", "s3_access_key_id": "key", "s3_secret_access_key": "secret"}
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,13 @@ def test_a_store_in_s3_is_optimised(bucket: dict[str, Any], monkeypatch: pytest.
         assert query.using_optimized_data
         assert query.index_path == "s3://points/other/optimized/optimized_index.db"
     demand_clouds(config, volume())
+
+
+def test_the_environment_may_name_the_server(bucket: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", bucket["extra_config"]["s3_endpoint_url"])
+    place = Place(StorageConfig("s3://points/environment", **S3))
+    place.write("a/b", b"c")
+    assert place.names(recursive=True) == ["a/b"]
 
 
 def test_a_store_that_is_not_there_is_told(bucket: dict[str, Any]) -> None:
