@@ -222,5 +222,8 @@ def test_routes_of_a_large_body(client: TestClient, repo: str) -> None:
     assert many.endswith(index.encode())
     packed = client.request("GET", f"{path}/indices-compressed", content=b"[9]").content
     assert codecs.decode(bytes((codecs.LZ4,)) + packed[17:]) == index.encode()
-    assert client.request("GET", f"{path}/mapping", content=b"[9]").json() == [0]
+    for last in (9, 60, 5000):  # at once, many, and a long list
+        asked = list(range(9, last + 1))
+        assert client.request("GET", f"{path}/mapping", json=asked).json() == [0] * len(asked)
+        assert client.request("GET", f"{path}/mapping?nolookup=true", json=asked).json() == asked
     assert client.get(f"{path}/index-version/9").text == repo

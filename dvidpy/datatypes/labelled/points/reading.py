@@ -9,21 +9,24 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from dvidpy.datatypes.labelled.asked import AT_ONCE
 from dvidpy.datatypes.labelled.blocks import find, load, share
-from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.instance import LabelMap, is_large
 from dvidpy.datatypes.labelled.keys import label_key
 from dvidpy.datatypes.labelled.raw.reading import Reading
-from dvidpy.datatypes.labelled.sheets import StoredSheets
 from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels.blocks import Group, group_by_block
-from dvidpy.datatypes.labels.sheets import decode, is_head
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import HIGHEST, LOWEST
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.kernels.label_index import read
 from dvidpy.versioning.store import Found
 
+FEW = 16
+"""Indices that are looked at in the event loop."""
+SHORT = 1 << 10
+"""Bytes of a stored index that takes no longer to decode than to remember."""
 _points = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
 
 
@@ -78,8 +81,19 @@ def _exist(data: LabelMap, supervoxels: list[int]) -> Iterable[bool]:
 
 
 def _names(data: LabelMap, found: Found, supervoxel: int) -> bool:
-    """Whether a stored index has a supervoxel."""
-    plain = found.read()
-    if is_head(plain):
-        return supervoxel in decode(plain, StoredSheets(data.view)).sizes()[0]
-    return bool((read(plain).supervoxels == supervoxel).any())
+    """Whether the stored index of a body has a supervoxel of the same number. A long one is remembered."""
+    known = data.known_body(supervoxel, found)
+    if known is None and (len(found.stored) > SHORT or is_large(found)):
+        known = data.decode_body(supervoxel, found)
+    if known is not None:
+        return supervoxel in known.sizes[0]
+    return bool((read(found.read()).supervoxels == supervoxel).any())
+
+
+def is_quick(data: LabelMap, bodies: Bodies, supervoxels: Labels) -> bool:
+    """Whether `bodies_of` has few indices to look at, and none of them is large."""
+    unnamed = supervoxels[~bodies.knows(supervoxels)]
+    if unnamed.size > FEW:
+        return False
+    stored = data.view.find_many(map(label_key, unnamed.tolist()))
+    return all(found is None or (len(found.stored) <= AT_ONCE and not is_large(found)) for found in stored)

@@ -14,7 +14,7 @@ from dvidpy.datatypes.exchange import JSON, Reply, json_reply
 from dvidpy.datatypes.labelled.asked import AT_ONCE, on_worker
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.options import Hash, Scale, Supervoxels, demand_hash
-from dvidpy.datatypes.labelled.points.reading import bodies_of, labels_at, parse_points
+from dvidpy.datatypes.labelled.points.reading import bodies_of, is_quick, labels_at, parse_points
 from dvidpy.datatypes.labelled.raw.reading import begin
 from dvidpy.datatypes.labels.numbers import parse_labels
 from dvidpy.datatypes.params import Flag, gives, takes
@@ -23,8 +23,6 @@ from dvidpy.geometry import Zyx, parse_point
 from dvidpy.kernels.label_blocks import Labels
 
 room = Room()
-FEW = 16
-"""Indices that are looked at in the event loop, for supervoxels that no mapping names."""
 
 Coordinate = Annotated[Zyx, Path(description="Voxel of the scale, x_y_z.", examples=["10_20_30"]), Parse(parse_point)]
 
@@ -81,7 +79,7 @@ def get_mapping(
     if len(body) > AT_ONCE:
         return on_worker(data, lambda: _mapped(data, _supervoxels(body, hash), verify=not nolookup))
     supervoxels = _supervoxels(body, hash)
-    if nolookup or np.count_nonzero(~data.bodies().knows(supervoxels)) <= FEW:
+    if nolookup or is_quick(data, data.bodies(), supervoxels):
         return _mapped(data, supervoxels, verify=not nolookup)
     return on_worker(data, lambda: _mapped(data, supervoxels, verify=True))
 
