@@ -12,15 +12,18 @@ from starlette.testclient import TestClient
 from dvidpy.datatypes.labelled import keys
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import BEFORE, INDEX, SHEET
+from dvidpy.datatypes.labelmap.dumps.tables import index_entries
 from dvidpy.datatypes.labelmap.index.history import index_before
 from dvidpy.datatypes.labelmap.index.indices import put_indices
 from dvidpy.datatypes.labelmap.mutations.cleave import cleave
 from dvidpy.datatypes.labelmap.mutations.merge import merge
 from dvidpy.datatypes.labelmap.mutations.renumber import renumber
+from dvidpy.datatypes.labelmap.repair.largest import repair
 from dvidpy.datatypes.labels import sheets
 from dvidpy.datatypes.labels.index import Entries, LabelIndex, added, entries_of
 from dvidpy.datatypes.labels.sheets import NO_SHEETS, Sheets, Sizes, Source, decode, is_head, names_of
 from dvidpy.datatypes.registry import load_types
+from dvidpy.errors import BadRequest
 from dvidpy.storage import codecs
 from dvidpy.versioning.check import check_datastore
 from dvidpy.versioning.datastore import Datastore
@@ -188,7 +191,8 @@ def test_those_of_an_earlier_version_stay(tiny: LabelMap) -> None:
     for seed in range(3):
         _post(child, seed)
     assert _whole(tiny, 2) == before
-    _post(at(tiny, tiny.datastore.catalogue.node(tiny.version)), 9)  # forced: the child may name what it replaces
+    with pytest.raises(BadRequest, match="descends"):  # forced: the child may name what it replaces
+        _post(at(tiny, tiny.datastore.catalogue.node(tiny.version)), 9)
     assert _whole(child, 2)
     assert check_datastore(tiny.datastore).faults == []
 
@@ -199,6 +203,13 @@ def test_a_missing_sheet_is_a_fault(tiny: LabelMap) -> None:
     values.store.batch([], [key[:-6] + bytes((kind,)) + key[-5:] for kind in (0, 1)])
     assert any("a sheet of an index is missing" in fault for fault in check_datastore(tiny.datastore).faults)
     tiny.datastore.close()
+
+
+def test_dumps_and_repairs_read_sheets(tiny: LabelMap) -> None:
+    rows = [line.split() for line in b"".join(index_entries(tiny)).splitlines()]
+    assert {int(row[0]) for row in rows} == {1, 2}
+    assert sum(int(row[-1]) for row in rows) == 4 * SIDE**3
+    assert next(repair(tiny, commit=False)).endswith("the largest label is 2, as stored")
 
 
 # ---------------------------------------------------------------------- over HTTP

@@ -10,7 +10,6 @@ from dvidpy.datatypes.labelled import blocks as stored_blocks
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.intake import entries_of_block
 from dvidpy.datatypes.labelled.keys import INDEX, number_of, scale_prefix
-from dvidpy.datatypes.labels import index as indices
 from dvidpy.datatypes.labels.block_keys import blocks_of
 from dvidpy.datatypes.labels.index import Entries
 from dvidpy.datatypes.voxels.grid import index_of
@@ -29,7 +28,7 @@ def counts(data: LabelMap) -> Iterator[bytes]:
 def index_entries(data: LabelMap) -> Iterator[bytes]:
     """`body supervoxel z y x voxels` of each entry of each index, bodies ascending."""
     for typekey, found in data.view.range(INDEX, after(INDEX)):
-        yield from _lines(indices.decode(found.read()).entries, f"{number_of(typekey)} ")
+        yield from _lines(data.read_index(found).entries, f"{number_of(typekey)} ")
 
 
 def _lines(entries: Entries, before: str = "") -> Iterator[bytes]:

@@ -16,8 +16,9 @@ from msgspec import Raw
 from dvidpy.datatypes.labelled.ids import max_label, repo_max_label
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import INDEX, MAPPING, MAX_LABEL, SPLIT, number_of, scale_prefix
+from dvidpy.datatypes.labelled.sheets import StoredSheets
 from dvidpy.datatypes.labels import blocks as codec
-from dvidpy.datatypes.labels import index as indices
+from dvidpy.datatypes.labels import sheets
 from dvidpy.storage.keys import TOMBSTONE, cell
 from dvidpy.versioning.store import Found
 
@@ -72,10 +73,10 @@ def _largest_of_versions(data: LabelMap) -> dict[int, int]:
         if typekey[:1] in (INDEX, MAPPING, SPLIT) or typekey.startswith(FULL_RESOLUTION):
             for version, kind in cells:
                 if kind != TOMBSTONE and version in found:
-                    stored = values.store.get(values.prefix + typekey + cell(version, kind)) or b""
-                    at = data.at(data.datastore.catalogue.node(version))
+                    at = data.at(data.datastore.catalogue.node(version)).still()
+                    stored = at.view.reader.get(values.prefix + typekey + cell(version, kind)) or b""
                     plain = Found(at.view, kind, stored).read()
-                    found[version] = max(found[version], _largest_in(data, typekey, plain, found[version]))
+                    found[version] = max(found[version], _largest_in(at, typekey, plain, found[version]))
     for version in versions:
         parents = nodes[version].parents if data.instance.versioned else ()
         found[version] = max(found[version], *(found[parent] for parent in parents), 0)
@@ -85,7 +86,8 @@ def _largest_of_versions(data: LabelMap) -> dict[int, int]:
 def _largest_in(data: LabelMap, typekey: bytes, plain: bytes, known: int) -> int:
     """The largest label in a value, or any that is not above `known`."""
     if typekey[:1] == INDEX:
-        return max(number_of(typekey), int(indices.decode(plain).entries.supervoxels.max(initial=0)))
+        supervoxels = sheets.decode(plain, StoredSheets(data.view)).supervoxels
+        return max(number_of(typekey), int(supervoxels.max(initial=0)))
     if typekey[:1] in (MAPPING, SPLIT):
         return int(np.frombuffer(plain, "<u8").max(initial=0))
     if int(codec.labels_of(plain, data.block).max()) <= known:
