@@ -23,6 +23,7 @@ from dvidpy.cli import app, shards
 from dvidpy.cli.client import CommandError
 from dvidpy.cli.precomputed import Scale, read_volume
 from dvidpy.datatypes.labels import blocks as codec
+from dvidpy.datatypes.labels import sheets
 from dvidpy.datatypes.labels.pictures import pseudocolours, shaded
 
 SIZE = (48, 40, 70)
@@ -79,6 +80,15 @@ def test_dumps_are_what_numpy_counts(desk: Desk) -> None:
     bodies = {row[0]: 2 if row[0] == 4 else row[0] for row in counted(desk.volume)}
     assert sorted(desk.lines("indices")) == sorted([bodies[row[0]], *row] for row in counted(desk.volume))
     assert desk.lines("mappings") == [[4, 2]]
+
+
+def test_large_bodies_are_read_from_their_sheets(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets, "FULL", 1)
+    test_dumps_are_what_numpy_counts(Desk(served, tmp_path))
+    (tmp_path / "other").mkdir()
+    test_a_wrong_largest_label_is_found_and_mended(served, tmp_path / "other")
 
 
 def test_dumps_of_blocks_without_index(served: Served, tmp_path: Path) -> None:

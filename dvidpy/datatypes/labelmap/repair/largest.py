@@ -16,11 +16,9 @@ from msgspec import Raw
 from dvidpy.datatypes.labelled.ids import max_label, repo_max_label
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import INDEX, MAPPING, MAX_LABEL, SPLIT, number_of, scale_prefix
-from dvidpy.datatypes.labelled.sheets import StoredSheets
 from dvidpy.datatypes.labels import blocks as codec
-from dvidpy.datatypes.labels import sheets
 from dvidpy.storage.keys import TOMBSTONE, cell
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.store import Found, View
 
 FULL_RESOLUTION = scale_prefix(0)
 RESERVED = "Labels that were reserved by POST nextlabel and are in no block or mapping yet cannot be seen."
@@ -68,26 +66,25 @@ def _largest_of_versions(data: LabelMap) -> dict[int, int]:
     nodes = data.datastore.catalogue.repo(data.instance.repo).nodes
     versions = sorted(nodes) if data.instance.versioned else [data.instance.root_version]
     found = dict.fromkeys(versions, 0)
-    values = data.datastore.values(data.instance)
+    values, reader = data.datastore.values(data.instance), data.still().view.reader
     for typekey, cells in values.rows():
         if typekey[:1] in (INDEX, MAPPING, SPLIT) or typekey.startswith(FULL_RESOLUTION):
             for version, kind in cells:
-                if kind != TOMBSTONE and version in found:
-                    at = data.at(data.datastore.catalogue.node(version)).still()
-                    stored = at.view.reader.get(values.prefix + typekey + cell(version, kind)) or b""
-                    plain = Found(at.view, kind, stored).read()
-                    found[version] = max(found[version], _largest_in(at, typekey, plain, found[version]))
+                stored = reader.get(values.prefix + typekey + cell(version, kind))
+                if kind != TOMBSTONE and version in found and stored is not None:  # else an edit came between
+                    value = Found(View(values, values.ancestries.of(version), reader), kind, stored)
+                    found[version] = max(found[version], _largest_in(data, typekey, value, found[version]))
     for version in versions:
         parents = nodes[version].parents if data.instance.versioned else ()
         found[version] = max(found[version], *(found[parent] for parent in parents), 0)
     return found
 
 
-def _largest_in(data: LabelMap, typekey: bytes, plain: bytes, known: int) -> int:
+def _largest_in(data: LabelMap, typekey: bytes, value: Found, known: int) -> int:
     """The largest label in a value, or any that is not above `known`."""
     if typekey[:1] == INDEX:
-        supervoxels = sheets.decode(plain, StoredSheets(data.view)).supervoxels
-        return max(number_of(typekey), int(supervoxels.max(initial=0)))
+        return max(number_of(typekey), int(data.read_index(value).entries.supervoxels.max(initial=0)))
+    plain = value.read()
     if typekey[:1] in (MAPPING, SPLIT):
         return int(np.frombuffer(plain, "<u8").max(initial=0))
     if int(codec.labels_of(plain, data.block).max()) <= known:
