@@ -111,7 +111,7 @@ class ServerProcess:
         until = time.monotonic() + START_S
         while self.running:
             try:
-                return requests.get(f"{self.url}/healthz", timeout=5).ok
+                return requests.get(f"{self.url}/healthz", timeout=START_S).ok
             except requests.ConnectionError:
                 time.sleep(0.02)
             if time.monotonic() > until:

@@ -23,11 +23,12 @@ CLOSING_S = 10
 """Seconds beyond shutdownDelay for what must be written at the end."""
 
 
-def listen(app: Front, host: str, port: int, settings: ServerSettings) -> None:
-    """Serve until a signal ends it; StoreError where the pid file cannot be written."""
+def listen(app: Front, sockets: list[socket.socket], settings: ServerSettings) -> None:
+    """Serve whoever comes to the sockets until a signal ends it; StoreError where the pid file cannot be written."""
+    host, port = sockets[0].getsockname()[:2]  # for the log
     config = listening(app, host=host, port=port, timeout_graceful_shutdown=settings.shutdown_delay)
     listener = _Listener(config, settings)
-    listener.run()
+    listener.run(sockets)
     if listener.failure is not None:
         raise listener.failure
 
@@ -40,7 +41,7 @@ class _Listener(uvicorn.Server):
         self._while_listening = ExitStack()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so: only who listens may claim the pid file."""
+        """Be ready, then say so: only who listens may claim the pid file."""
         await super().startup(sockets)
         if not self.started:
             return

@@ -51,25 +51,27 @@ def serve(
 def run(settings: Settings, *, verbose: bool = False) -> None:
     """Serve until a signal ends it."""
     gc.disable()  # what is loaded now stays
+    from dvidpy.cli.settings import split_address
+    from dvidpy.cli.sockets import listening_sockets
+
+    sockets = listening_sockets(*split_address(settings.server.http_address))
     import structlog
 
     from dvidpy.app import build_app
     from dvidpy.cli.listening import listen
     from dvidpy.cli.logging import configure_logging
-    from dvidpy.cli.settings import split_address
 
     stream = _log_file(settings)
     configure_logging(verbose=verbose, stream=stream)
     for warning in settings.warnings:
         structlog.get_logger().warning(warning)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    address = split_address(settings.server.http_address)
     app = build_app(settings, log_stream=stream)
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
     gc.enable()
-    listen(app, *address, settings.server)
+    listen(app, sockets, settings.server)
 
 
 def _log_file(settings: Settings) -> LogFile | None:

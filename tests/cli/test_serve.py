@@ -42,7 +42,7 @@ class Running:
         while time.monotonic() < until:
             assert self.process.poll() is None, self.errors.read_text()
             try:
-                requests.get(f"{self.url}/healthz", timeout=5)
+                requests.get(f"{self.url}/healthz", timeout=60)
             except requests.ConnectionError:
                 time.sleep(0.02)
             else:

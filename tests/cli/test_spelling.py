@@ -98,7 +98,7 @@ def _started(folder: Path) -> tuple[subprocess.Popen[bytes], str, float]:
             )
         while process.poll() is None and time.monotonic() < started + 60:
             try:
-                requests.get(f"http://127.0.0.1:{port}/api/help", timeout=5)
+                requests.get(f"http://127.0.0.1:{port}/api/help", timeout=60)
             except requests.ConnectionError:
                 time.sleep(0.01)
             else:
