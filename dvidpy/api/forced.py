@@ -12,10 +12,8 @@ import orjson
 from msgspec import Raw
 
 from dvidpy.datatypes.base import Data
+from dvidpy.datatypes.every_type import FORCED
 from dvidpy.datatypes.exchange import Call
-
-ACTION = "forced-write"
-"""What the logs call such a record."""
 
 
 def _why(call: Call) -> str:
@@ -26,7 +24,7 @@ def _why(call: Call) -> str:
 async def record_forced(call: Call, data: Data) -> None:
     """Record a change to an instance; durable on return."""
     said = {
-        "Action": ACTION,
+        "Action": FORCED,  # first, as readers of mutations look for it
         "By": _why(call),
         "User": call.query.get("u", ""),
         "App": call.query.get("app", ""),
@@ -41,4 +39,4 @@ async def record_forced(call: Call, data: Data) -> None:
 def forced_line(call: Call) -> str:
     """Line for the log of the repo."""
     user = call.query.get("u") or "unknown user"
-    return f"{ACTION} by {_why(call)}, {user}: {call.method} {call.readable_path}"
+    return f"{FORCED} by {_why(call)}, {user}: {call.method} {call.readable_path}"

@@ -30,6 +30,8 @@ from dvidpy.errors import BadRequest, NotFound, NotPrivileged
 
 room = Room(tags=["server"])
 
+SPOKEN = "v1.0.0-254"
+"""Version of the reference whose API this is. Clients compare its four numbers: neuclease asks later ones for more."""
 OK = gives("Done", "text/plain", "")
 User = Annotated[str, Query(alias="u", description="User name.", examples=["jane"])]
 
@@ -144,7 +146,7 @@ def _constant_info(server: Server) -> bytes:
         "Cores": str(server.pool.workers),
         "Maximum Cores": str(os.cpu_count()),
         "Datastore Version": "1",
-        "DVID Version": f"dvidpy {__version__}",
+        "DVID Version": f"{SPOKEN}-dvidpy-{__version__}",
         "Storage backend": ", ".join(stack.store.description for stack in server.datastore.stacks.values()),
         "RPC Address": "",
         "Host": settings.host or socket.gethostname(),

@@ -29,6 +29,13 @@ def room_for(kind: DataType) -> Room:
 
 
 UserId = Annotated[str, Query(description="Only mutations of this user.")]
+FORCED = "forced-write"
+"""Action of the records of changes that were forced on a committed version."""
+_FORCED_RECORD = f'{{"Action":"{FORCED}",'.encode()
+"""How such a record begins."""
+Forced = Annotated[
+    bool, Query(description=f"`true`: also the `{FORCED}` records of changes to committed versions."), Flag
+]
 
 
 @room.get(
@@ -146,9 +153,11 @@ def _demand_sensible(data: Data, kind: DataType, other: Instance) -> None:
     summary="Edits of this version",
     responses=gives("Records, oldest first: a JSON list", LOG.decode(), [{"Action": "postkv", "Key": "a", "Bytes": 3}]),
 )
-def get_mutations(data: Annotated[Data, Here], userid: UserId = "", throttle: Throttle = "") -> Reply:
+def get_mutations(
+    data: Annotated[Data, Here], userid: UserId = "", forced: Forced = False, throttle: Throttle = ""
+) -> Reply:
     """Every edit leaves a record in its version."""
-    return pieces_reply(_as_list(_messages(data, [data.version_uuid], userid)), LOG)
+    return pieces_reply(_as_list(_messages(data, [data.version_uuid], userid, forced=forced)), LOG)
 
 
 @room.get(
@@ -161,24 +170,27 @@ def get_mutations_range(
     first: Annotated[str, Path(description="The older version.", examples=["3f01a"])],
     last: Annotated[str, Path(description="The newer version, its descendant.", examples=["8c2be"])],
     userid: UserId = "",
+    forced: Forced = False,
     throttle: Throttle = "",
 ) -> Reply:
     """Records of all versions from one to the other, both included."""
     catalogue = data.datastore.catalogue
     nodes = catalogue.sequence(catalogue.find(first).node, catalogue.find(last).node)
-    return pieces_reply(_as_list(_messages(data, [node.uuid for node in reversed(nodes)], userid)), LOG)
+    versions = [node.uuid for node in reversed(nodes)]
+    return pieces_reply(_as_list(_messages(data, versions, userid, forced=forced)), LOG)
 
 
 class _ByUser(msgspec.Struct):
     User: str = ""
 
 
-def _messages(data: Data, versions: Iterable[str], user: str) -> Iterator[bytes]:
+def _messages(data: Data, versions: Iterable[str], user: str, *, forced: bool) -> Iterator[bytes]:
+    """Forced writes are left out unless asked for: neuclease reads no log with an action that the reference lacks."""
     log = data.datastore.stack_of(data.instance).log
     decode = msgspec.json.Decoder(_ByUser).decode
     for version in versions:
         for message in log.read(data.instance.uuid, version):
-            if not user or decode(message).User == user:
+            if (forced or not message.startswith(_FORCED_RECORD)) and (not user or decode(message).User == user):
                 yield message
 
 

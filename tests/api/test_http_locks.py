@@ -70,7 +70,7 @@ def test_no_route_of_a_version_changes_a_committed_one(served: Served) -> None:
 
 # ---------------------------------------------------------------------- forced writes
 def forced_records(served: Served, kv: str) -> list[dict[str, str]]:
-    entries = served.http.get(f"{kv}/mutations").json()
+    entries = served.http.get(f"{kv}/mutations?forced=true").json()
     return [entry for entry in entries if entry["Action"] == "forced-write"]
 
 
@@ -88,8 +88,13 @@ def test_the_token_writes_into_a_committed_version_and_leaves_a_record(served: S
     assert (first["Method"], first["Path"], first["UUID"]) == ("POST", f"{kv}/key/a", root)
     assert (second["Path"], third["Method"], third["User"]) == (f"{kv}/key/large", "DELETE", "")
     assert TOKEN not in json.dumps([first, second, third])
-    actions = [entry["Action"] for entry in served.http.get(f"{kv}/mutations").json()]
-    assert actions == ["forced-write", "postkv", "forced-write", "postkv", "forced-write", "delete"]
+    for log in (f"{kv}/mutations", f"{kv}/mutations-range/{root}/{root}"):
+        actions = [entry["Action"] for entry in served.http.get(f"{log}?forced=true").json()]
+        assert actions == ["forced-write", "postkv", "forced-write", "postkv", "forced-write", "delete"]
+        told = [entry["Action"] for entry in served.http.get(log).json()]
+        assert told == ["postkv", "postkv", "delete"]  # clients of the reference know no other actions
+    janes = served.http.get(f"{kv}/mutations?forced=true&userid=jane").json()
+    assert [entry["Action"] for entry in janes if "Path" in entry] == ["forced-write", "forced-write"]
 
 
 def test_what_is_forced_on_a_version_stands_in_the_log_of_the_repo(served: Served) -> None:

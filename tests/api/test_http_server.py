@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from served import TOKEN, Serve, Served
 
+from dvidpy import __version__
 from dvidpy.api.blocklist import BlockList, source_address
 from dvidpy.api.openapi import STATIC_ROOMS
 from dvidpy.datatypes.registry import load_types
@@ -112,6 +114,14 @@ def test_info_is_text_only(served: Served) -> None:
     needed = ("Cores", "Maximum Cores", "DVID Version", "Datastore Version", "Server uptime", "Storage backend")
     assert not set(needed) - set(shown)
     assert TOKEN not in str(shown)
+
+
+def test_the_version_is_compared_as_the_reference_s_is(served: Served) -> None:
+    """neuclease takes four numbers from it, between dots and dashes after a v."""
+    version = served.http.get("/api/server/info").json()["DVID Version"]
+    assert tuple(map(int, re.split(r"[.-]", version.removeprefix("v"))[:4])) == (1, 0, 0, 254)
+    assert version.startswith("v")
+    assert version.endswith(f"dvidpy-{__version__}")
 
 
 def test_types(served: Served) -> None:

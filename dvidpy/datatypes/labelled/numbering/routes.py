@@ -33,7 +33,8 @@ def get_maxlabel(data: Annotated[LabelMap, Here]) -> Reply:
     data.demand_indexed()
     label = ids.max_label(data)
     if not label:
-        raise BadRequest(f"{data.instance.name!r} has no label in this version")
+        # neuclease looks for the first three words, then asks the versions before
+        raise BadRequest(f"No maximum label found for {data.instance.name!r} in this version")
     return json_reply({"maxlabel": label})
 
 
