@@ -38,14 +38,14 @@ class ShownRepos:
     def repo(self, repo: Repo) -> dict[str, Any]:
         """What info shows of a repo."""
         record = repo.record
-        ids = self._datastore.ids
+        ids, written = self._datastore.ids, self._datastore.written()
         return {
             "Root": record.root,
             "Alias": record.alias,
             "Description": record.description,
             "Log": record.log,
             "Properties": record.properties,
-            "DataInstances": {name: self._instance(repo, one) for name, one in repo.instances.items()},
+            "DataInstances": {name: self._instance(repo, one, written) for name, one in repo.instances.items()},
             "DAG": {"Root": record.root, "Nodes": orjson.Fragment(_nodes(repo))},
             "Created": stamp(record.created),
             "Updated": stamp(record.updated),
@@ -53,9 +53,9 @@ class ShownRepos:
             "SavedMutationID": ids.next,
         }
 
-    def _instance(self, repo: Repo, instance: Instance) -> orjson.Fragment:
+    def _instance(self, repo: Repo, instance: Instance, written: int) -> orjson.Fragment:
         """Info of an instance at the newest version of master. A state of a repo never changes, what is stored does."""
-        kept, written = self._kept.get(instance.number), self._datastore.written()
+        kept = self._kept.get(instance.number)
         if kept is not None and kept.data.repo is repo and kept.written == written:
             passing = kept.data.passing()
             if passing == kept.passing:
