@@ -109,21 +109,22 @@ class View:
 
     def find_many(self, typekeys: Iterable[bytes]) -> list[Found | None]:
         """Visible values in that order, not yet unpacked; None where there is none."""
-        rows = [self.prefix + typekey for typekey in typekeys]
-        own = self.reader.get_many([row + self._cell for row in rows])
         return [
             Found(self, VALUE, stored) if stored is not None else self._find_inherited(row)
-            for row, stored in zip(rows, own, strict=True)
+            for row, stored in self._own(typekeys)
         ]
 
     def read_many(self, typekeys: Iterable[bytes]) -> list[bytes | Found | None]:
         """Visible values in that order: small ones whole, large ones to be read, None where there is none."""
-        rows = [self.prefix + typekey for typekey in typekeys]
-        own = self.reader.get_many([row + self._cell for row in rows])
         return [
             codecs.decode(stored) if stored is not None else self._read_small(self._find_inherited(row))
-            for row, stored in zip(rows, own, strict=True)
+            for row, stored in self._own(typekeys)
         ]
+
+    def _own(self, typekeys: Iterable[bytes]) -> Iterator[tuple[bytes, bytes | None]]:
+        """(row, small value that this very version has of it, or none), looked up together."""
+        rows = [self.prefix + typekey for typekey in typekeys]
+        return zip(rows, self.reader.get_many([row + self._cell for row in rows]), strict=True)
 
     @staticmethod
     def _read_small(found: Found | None) -> bytes | Found | None:
