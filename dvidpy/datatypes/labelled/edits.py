@@ -101,17 +101,16 @@ class Edit(IndexEdit):
         self._boxes.append(box)
 
     # ------------------------------------------------------------------ the rest
-    def new_label(self) -> int:
-        """A label that was never used."""
-        label = ids.take_unused(self.data)
-        self.use_labels(label)
-        return label
-
-    def demand_unused(self, label: int) -> None:
-        """BadRequest for a label that was used before; no other edit can take it inside."""
-        if ids.used_among(self.data, [label]):
-            raise BadRequest(f"label {label} is in use")
-        ids.note_label(self.data, label)
+    def new_label(self, given: int | None = None) -> int:
+        """A label that was never used, the given one if there is one: BadRequest where that was used before."""
+        if given is None:
+            given = ids.take_unused(self.data)
+        elif ids.used_among(self.data, [given]):
+            raise BadRequest(f"label {given} is in use")
+        else:
+            ids.note_label(self.data, given)
+        self.use_labels(given)
+        return given
 
     def use_labels(self, most: int) -> None:
         """Labels up to this one are in use."""

@@ -82,6 +82,11 @@ class LabelIndex(NamedTuple):
         return blocks_of(self.block_keys)
 
     @property
+    def places(self) -> list[Zyx]:
+        """The same, one by one."""
+        return [(z, y, x) for z, y, x in self.blocks.tolist()]
+
+    @property
     def supervoxels(self) -> Labels:
         """Ascending."""
         found = self.entries.supervoxels

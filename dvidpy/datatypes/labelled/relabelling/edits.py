@@ -6,7 +6,7 @@ step. Costs work and memory in proportion to these blocks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -67,7 +67,7 @@ def split_off(data: Relabelled, label: int, runs: Runs, *, given: int | None = N
     with data.editing() as edit:
         index, new = _need_index(data, label), _label_for(data, label, given)
         cuts = {label: Cut(new, label)}
-        masks = dict(dealt(runs, _places(index), data.block))
+        masks = dict(dealt(runs, index.places, data.block))
         found = _blocks(edit, keys_of([*masks]))
         rewrite(edit, {place: split(block, masks[place], cuts)[0] for place, block in found})
         _say_split(edit, "split", label, new, volume)
@@ -129,10 +129,6 @@ def _blocks(edit: Edit, keys: Keys) -> Iterator[tuple[Zyx, LabelBlock]]:
     for place, found in stored_blocks.find(edit.data, 0, places):
         if found is not None:
             yield place, stored_blocks.load(edit.data, found)
-
-
-def _places(index: LabelIndex) -> Iterable[Zyx]:
-    return ((z, y, x) for z, y, x in index.blocks.tolist())
 
 
 def _renamed(block: LabelBlock, labels: list[int], new: int) -> LabelBlock:

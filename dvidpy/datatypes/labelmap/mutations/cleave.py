@@ -36,7 +36,7 @@ def cleave(data: LabelMap, body: int, supervoxels: Labels, *, given: int | None 
     if not wanted.size:
         raise BadRequest("a cleave takes supervoxels of the body")
     with editing(data) as edit:
-        label = _label_for(edit, given)
+        label = edit.new_label(given)
         edit.need_body(body)
         event = Cleave(body, label, wanted.tolist())
         event.apply(edit)
@@ -52,10 +52,3 @@ def cleave(data: LabelMap, body: int, supervoxels: Labels, *, given: int | None 
             {"Action": "cleave-complete", **said, "CleavedSize": moved.voxels, "RemainSize": left.voxels},
         )
     return label, edit.mutation
-
-
-def _label_for(edit: Edit, given: int | None) -> int:
-    if given is None:
-        return edit.new_label()
-    edit.demand_unused(given)
-    return given

@@ -15,7 +15,7 @@ from dvidpy.datatypes.labelled.downres import follow
 from dvidpy.datatypes.labelled.edits import Edit
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labels.blocks import LabelBlock
-from dvidpy.datatypes.labels.index import Entries, LabelIndex, entries_of, split_supervoxel
+from dvidpy.datatypes.labels.index import Entries, entries_of, split_supervoxel
 from dvidpy.datatypes.labels.masks import Mask
 from dvidpy.datatypes.labels.runs import dealt
 from dvidpy.datatypes.labels.sheets import Sheeted
@@ -83,11 +83,6 @@ class Cutting:
             edit.map(np.array([supervoxel], np.uint64), 0)
         edit.put_body(body, rest.merged([Sheeted(index)]))
         edit.use_labels(max(max(cut) for cut in self.cuts.values()))
-
-
-def places_of(index: LabelIndex) -> list[Zyx]:
-    """Its blocks."""
-    return [(z, y, x) for z, y, x in index.blocks.tolist()]
 
 
 def _inside(done: dict[Zyx, CutBlock], supervoxel: int) -> Entries:

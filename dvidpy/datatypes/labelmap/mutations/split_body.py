@@ -10,7 +10,7 @@ from dvidpy.datatypes.labelled import ids
 from dvidpy.datatypes.labelled.edits import Edit, editing
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.volumes import keep_volume, read_volume
-from dvidpy.datatypes.labelmap.mutations.cutting import Cutting, places_of
+from dvidpy.datatypes.labelmap.mutations.cutting import Cutting
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.runs import dealt, voxels_in
 from dvidpy.datatypes.labels.splits import Cut, sizes_under
@@ -70,9 +70,7 @@ def split_body(data: LabelMap, body: int, runs: Runs, *, label: int | None = Non
         if not 0 < voxels_in(runs) < index.voxels:
             raise BadRequest(f"a volume of {voxels_in(runs)} voxels does not cut the {index.voxels} of body {body}")
         inside = _inside(data, index, runs)
-        new = label or edit.new_label()
-        if label:
-            edit.demand_unused(label)
+        new = edit.new_label(label)
         event = _event(data, index, inside, new, runs)
         event.apply_with(edit, event.cutting(data, runs))
         edit.publish(event)
@@ -92,7 +90,7 @@ def _inside(data: LabelMap, index: LabelIndex, runs: Runs) -> dict[int, int]:
     """Voxels of each supervoxel inside the volume; BadRequest where some of the volume is not in the body."""
     supervoxels = set(index.supervoxels.tolist())
     sizes: dict[int, int] = {}
-    for place, mask in dealt(runs, places_of(index), data.block):
+    for place, mask in dealt(runs, index.places, data.block):
         block = stored_blocks.load_one(data, 0, place)
         for label, voxels in (sizes_under(block, mask) if block else {}).items():
             sizes[label] = sizes.get(label, 0) + voxels
@@ -107,5 +105,5 @@ def _event(data: LabelMap, index: LabelIndex, inside: dict[int, int], new: int, 
     partly = sorted(set(inside).difference(whole))
     first = ids.take_unused(data, 2 * len(partly), but=[new]) if partly else 0
     cuts = [SupervoxelCut(label, first + 2 * at, first + 2 * at + 1) for at, label in enumerate(partly)]
-    places = places_of(index.only(np.array(partly, np.uint64)))
+    places = index.only(np.array(partly, np.uint64)).places
     return SplitBody(index.label, new, cuts, whole, keep_volume(data, runs), places)

@@ -12,7 +12,7 @@ from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.edits import Edit, editing
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.volumes import keep_volume, read_volume
-from dvidpy.datatypes.labelmap.mutations.cutting import Cutting, places_of
+from dvidpy.datatypes.labelmap.mutations.cutting import Cutting
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.runs import voxels_in
 from dvidpy.datatypes.labels.sheets import Sheeted
@@ -65,7 +65,7 @@ def split_supervoxel(
     given = given or Cut(0, 0)
     cut = _labels_for(data, supervoxel, given)
     cutting = Cutting(data, {supervoxel: cut}, runs)
-    cutting.prepare(places_of(part))
+    cutting.prepare(part.places)
     volume = keep_volume(data, runs)
     with editing(data) as edit:
         part = _demand_cut(data, edit.body, supervoxel, runs)
@@ -73,7 +73,7 @@ def split_supervoxel(
         if ids.used_among(data, cut):  # voxels of these labels came in meanwhile
             cut = _labels_for(data, supervoxel, given)
             cutting = Cutting(data, {supervoxel: cut}, runs)
-        event = SplitSupervoxel(part.label, supervoxel, *cut, volume, places_of(part), downres)
+        event = SplitSupervoxel(part.label, supervoxel, *cut, volume, part.places, downres)
         event.apply_with(edit, cutting)
         inside = edit.body(part.label).only(np.array([cut.split], np.uint64)).voxels
         if not 0 < inside < size:
