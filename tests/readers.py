@@ -45,3 +45,21 @@ def cloud_annotations(url: str) -> Any:
     """cloud-volume's view of an annotation collection."""
     reader("cloudvolume")
     return reader("cloudvolume.cloudvolume").from_cloudpath(f"precomputed://{url}", progress=False)
+
+
+ZARR = ("tensorstore", "zarr")
+
+
+def read_zarr(name: str, url: str, scale: int = 0) -> Voxels:
+    """(z, y, x) or (channel, z, y, x) voxels of a whole scale of an OME-Zarr; its metadata says where they begin."""
+    if name == "tensorstore":
+        spec = {"driver": "zarr3", "kvstore": f"{url}/s{scale}/"}
+        return np.asarray(reader(name).open(spec, read=True).result().read().result())
+    return np.asarray(zarr_group(url)[f"s{scale}"][...])
+
+
+def zarr_group(url: str) -> Any:
+    """zarr-python's view of a group."""
+    for needed in ("aiohttp", "fsspec"):
+        reader(needed)
+    return reader("zarr").open_group(url, mode="r", zarr_format=3)

@@ -19,6 +19,7 @@ from dvidpy.datatypes.imageblk.pyramid import HALVE, companions, faults, halve_b
 from dvidpy.datatypes.imageblk.settings import codec_of, settings_of
 from dvidpy.datatypes.imageblk.voxel_routes import room as voxel_room
 from dvidpy.datatypes.views.precomputed import image_routes
+from dvidpy.datatypes.views.zarr.routes import room as zarr_room
 from dvidpy.datatypes.voxels.kinds import Kind
 from dvidpy.versioning.duties import Duties
 
@@ -35,7 +36,7 @@ def _type_of(name: str, kind: Kind) -> DataType:
         name=name,
         url=f"github.com/janelia-flyem/dvid/datatype/imageblk/{kind.name}.go",
         version=VERSIONS.get(kind.name, "0.1"),
-        rooms=(every_volume.room, key_room, voxel_room, block_room, image_routes.room),
+        rooms=(every_volume.room, key_room, voxel_room, block_room, image_routes.room, zarr_room),
         subject=ImageBlk,
         help=HELP,
         settings=settings_of(kind),
