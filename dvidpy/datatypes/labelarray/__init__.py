@@ -17,6 +17,7 @@ from dvidpy.datatypes.labelled.settings import codec_of, settings_of
 from dvidpy.datatypes.labelled.sparsevol.routes import room as sparsevol_room
 from dvidpy.datatypes.labelled.streams.routes import room as streams_room
 from dvidpy.datatypes.views.precomputed import segmentation_routes
+from dvidpy.datatypes.views.shapes.routes import room as shapes_room
 from dvidpy.datatypes.views.zarr.routes import room as zarr_room
 
 DATATYPES = (
@@ -34,6 +35,7 @@ DATATYPES = (
             numbering_room.only("GET maxlabel", "GET nextlabel"),
             relabelling_room,
             segmentation_routes.room,
+            shapes_room,
             zarr_room,
         ),
         head=False,

@@ -15,10 +15,11 @@ from dvidpy.datatypes.labelled.sheets import StoredSheets
 from dvidpy.datatypes.labelled.state import Bodies, Segmentation, segmentation
 from dvidpy.datatypes.labels import sheets
 from dvidpy.datatypes.labels.index import LabelIndex
+from dvidpy.datatypes.views.shapes.solids import Found as Solid
 from dvidpy.datatypes.views.volumes import Level
 from dvidpy.datatypes.voxels.volume import Volume
 from dvidpy.errors import BadRequest, NotFound
-from dvidpy.geometry import Box, to_wire
+from dvidpy.geometry import Box, Zyx, to_wire
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.storage.codecs import LZ4, Codec
 from dvidpy.storage.keys import after
@@ -106,6 +107,23 @@ class LabelMap(Volume):
         from dvidpy.datatypes.labelled.raw import chunks
 
         return chunks.chunk_of(self, number, box, encoding)
+
+    @property
+    def knows_bodies(self) -> bool:
+        """It can be asked for shapes of bodies (`views.shapes`)."""
+        return self.indexed
+
+    def find_solid(self, label: int) -> Solid | None:
+        """What the index says of a body."""
+        from dvidpy.datatypes.labelled import solids
+
+        return solids.find(self, label)
+
+    def solid_parts(self, label: int, scale: int) -> Iterator[tuple[Zyx, NDArray[np.bool_]]]:
+        """(first voxel, (z, y, x) inside) of the blocks of a body at a scale."""
+        from dvidpy.datatypes.labelled import solids
+
+        return solids.parts(self, label, scale)
 
     # ------------------------------------------------------------------ reading from one moment
     def steady(self, read: Callable[[LabelMap, Bodies], T]) -> T:

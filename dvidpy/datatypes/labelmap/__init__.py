@@ -28,6 +28,7 @@ from dvidpy.datatypes.labelmap.mutations.routes import room as mutations_room
 from dvidpy.datatypes.labelmap.proximity.routes import room as proximity_room
 from dvidpy.datatypes.labelmap.repair.routes import room as repair_room
 from dvidpy.datatypes.views.precomputed import segmentation_routes
+from dvidpy.datatypes.views.shapes.routes import room as shapes_room
 from dvidpy.datatypes.views.zarr.routes import room as zarr_room
 
 DATATYPES = (
@@ -52,6 +53,7 @@ DATATYPES = (
             proximity_room,
             mutations_room,
             segmentation_routes.room,
+            shapes_room,
             zarr_room,
         ),
         head=False,

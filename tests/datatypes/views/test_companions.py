@@ -15,6 +15,7 @@ from served import Serve
 
 from dvidpy.datatypes.views.precomputed.properties import properties_info
 from dvidpy.datatypes.views.precomputed.skeletons import from_swc
+from dvidpy.datatypes.views.shapes import workshop
 from dvidpy.errors import BadRequest
 
 POINTS = np.array([[0, 0, 0], [64, 0, 0], [0, 64, 0], [0, 0, 64]], "<f4")
@@ -46,7 +47,8 @@ def shown(segments: Segments, file: str = "info") -> Any:
     return answer.json()
 
 
-def test_without_companions_there_are_voxels_alone(segments: Segments) -> None:
+def test_without_companions_there_are_voxels_alone(segments: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workshop, "find_spec", lambda name: None)  # nor are any meshes made
     keep(segments, "seg_annotations", {})  # a keyvalue has no fields of bodies
     assert shown(segments).keys() & {"mesh", "skeletons", "segment_properties"} == set()
     for file in ("mesh/info", "mesh/1:0", "skeletons/info", "skeletons/1", "segment_properties/info"):
@@ -60,7 +62,7 @@ def test_meshes_of_bodies(segments: Segments) -> None:
     assert shown(segments, "mesh/info") == {"@type": "neuroglancer_legacy_mesh"}
     assert shown(segments, "mesh/1:0") == {"fragments": ["1.ngmesh"]}
     assert segments.get("precomputed/mesh/1.ngmesh") == ngmesh()
-    for file, status in (("3:0", 404), ("3.ngmesh", 404), ("2.ngmesh", 404), ("x:0", 400), ("-1:0", 400)):
+    for file, status in (("77:0", 404), ("3.ngmesh", 404), ("2.ngmesh", 404), ("x:0", 400), ("-1:0", 400)):
         assert segments.status(f"precomputed/mesh/{file}") == status
         assert segments.status(f"precomputed/mesh/{file}", method="HEAD") == status
 

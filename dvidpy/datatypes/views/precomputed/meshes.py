@@ -7,20 +7,18 @@ from typing import Any
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.bodies import Bodies
 from dvidpy.datatypes.views.companions import Files
-from dvidpy.errors import NotFound
 
 INFO: dict[str, Any] = {"@type": "neuroglancer_legacy_mesh"}
 MANIFEST = ":0"
 """What the name of a manifest ends with: the only level of detail."""
+MADE = ".made"
+"""What the name of a mesh ends with that is made on request."""
 
 
-def manifest_of(bodies: Bodies, files: Files, body: int) -> dict[str, Any]:
-    """The files of a body, or of its supervoxels; NotFound where there are none."""
+def kept_names(bodies: Bodies, files: Files, body: int) -> list[str]:
+    """The files of a body, or of its supervoxels."""
     parts = bodies.supervoxels_of(body).tolist() if files.by_supervoxel else [body]
-    names = [name for name in (f"{part}.ngmesh" for part in parts) if files.has_file(name)]
-    if not names:
-        raise NotFound(f"body {body} has no mesh")
-    return {"fragments": names}
+    return [name for name in (f"{part}.ngmesh" for part in parts) if files.has_file(name)]
 
 
 def sources_of(data: Data, files: Files) -> list[Data]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Annotated, Any
 
 import orjson
@@ -12,7 +13,7 @@ from dvidpy.datatypes.bodies import Bodies
 from dvidpy.datatypes.exchange import JSON, OCTETS, Call, Reply
 from dvidpy.datatypes.labels.numbers import parse_number
 from dvidpy.datatypes.params import gives
-from dvidpy.datatypes.rooms import Room, TheCall
+from dvidpy.datatypes.rooms import Room, TheCall, at_once
 from dvidpy.datatypes.views.caching import kept_reply, small_reply
 from dvidpy.datatypes.views.companions import (
     ANNOTATIONS,
@@ -26,6 +27,10 @@ from dvidpy.datatypes.views.companions import (
 from dvidpy.datatypes.views.precomputed import meshes, nothing, skeletons, volume_routes
 from dvidpy.datatypes.views.precomputed.properties_routes import PROPERTIES, properties_reply
 from dvidpy.datatypes.views.precomputed.volume_routes import INFO, info_reply
+from dvidpy.datatypes.views.shapes.files import mesh_file
+from dvidpy.datatypes.views.shapes.routes import MADE_OF
+from dvidpy.datatypes.views.shapes.solids import Shaped
+from dvidpy.datatypes.views.shapes.workshop import WORKSHOP, can_make
 from dvidpy.errors import NotFound
 
 room = Room(heads=True, routes=[*volume_routes.room.routes, *nothing.room.routes])
@@ -34,12 +39,13 @@ Subject = Annotated[Data, Here]
 
 @room.get("/precomputed/info", summary="precomputed:// segmentation", responses=INFO)
 def get_segmentation_info(data: Subject, call: Annotated[Call, TheCall]) -> Reply:
-    """Bodies at all scales, read as precomputed://http://…/precomputed; with meshes, skeletons and properties where
-    NAME_meshes, NAME_skeletons and NAME_annotations have them, or the instances that tags of these names name.
+    """Bodies at all scales, read as precomputed://http://…/precomputed; with skeletons and properties where
+    NAME_skeletons and NAME_annotations have them, or the instances that tags of these names name. Meshes are those
+    of NAME_meshes, and made on request where it has none.
     """
     volume: Any = data
     there = {
-        "mesh": find_files(data, MESHES),
+        "mesh": find_files(data, MESHES) or _meshed(data),
         "skeletons": find_files(data, SKELETONS),
         "segment_properties": find_notes(data),
     }
@@ -57,8 +63,9 @@ def get_segment_properties(data: Subject, call: Annotated[Call, TheCall]) -> Rep
 
 @room.get("/precomputed/mesh/info", summary="Meshes", responses=gives("Their format", "application/json", meshes.INFO))
 def get_mesh_info(data: Subject, call: Annotated[Call, TheCall]) -> Reply:
-    """Meshes in the legacy format, out of NAME_meshes."""
-    need_files(data, MESHES)
+    """Meshes in the legacy format, out of NAME_meshes or made on request."""
+    if _meshed(data) is None:
+        need_files(data, MESHES)
     return small_reply(call, orjson.dumps(meshes.INFO), JSON)
 
 
@@ -67,24 +74,56 @@ def get_mesh_info(data: Subject, call: Annotated[Call, TheCall]) -> Reply:
     summary="Manifest or triangles of a mesh",
     responses=gives("Manifest, or float32 points in nanometers and triangles", "application/octet-stream"),
 )
+@at_once
 def get_mesh(
     data: Subject,
     call: Annotated[Call, TheCall],
     name: Annotated[str, Path(description="BODY:0, or a file that a manifest names.", examples=["23:0"])],
-) -> Reply:
+) -> Awaitable[Reply]:
     """`BODY:0` is the JSON manifest: files N.ngmesh of the body, or of its supervoxels where NAME_meshes is a
-    tarsupervoxels. 404 where there is no mesh.
+    tarsupervoxels; else BODY.made, which is made on request. 404 where there is no such body, or no mesh.
     """
-    files, bodies = need_files(data, MESHES), data
+    if name.endswith(meshes.MADE):
+        body = parse_number(name.removesuffix(meshes.MADE))
+        also = f"{MADE_OF} {data.instance.settings.get('VoxelSize')}"
+        return WORKSHOP.answer(
+            lambda: kept_reply(call, [data], lambda: mesh_file(data, body, "ngmesh", None), OCTETS, also=also)
+        )
+    return call.pool.run(_kept_mesh, data, call, name)
+
+
+def _kept_mesh(data: Data, call: Call, name: str) -> Reply:
+    """A manifest, or a file that is kept."""
+    files = find_files(data, MESHES) if _meshed(data) else need_files(data, MESHES)
     if not name.endswith(meshes.MANIFEST):
-        return kept_reply(call, meshes.sources_of(data, files)[:1], lambda: _need_file(files, name), OCTETS)
+        found = need_files(data, MESHES)
+        return kept_reply(call, meshes.sources_of(data, found)[:1], lambda: _need_file(found, name), OCTETS)
     body = parse_number(name.removesuffix(meshes.MANIFEST))
+    sources = meshes.sources_of(data, files) if files is not None else []
+    if not _meshed(data):
+        return kept_reply(call, sources, lambda: orjson.dumps(_manifest(data, files, body)), JSON)
+    sources = sources if data in sources else [*sources, data]
+    return kept_reply(
+        call, sources, lambda: orjson.dumps(_manifest(data, files, body)), JSON, also="instances that may come"
+    )
 
-    def make() -> bytes:
-        assert isinstance(bodies, Bodies)
-        return orjson.dumps(meshes.manifest_of(bodies, files, body))
 
-    return kept_reply(call, meshes.sources_of(data, files), make, JSON)
+def _manifest(data: Data, files: Files | None, body: int) -> dict[str, Any]:
+    """Files that are kept, or else the one that is made."""
+    bodies = data
+    assert isinstance(bodies, Bodies)
+    names = meshes.kept_names(bodies, files, body) if files is not None else []
+    solid = _meshed(data)
+    if not names and solid is not None and solid.find_solid(body) is not None:
+        names = [f"{body}{meshes.MADE}"]
+    if not names:
+        raise NotFound(f"body {body} has no mesh")
+    return {"fragments": names}
+
+
+def _meshed(data: Data) -> Shaped | None:
+    """The instance, where meshes of its bodies can be made."""
+    return data if isinstance(data, Shaped) and data.knows_bodies and can_make("mesh") else None
 
 
 @room.get(

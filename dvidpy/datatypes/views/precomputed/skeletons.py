@@ -29,7 +29,13 @@ def from_swc(text: bytes, resolution: Sequence[float]) -> bytes:
     points = (rows[:, X : Z + 1] * np.array(resolution)).astype("<f4")
     radii = (rows[:, RADIUS] * resolution[0]).astype("<f4")
     edges = _edges(rows[:, ID], rows[:, PARENT])
-    return b"".join((struct.pack("<2I", len(rows), len(edges)), points.tobytes(), edges.tobytes(), radii.tobytes()))
+    return pack_skeleton(points, edges, radii)
+
+
+def pack_skeleton(points: NDArray[np.float32], edges: NDArray[np.uint32], radii: NDArray[np.float32]) -> bytes:
+    """(n, 3) points x, y, z, (m, 2) edges and (n,) radii -> binary skeleton."""
+    head = struct.pack("<2I", len(points), len(edges))
+    return b"".join((head, points.tobytes(), edges.tobytes(), radii.tobytes()))
 
 
 def _rows(text: bytes) -> NDArray[np.float64]:
