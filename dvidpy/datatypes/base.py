@@ -130,6 +130,8 @@ class DataType:
     """What it does beside answering requests."""
     syncs_with: tuple[str, ...] = ()
     """Types whose instances it can follow; none: POST sync is refused."""
+    told_of: tuple[str, ...] = ("BlocksChanged", "BodiesChanged", "ElementsChanged")
+    """Names of the events that it wants to hear of, among those of `events`."""
     hears: Callable[[Any, Heard], None] = lambda data, heard: None
     """Told of an event of what an instance follows; see `events`."""
     synced: Callable[[Any], None] = lambda data: None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -36,6 +36,15 @@ class Labelled(Protocol):
 
     def labels_at(self, points: NDArray[np.int64]) -> Labels:
         """Labels (bodies) of (n, 3) voxels z, y, x at this version, all from one moment; 0 where there is none."""
+        ...
+
+
+@runtime_checkable
+class Ending(Protocol):
+    """A data instance whose labels come and go."""
+
+    def ended(self, labels: Iterable[int], since: int = 0) -> list[int]:
+        """Those that voxels had until a mutation with this id or a later one, and that none has at this version."""
         ...
 
 

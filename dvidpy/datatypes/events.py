@@ -55,6 +55,27 @@ class BodiesChanged(Struct, frozen=True, tag=True):
     bodies: tuple[int, ...]
 
 
+class Moved(Struct, frozen=True, array_like=True):
+    """Voxels that had one label, and have another one."""
+
+    label: int
+    to: int
+    """0: no label any more."""
+    voxels: int
+    """How many went."""
+    left: int
+    """How many the label still has; 0: it is no more."""
+    supervoxels: tuple[int, ...] = ()
+    """Those that went whole, where labels are bodies of supervoxels."""
+
+
+class LabelsMoved(Struct, frozen=True, tag=True):
+    """Labels were merged, split, cleaved, renumbered, or written over until none of their voxels was left."""
+
+    moves: tuple[Moved, ...]
+    """One after the other."""
+
+
 class ElementsChanged(Struct, frozen=True, tag=True):
     """Labels gained or lost elements."""
 
@@ -64,7 +85,7 @@ class ElementsChanged(Struct, frozen=True, tag=True):
     """Before this edit the version had no elements at all."""
 
 
-Event = BlocksChanged | BodiesChanged | ElementsChanged
+Event = BlocksChanged | BodiesChanged | LabelsMoved | ElementsChanged
 
 
 class Heard(Struct, frozen=True):
@@ -98,7 +119,8 @@ def publish(data: Data, change: Change, mutation: int, events: Iterable[Event]) 
     for part, event in enumerate(events):
         args = msgspec.to_builtins(Heard(data.instance.uuid, mutation, part, event))
         for follower in told:
-            WorkQueue.add(change, Task(FOLLOW, follower.number, data.version, args))
+            if type(event).__name__ in type_named(follower.type).told_of:
+                WorkQueue.add(change, Task(FOLLOW, follower.number, data.version, args))
 
 
 # ---------------------------------------------------------------------- hearing

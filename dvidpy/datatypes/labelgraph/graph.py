@@ -15,6 +15,7 @@ from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.events import turn
 from dvidpy.datatypes.labelgraph.keys import (
     EDGE,
+    KEPT,
     MERGE,
     VERTEX,
     Pair,
@@ -25,14 +26,30 @@ from dvidpy.datatypes.labelgraph.keys import (
     property_key,
     unpack_weight,
 )
+from dvidpy.datatypes.labelgraph.wire import demand_weight
 from dvidpy.errors import BadRequest
 from dvidpy.storage.keys import after
+from dvidpy.versioning.records import Instance
 
 
 class LabelGraph(Data):
     """Vertices, edges, and their weights."""
 
     __slots__ = ()
+
+    @property
+    def since(self) -> int:
+        """Id of mutations; what it follows has told it of those from this one on."""
+        return int(self.datastore.catalogue.current(self.instance).settings.get("Since", 0))
+
+    def follow_anew(self) -> None:
+        """What it follows was set."""
+        since = self.datastore.ids.next
+
+        def update(instance: Instance) -> dict[str, Any]:
+            return {"settings": {**instance.settings, "Since": since}}
+
+        self.datastore.repos.update_instance(self.instance, update)
 
     def still(self) -> LabelGraph:
         """The same on an unchanging view: vertices and edges agree."""
@@ -79,6 +96,8 @@ class Edit:
         self.vertices: dict[int, float | None] = {}
         """Weights as this edit leaves them; None: no more."""
         self.edges: dict[Pair, float | None] = {}
+        self.kept: dict[int, bytes | None] = {}
+        """What is kept of vertices that became part of others (`following`)."""
 
     def vertex(self, vertex: int) -> float | None:
         """Weight of a vertex as this edit has left it."""
@@ -94,11 +113,29 @@ class Edit:
         found |= {ends: weight for ends, weight in self.edges.items() if vertex in ends}
         return {ends: weight for ends, weight in found.items() if weight is not None}
 
+    def others(self, vertex: int) -> dict[int, float]:
+        """Neighbours of a vertex, with the weight of the edge to each."""
+        return {one if other == vertex else other: of for (one, other), of in self.edges_of(vertex).items()}
+
+    def find_kept(self, vertex: int) -> bytes | None:
+        """What is kept of a vertex that became part of another one."""
+        return self.kept[vertex] if vertex in self.kept else self.data.view.get(numbers_key(KEPT, vertex))
+
     def put_vertex(self, vertex: int, weight: float) -> None:
-        """A vertex has a weight. A new one has no properties of one that was merged away."""
+        """A vertex has a weight. A new one has nothing of one that was merged away."""
         if self.vertex(vertex) is None:
             self.forget_properties((vertex,))
+            if self.find_kept(vertex) is not None:
+                self.kept[vertex] = None
         self.vertices[vertex] = weight
+
+    def add_vertex(self, vertex: int, weight: float) -> None:
+        """A weight is added to that of a vertex, which may be new; BadRequest where it becomes too large."""
+        self.put_vertex(vertex, demand_weight((self.vertex(vertex) or 0.0) + weight))
+
+    def add_edge(self, ends: Pair, weight: float) -> None:
+        """The same of an edge."""
+        self.put_edge(ends, demand_weight((self.edge(ends) or 0.0) + weight))
 
     def put_edge(self, ends: Pair, weight: float) -> None:
         """An edge has a weight; BadRequest where one of its vertices is not there."""
@@ -114,6 +151,19 @@ class Edit:
         self.edges |= dict.fromkeys(self.edges_of(vertex))
         self.vertices[vertex] = None
 
+    def delete_vertex(self, vertex: int) -> None:
+        """The same, with their properties."""
+        for pair in self.edges_of(vertex):
+            self.forget_properties(pair)
+        self.forget_properties((vertex,))
+        self.remove_vertex(vertex)
+
+    def carry_properties(self, ends: tuple[int, ...], to: tuple[int, ...]) -> None:
+        """Properties of a vertex, or of an edge, are those of another one too."""
+        prefix = property_key(ends, "")
+        for key, found in self.data.view.range(prefix, after(prefix)):
+            self.data.view.put(self.change, property_key(to, "") + key[len(prefix) :], found.read())
+
     def forget_properties(self, ends: tuple[int, ...]) -> None:
         """Properties of a vertex, or of an edge, are no more."""
         prefix = property_key(ends, "")
@@ -122,7 +172,7 @@ class Edit:
 
     def forget_merges(self) -> None:
         """Merges up to here cannot be undone any more."""
-        for key in self.data.view.keys(MERGE, after(MERGE)):
+        for key in self.data.view.keys(MERGE, after(KEPT)):
             self.data.view.delete(self.change, key)
 
     def commit(self, said: dict[str, Any]) -> None:
@@ -134,8 +184,16 @@ class Edit:
         for (one, other), weight in self.edges.items():
             self._put(numbers_key(EDGE, one, other), weight)
             self._put(numbers_key(EDGE, other, one), weight)
+        for vertex, kept in self.kept.items():
+            self._put_kept(vertex, kept)
         self.change.mutation = self.data.change(Raw(orjson.dumps(said))).mutation
         view.commit(self.change)
+
+    def _put_kept(self, vertex: int, kept: bytes | None) -> None:
+        if kept is None:
+            self.data.view.delete(self.change, numbers_key(KEPT, vertex))
+        else:
+            self.data.view.put(self.change, numbers_key(KEPT, vertex), kept)
 
     def _put(self, key: bytes, weight: float | None) -> None:
         if weight is None:

@@ -11,7 +11,7 @@ from dvidpy.datatypes.exchange import DONE, Reply, json_bytes
 from dvidpy.datatypes.labelgraph.graph import LabelGraph, editing
 from dvidpy.datatypes.labelgraph.keys import Pair, pair_of
 from dvidpy.datatypes.labelgraph.merging import merge, undo
-from dvidpy.datatypes.labelgraph.wire import MOST, Edge, Vertex, demand_vertex, demand_weight, encode, ends, parse_graph
+from dvidpy.datatypes.labelgraph.wire import MOST, Edge, Vertex, demand_vertex, encode, ends, parse_graph
 from dvidpy.datatypes.labels.numbers import parse_number
 from dvidpy.datatypes.params import Flag, gives, takes
 from dvidpy.datatypes.rooms import Parse, Room, WholeBody
@@ -97,10 +97,7 @@ def delete_subgraph(
     with editing(data, "delete-subgraph") as edit:
         everything = not (graph.Vertices or graph.Edges)
         for vertex in [one for one, _ in data.vertices()] if everything else [one.Id for one in graph.Vertices]:
-            for pair in edit.edges_of(vertex):
-                edit.forget_properties(pair)
-            edit.forget_properties((vertex,))
-            edit.remove_vertex(vertex)
+            edit.delete_vertex(vertex)
         for edge in graph.Edges:
             edit.forget_properties(pair_of(*ends(edge)))
             edit.edges[pair_of(*ends(edge))] = None
@@ -119,10 +116,9 @@ def post_weight(data: Annotated[LabelGraph, Here], body: Annotated[bytes, WholeB
         raise BadRequest(f"weights of at most {MOST} vertices are changed at a time, not of {len(concerned)}")
     with editing(data, "weight") as edit:
         for vertex in graph.Vertices:
-            edit.put_vertex(vertex.Id, demand_weight((edit.vertex(vertex.Id) or 0.0) + vertex.Weight))
+            edit.add_vertex(vertex.Id, vertex.Weight)
         for edge in graph.Edges:
-            pair = pair_of(*ends(edge))
-            edit.put_edge(pair, demand_weight((edit.edge(pair) or 0.0) + edge.Weight))
+            edit.add_edge(pair_of(*ends(edge)), edge.Weight)
     return DONE
 
 

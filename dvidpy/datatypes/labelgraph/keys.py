@@ -7,6 +7,7 @@
 | 03 vertex:u64 name | property of a vertex, any bytes |
 | 04 vertex:u64 vertex:u64 name | property of an edge, the smaller vertex first |
 | 05 mutation:u64 | a merge that can be undone: JSON (`merging`) |
+| 06 vertex:u64 | a vertex that became part of another one, as it was: JSON (`following`) |
 
 Numbers in keys are big-endian, names UTF-8.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import struct
 
-VERTEX, EDGE, VERTEX_PROPERTY, EDGE_PROPERTY, MERGE = (bytes((number,)) for number in range(1, 6))
+VERTEX, EDGE, VERTEX_PROPERTY, EDGE_PROPERTY, MERGE, KEPT = (bytes((number,)) for number in range(1, 7))
 _WEIGHT = struct.Struct("<d")
 Pair = tuple[int, int]
 """Ends of an edge, the smaller one first."""

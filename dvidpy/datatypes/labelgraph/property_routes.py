@@ -43,18 +43,21 @@ def _ends(*vertices: int) -> Ends:
 
 def _need(data: LabelGraph | Edit, ends: Ends) -> None:
     """BadRequest where there is no such vertex or edge."""
-    found = data.vertex(ends[0]) if len(ends) == 1 else data.edge((ends[0], ends[1]))
-    if found is None:
+    if not _is_there(data, ends):
         raise BadRequest(f"there is no {'vertex' if len(ends) == 1 else 'edge'} {'-'.join(map(str, ends))}")
 
 
 def _get(data: LabelGraph, ends: Ends, name: str) -> Reply:
-    still = data.still()
-    _need(still, ends)
-    found = still.view.get(property_key(ends, name))
-    if found is None:
-        raise BadRequest(f"{'-'.join(map(str, ends))} has no property {name[:40]!r}")
-    return octets(found)
+    return octets(_read(data.still(), ends, name))
+
+
+def _read(data: LabelGraph, ends: Ends, name: str) -> bytes:
+    """No bytes where there is none, as in the reference."""
+    return (data.view.get(property_key(ends, name)) or b"") if _is_there(data, ends) else b""
+
+
+def _is_there(data: LabelGraph | Edit, ends: Ends) -> bool:
+    return (data.vertex(ends[0]) if len(ends) == 1 else data.edge(pair_of(*ends))) is not None
 
 
 def _put(data: LabelGraph, ends: Ends, name: str, value: bytes) -> Reply:
@@ -72,7 +75,7 @@ def _delete(data: LabelGraph, ends: Ends, name: str) -> Reply:
 
 @room.get("/property/{vertex}/{name}", summary="Property of a vertex", responses=BYTES)
 def get_property(data: Annotated[LabelGraph, Here], vertex: VertexId, name: Name) -> Reply:
-    """400 where there is none."""
+    """No bytes where there is none."""
     return _get(data, _ends(vertex), name)
 
 
@@ -92,7 +95,7 @@ def delete_property(data: Annotated[LabelGraph, Here], vertex: VertexId, name: N
 
 @room.get("/property/{vertex}/{other}/{name}", summary="Property of an edge", responses=BYTES)
 def get_edge_property(data: Annotated[LabelGraph, Here], vertex: VertexId, other: VertexId, name: Name) -> Reply:
-    """Its vertices in any order. 400 where there is none."""
+    """Its vertices in any order. No bytes where there is none."""
     return _get(data, _ends(vertex, other), name)
 
 
@@ -122,7 +125,8 @@ def _width(kind: str) -> int:
 
 
 def _read_ends(body: Words, width: int) -> Ends:
-    return _ends(*(demand_vertex(body.number()) for _ in range(width)))
+    """Ends as they were sent."""
+    return tuple(demand_vertex(body.number()) for _ in range(width))
 
 
 def _granted(stamps: dict[int, int], refused: list[int]) -> bytes:
@@ -148,7 +152,7 @@ def get_properties(
     still, parts = data.still(), list[bytes]()
     for ends in wanted:
         if set(ends) <= stamps.keys():
-            value = still.view.get(property_key(ends, name)) or b""
+            value = _read(still, _ends(*ends), name)
             parts.append(words(*ends, len(value)) + value)
     return octets(_granted(stamps, []) + words(len(parts)) + b"".join(parts))
 
@@ -170,9 +174,9 @@ def post_properties(
     values = [(_read_ends(asked, width), asked.take(asked.number())) for _ in range(asked.number())]
     with editing(data, "post-properties") as edit:
         for ends, _ in values:
-            _need(edit, ends)
+            _need(edit, _ends(*ends))
         granted, refused = stamps_of(data).take(stamps)
         for ends, value in values:
             if value and set(ends) <= granted.keys():
-                data.view.put(edit.change, property_key(ends, name), value)
+                data.view.put(edit.change, property_key(_ends(*ends), name), value)
     return octets(_granted(granted, refused))

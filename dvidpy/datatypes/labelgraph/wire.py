@@ -32,15 +32,15 @@ class Edge(Struct):
     Weight: float = 0.0
 
 
-class Graph(Struct):
+class Graph(Struct, kw_only=True):
     """Vertices and edges."""
 
+    Transactions: list[msgspec.Raw] | None = []
     Vertices: list[Vertex] = []
     Edges: list[Edge] = []
-    Transactions: list[msgspec.Raw] | None = []
 
 
-class _Whole(Graph):
+class _Whole(Graph, kw_only=True):
     Vertices: list[Vertex]
     Edges: list[Edge]
 
@@ -84,7 +84,7 @@ def demand_weight(weight: float) -> float:
 
 def encode(vertices: Iterable[Vertex], edges: Iterable[Edge]) -> bytes:
     """A graph as JSON."""
-    return msgspec.json.encode(Graph([*vertices], [*edges]))
+    return msgspec.json.encode(Graph(Vertices=[*vertices], Edges=[*edges]))
 
 
 # ---------------------------------------------------------------------- transactions

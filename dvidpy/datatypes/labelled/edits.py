@@ -21,7 +21,7 @@ import numpy as np
 import orjson
 from msgspec import Raw, Struct
 
-from dvidpy.datatypes.events import publish
+from dvidpy.datatypes.events import Moved, publish
 from dvidpy.datatypes.labelled import ids
 from dvidpy.datatypes.labelled.following import events_of
 from dvidpy.datatypes.labelled.forced import demand_untouched_below
@@ -55,6 +55,7 @@ class Edit(IndexEdit):
         self._by_hand = False
         self._boxes: list[Box] = []
         self._blocks: list[Zyx] = []
+        self._moves: list[Moved] = []
 
     # ------------------------------------------------------------------ mapping
     def map(self, supervoxels: Labels, body: int) -> None:
@@ -79,6 +80,10 @@ class Edit(IndexEdit):
     def split(self, supervoxel: int, remain: int, split: int) -> None:
         """A supervoxel is no more; two others have its voxels."""
         self._splits.append((supervoxel, remain, split))
+
+    def moved(self, *moves: Moved) -> None:
+        """Voxels have other labels, as this edit was told to do: those who follow hear of it."""
+        self._moves += moves
 
     def by_hand(self) -> None:
         """A client answers for what this edit stores: indices, mappings, or blocks without what they change in these.
@@ -138,7 +143,8 @@ class Edit(IndexEdit):
         if self._splits:
             view.put(change, split_key(self.mutation), np.array(self._splits, "<u8").tobytes())
         self._put_properties()
-        publish(data, change, self.mutation, events_of(data, self._blocks, mapped))
+        moves = [*self._moves, *self._ended()]
+        publish(data, change, self.mutation, events_of(data, self._blocks, mapped, moves))
         change.mutation = self._record() if recorded else None
         try:
             if recorded and not self._by_hand:
@@ -148,6 +154,11 @@ class Edit(IndexEdit):
         except DvidError:
             view.forget(change)
             raise
+
+    def _ended(self) -> Iterator[Moved]:
+        """Labels that no voxel has any more, and that were not said to have moved."""
+        said = {move.label for move in self._moves}
+        return (Moved(label, 0, 0, 0) for label in sorted(self.ended() - said))
 
     def _record(self) -> Mutation:
         data = self.data

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dvidpy.datatypes.events import BlocksChanged, BodiesChanged, Event
+from dvidpy.datatypes.events import BlocksChanged, BodiesChanged, Event, LabelsMoved, Moved
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import block_key
 from dvidpy.datatypes.labelled.state import Bodies
@@ -31,11 +31,15 @@ def labels_at(data: LabelMap, bodies: Bodies, points: NDArray[np.int64]) -> Labe
     return bodies.apply(out)
 
 
-def events_of(data: LabelMap, blocks: Sequence[Zyx], mapped: Mapping) -> Iterator[Event]:
-    """What an edit changes that writes some blocks at full resolution, or maps supervoxels to other bodies.
+def events_of(data: LabelMap, blocks: Sequence[Zyx], mapped: Mapping, moves: Sequence[Moved]) -> Iterator[Event]:
+    """What an edit changes that moves labels, writes blocks at full resolution, or maps supervoxels to other bodies.
+
+    Moves come first: who copies blocks, and is followed itself, tells of them before it finds labels gone.
 
     Supervoxels that a block-writing edit maps lie in those blocks; the others are named by the bodies they leave.
     """
+    if moves:
+        yield LabelsMoved(tuple(moves))
     for first in range(0, len(blocks), TOGETHER):
         yield BlocksChanged(data.block, tuple(blocks[first : first + TOGETHER]))
     if not blocks and mapped.supervoxels.size:

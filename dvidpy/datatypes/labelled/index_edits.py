@@ -45,6 +45,8 @@ class IndexEdit:
         """All that were found."""
         self._next_sheet = count_sheets(data.view, mutation) if again else 0
         self._changed: set[int] = set()
+        self._deleted: set[int] = set()
+        """Bodies that `put_messages` ended."""
         self._before: dict[int, bool] = {}
         """Whether the index that a changed body had is kept."""
 
@@ -139,6 +141,11 @@ class IndexEdit:
                 view.put(self.change, label_key(label), message)
             else:
                 view.delete(self.change, label_key(label))
+                self._deleted.add(label)
+
+    def ended(self) -> set[int]:
+        """Bodies that this edit left without a voxel."""
+        return {label for label in self._changed if self._bodies[label].is_empty} | self._deleted
 
     # ------------------------------------------------------------------ into the batch
     def _put_indices(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from typing import Any, ClassVar, TypeVar
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labelled.bodies import Body
-from dvidpy.datatypes.labelled.keys import EXTENTS, INDEX, label_key, number_of
+from dvidpy.datatypes.labelled.keys import EXTENTS, INDEX, LAST, before_key, label_key, number_of
 from dvidpy.datatypes.labelled.sheets import StoredSheets
 from dvidpy.datatypes.labelled.state import Bodies, Segmentation, segmentation
 from dvidpy.datatypes.labels import sheets
@@ -211,6 +211,14 @@ class LabelMap(Volume):
         """Supervoxels of a body, ascending; none where there is no such body. See `datatypes.bodies`."""
         found = self.find_body(label)
         return np.empty(0, np.uint64) if found is None else found.sizes[0]
+
+    def ended(self, labels: Iterable[int], since: int = 0) -> list[int]:
+        """Those that are no bodies, and were ones before a mutation from `since` on. See `datatypes.bodies`."""
+        if not self.indexed:
+            return []
+        gone = (label for label in labels if not self.view.exists(label_key(label)))
+        rows = ((label, before_key(label, since), after(before_key(label, LAST))) for label in gone)
+        return [label for label, first, stop in rows if any(True for _ in self.view.keys(first, stop))]
 
     def labels_at(self, points: NDArray[np.int64]) -> Labels:
         """Bodies of (n, 3) voxels z, y, x, all from one moment; 0 where none were written. See `datatypes.bodies`."""

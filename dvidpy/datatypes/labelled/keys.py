@@ -26,6 +26,8 @@ BLOCK, INDEX, MAPPING, EXTENTS, MAX_LABEL, SPLIT, APART, BEFORE = (bytes((number
 BY_HAND = b"\x09"
 """A whole key too."""
 SHEET = b"\x0a"
+LAST = (1 << 64) - 1
+"""Mutation that no other one comes after."""
 SIZES, ENTRIES = 0, 1
 """What a row of a sheet holds."""
 

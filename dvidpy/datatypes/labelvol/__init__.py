@@ -32,6 +32,7 @@ DATATYPES = (
         codec=plain_codec_of,
         duties=FOLLOWING,
         syncs_with=("labelblk",),
+        told_of=("LabelsMoved", "BlocksChanged"),
         hears=hear_copied,
     ),
 )

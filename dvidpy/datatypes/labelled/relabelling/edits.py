@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 from numpy.typing import NDArray
 
+from dvidpy.datatypes.events import Moved
 from dvidpy.datatypes.labelled import blocks as stored_blocks
 from dvidpy.datatypes.labelled import ids
 from dvidpy.datatypes.labelled.edits import Edit, editing
@@ -54,6 +55,7 @@ def merge(data: Relabelled, labels: Labels) -> None:
         parts = [index for index in map(data.find_index, others) if index is not None]
         keys = np.unique(np.concatenate([np.empty(0, np.int64), *(part.block_keys for part in parts)]))
         rewrite(edit, {place: _renamed(block, others, target) for place, block in _blocks(edit, keys)})
+        edit.moved(*(Moved(part.label, target, part.voxels, 0) for part in parts))
         edit.say({"Action": "merge", "Target": target, "Labels": others})
         edit.say({"Action": "merge-complete"})
 
@@ -68,8 +70,10 @@ def split_off(data: Relabelled, label: int, runs: Runs, *, given: int | None = N
         index, new = _need_index(data, label), _label_for(data, label, given)
         cuts = {label: Cut(new, label)}
         masks = dict(dealt(runs, index.places, data.block))
-        found = _blocks(edit, keys_of([*masks]))
-        rewrite(edit, {place: split(block, masks[place], cuts)[0] for place, block in found})
+        done = {place: split(block, masks[place], cuts) for place, block in _blocks(edit, keys_of([*masks]))}
+        rewrite(edit, {place: block for place, (block, _) in done.items()})
+        inner = sum(sizes[label].split for _, sizes in done.values() if label in sizes)
+        edit.moved(Moved(label, new, inner, index.voxels - inner))
         _say_split(edit, "split", label, new, volume)
     return new
 
@@ -80,6 +84,8 @@ def split_off_blocks(data: Relabelled, label: int, runs: Runs, *, given: int | N
     with data.editing() as edit:
         index, new = _need_index(data, label), _label_for(data, label, given)
         keys = index.block_keys[_among(index.block_keys, runs)]
+        inner = int(index.entries.voxels[np.isin(index.entries.blocks, keys)].sum())
+        edit.moved(Moved(label, new, inner, index.voxels - inner))
         rewrite(edit, {place: _renamed(block, [label], new) for place, block in _blocks(edit, keys)})
         _say_split(edit, "splitcoarse", label, new, volume)
     return new

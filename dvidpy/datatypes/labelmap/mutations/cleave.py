@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
+from dvidpy.datatypes.events import Moved
 from dvidpy.datatypes.labelled.edits import Edit, editing
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.errors import BadRequest
@@ -47,6 +48,7 @@ def cleave(data: LabelMap, body: int, supervoxels: Labels, *, given: int | None 
         if left.is_empty:
             raise BadRequest(f"cleaving all supervoxels of body {body} leaves nothing of it")
         edit.publish(event)
+        edit.moved(Moved(body, label, moved.voxels, left.voxels, tuple(event.supervoxels)))
         said = {"OrigLabel": body, "CleavedLabel": label, "CleavedSupervoxels": supervoxels.tolist()}
         edit.say(
             {"Action": "cleave-complete", **said, "CleavedSize": moved.voxels, "RemainSize": left.voxels},

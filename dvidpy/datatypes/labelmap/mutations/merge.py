@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
+from dvidpy.datatypes.events import Moved
 from dvidpy.datatypes.labelled.edits import Edit, editing
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.errors import BadRequest
@@ -43,8 +44,12 @@ def merge(data: LabelMap, labels: Labels) -> int:
     with editing(data) as edit:
         edit.read([target, *others])
         edit.need_body(target)
-        event = Merge(target, [Part(label, edit.need_body(label).supervoxels.tolist()) for label in others])
+        bodies = {label: edit.need_body(label) for label in others}
+        event = Merge(target, [Part(label, body.supervoxels.tolist()) for label, body in bodies.items()])
         event.apply(edit)
+        edit.moved(
+            *(Moved(one.label, target, bodies[one.label].voxels, 0, tuple(one.supervoxels)) for one in event.parts)
+        )
         edit.publish(event)
         edit.say({"Action": "merge-complete", "Target": target, "Labels": others})
     return edit.mutation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
+from dvidpy.datatypes.events import Moved
 from dvidpy.datatypes.labelled.edits import Edit, editing
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.errors import BadRequest
@@ -56,7 +57,9 @@ def renumber(data: LabelMap, pairs: Labels) -> None:
         for new, old in pairs.reshape(-1, 2).tolist():
             if not edit.body(new).is_empty:
                 raise BadRequest(f"label {new} is a body already")
-            done.append(Renamed(new, old, edit.need_body(old).supervoxels.tolist(), not edit.named(new)))
+            body = edit.need_body(old)
+            done.append(Renamed(new, old, body.supervoxels.tolist(), not edit.named(new)))
             rename(edit, done[-1])
+            edit.moved(Moved(old, new, body.voxels, 0, tuple(done[-1].supervoxels)))
             edit.say({"Action": "renumber-complete", "NewLabel": new, "OrigLabel": old})
         edit.publish(Renumber(done))

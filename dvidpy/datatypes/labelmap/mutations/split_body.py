@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
+from dvidpy.datatypes.events import Moved
 from dvidpy.datatypes.labelled import blocks as stored_blocks
 from dvidpy.datatypes.labelled import ids
 from dvidpy.datatypes.labelled.edits import Edit, editing
@@ -74,6 +75,8 @@ def split_body(data: LabelMap, body: int, runs: Runs, *, label: int | None = Non
         event = _event(data, index, inside, new, runs)
         event.apply_with(edit, event.cutting(data, runs))
         edit.publish(event)
+        inner = voxels_in(runs)
+        edit.moved(Moved(body, new, inner, index.voxels - inner, tuple(event.whole)))
         edit.say(
             {
                 "Action": "split-complete",
