@@ -15,10 +15,11 @@ PYTEST := $(BIN)/python -m pytest
 # In CI nothing may be skipped.
 STRICT := $(if $(CI),-p tests.strict)
 READERS := $(if $(CI),$(VENV)/.readers)
+BROWSER := $(if $(CI),browser)
 # Scenarios of tests/recorded for `make record`, such as recorded/keyvalue/keys.json; all without one.
 FILES ?=
 
-.PHONY: install readers demo test test-long test-kernels record docs check bench coverage clean
+.PHONY: install readers browser demo test test-long test-kernels record docs check bench coverage clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.warm
@@ -38,10 +39,14 @@ $(VENV)/.readers: $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[readers]'
 	@touch $@
 
+# Chromium and what drives it, for tests of what people see. It may be gone while .venv is kept: looked for each time.
+browser: $(VENV)/.installed
+	@sh scripts/browser.sh $(VENV)
+
 demo: install
 	$(BIN)/dvidpy demo --data '$(DATA)' --port $(PORT) $(if $(IMAGES),--images '$(IMAGES)')
 
-test: install $(READERS)
+test: install $(READERS) $(BROWSER)
 	$(PYTEST) -n $(JOBS) $(STRICT) -m 'not long'
 
 test-long: install

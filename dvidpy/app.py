@@ -11,12 +11,13 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from dvidpy import __version__
 from dvidpy.api import metrics, openapi
+from dvidpy.api.console import add_console
 from dvidpy.api.dispatch import StaticTable
 from dvidpy.api.front import Front
 from dvidpy.api.logs import LogStream, RequestLog
@@ -71,7 +72,10 @@ def _inner_app(server: Server, log: RequestLog) -> FastAPI:
     app.add_exception_handler(HTTPException, _refuse)
     _add_documentation(app)
     _add_state_pages(app, server)
-    _add_web_client(app, server.settings.server)
+    has_client = _has_web_client(server.settings.server)
+    add_console(app, server, at_root=not has_client)
+    if has_client:
+        _add_web_client(app, server.settings.server)
     return app
 
 
@@ -130,12 +134,13 @@ def _add_state_pages(app: FastAPI, server: Server) -> None:
     _add_page(app, "/metrics", show_metrics)
 
 
+def _has_web_client(settings: ServerSettings) -> bool:
+    return bool(settings.web_client) and Path(settings.web_client).is_dir()
+
+
 def _add_web_client(app: FastAPI, settings: ServerSettings) -> None:
     """Last: the pages of this server go before its files."""
-    if settings.web_client and Path(settings.web_client).is_dir():
-        app.mount("/", WebClient(settings.web_client, settings.web_default_file, settings.web_redirect_path))
-    else:
-        _add_page(app, "/", lambda: RedirectResponse("/api/help"))
+    app.mount("/", WebClient(settings.web_client, settings.web_default_file, settings.web_redirect_path))
 
 
 def _add_page(app: FastAPI, path: str, page: Callable[..., Response]) -> None:

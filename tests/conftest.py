@@ -27,7 +27,7 @@ from dvidpy.versioning.check import check_datastore
 from dvidpy.versioning.datastore import Datastore
 
 pytest.register_assert_rewrite("contracts.kv_contract")
-pytest_plugins = ["served"]
+pytest_plugins = ["served", "browsing"]
 
 REPOSITORY = Path(__file__).parent.parent
 SETTLE_S = 30.0

@@ -85,6 +85,10 @@ class KeyValueStore(Reader, Protocol):
         """Bytes on disk (or in memory), roughly."""
         ...
 
+    def size_of(self, start: bytes, stop: bytes) -> int:
+        """Bytes that start <= key < stop take, roughly: what was just written may be left out."""
+        ...
+
     def close(self) -> None:
         """Flush and let go; closing twice is allowed."""
         ...

@@ -112,6 +112,9 @@ class LevelStore(LevelReader):
     def size(self) -> int:
         return sum(map(_file_size, self.path.iterdir()))
 
+    def size_of(self, start: bytes, stop: bytes) -> int:
+        return int(self._db.approximate_size(start, stop))
+
     def close(self) -> None:
         self._db.close()
 

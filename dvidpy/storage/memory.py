@@ -72,3 +72,7 @@ class MemoryStore(MemoryReader):
     def size(self) -> int:
         with self._lock:
             return sum(len(key) + len(value) for key, value in self._values.items())
+
+    def size_of(self, start: bytes, stop: bytes) -> int:
+        with self._lock:
+            return sum(len(key) + len(value) for key, value in self._values.items() if start <= key < stop)

@@ -138,8 +138,9 @@ def test_an_unchanged_file_is_not_sent_again(client: Served) -> None:
 
 
 @pytest.mark.parametrize("web_client", ["", "/absent/folder"])
-def test_without_a_web_client_the_help_is_shown(serve: Serve, web_client: str) -> None:
+def test_without_a_web_client_the_console_is_shown(serve: Serve, web_client: str) -> None:
     server = serve(web_client=web_client)
     answer = server.http.get("/")
-    assert (answer.status_code, answer.headers["location"]) == (307, "/api/help")
+    assert answer.status_code == 200
+    assert "/dvidpy/app.js" in answer.text
     assert server.http.get("/index.html").status_code == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -231,6 +232,14 @@ class KeyValueContract(ABC):
         before = store.size()
         store.batch((b"%d" % number, bytes(1000)) for number in range(1000))
         assert store.size() >= before + 900_000
+
+    def test_size_of_a_range_is_that_of_its_keys(self, store: KeyValueStore) -> None:
+        noise = [random.Random(number).randbytes(1000) for number in range(1000)]
+        store.batch((b"%03d" % number, value) for number, value in enumerate(noise))
+        store.compact(b"", END)
+        assert 400_000 <= store.size_of(b"000", b"500") <= 600_000
+        assert 900_000 <= store.size_of(b"", END) <= 1_100_000
+        assert store.size_of(b"x", END) == 0
 
     # ------------------------------------------------------------------ closing
     def test_closing_twice_is_allowed(self, tmp_path: Path) -> None:

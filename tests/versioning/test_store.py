@@ -285,7 +285,7 @@ class CountingStore(CountingReader):
     def __init__(self, inner: KeyValueStore) -> None:
         super().__init__(inner, {"gets": 0, "seeks": 0, "steps": 0, "bytes": 0})
         self.batch, self.delete_range, self.size = inner.batch, inner.delete_range, inner.size
-        self.compact = inner.compact
+        self.compact, self.size_of = inner.compact, inner.size_of
 
     def snapshot(self) -> Any:
         return CountingReader(self._inner.snapshot(), self.counts)
