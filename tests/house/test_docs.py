@@ -128,7 +128,7 @@ def test_examples_run(path: str, language: str, text: str, server_process: Serve
     places = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = os.environ | {"server": server_process.url, "port": str(free_port()), "PATH": places}
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200, check=False
     )
     assert done.returncode == 0, f"{path}: {done.stdout}{done.stderr}"
 
