@@ -33,7 +33,7 @@ def compose(client: Client, uuid: str, name: str, gray: str, new: str) -> int:
     """Make the instance `new`, and give it all blocks that labels were written in; the number of blocks."""
     labels, source = (target_of(client, path_of("node", uuid, one)) for one in (name, gray))
     if labels.kind != LABELS or source.kind != "uint8":
-        raise CommandError(f"{name!r} must be a labelmap and {gray!r} a uint8blk")
+        raise CommandError(f"{name!r} must hold labels and {gray!r} be a uint8blk")
     painting = _Painting(labels, source, _new(client, uuid, labels, new))
     blocks = 0
     for row in _rows(painting):

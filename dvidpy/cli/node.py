@@ -54,7 +54,7 @@ def load(
     force: Force = False,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
-    """Load a stack of pictures into an image or labelmap instance; with proc=noindex no index and no scale follows."""
+    """Load a stack of pictures into an image or labels; with proc=noindex no index and no scale follows."""
     from dvidpy.cli.loading import load_pictures
 
     uuid, name = context.obj

@@ -1,4 +1,4 @@
-"""`dvidpy node UUID NAME` for labelmaps: what they hold as files, their label numbers, their labels over an image."""
+"""`dvidpy node UUID NAME` for labels: what they hold as files, their label numbers, their labels over an image."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def dump(
     *,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
-    """Write all supervoxel counts, mappings or indices of a labelmap into a text file."""
+    """Write all supervoxel counts, mappings or indices of a labelmap, labelarray or labelblk into a text file."""
     if what not in DUMPS:
         raise CommandError(f"{what!r} is no dump; there are {', '.join(DUMPS)}")
     Client(server, admin=False).save(path_of("node", *context.obj, "dump", what), file)
@@ -50,7 +50,7 @@ def composite(
     *,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
-    """Make an image of a labelmap over a gray one: each body in a colour of its own, as bright as the gray value."""
+    """Make an image of labels over a gray one: each body in a colour of its own, as bright as the gray value."""
     from dvidpy.cli.composite import compose
 
     uuid, name = context.obj

@@ -25,7 +25,7 @@ import pyarrow as pa
 from dvidpy.cli.client import Client, CommandError, whole_file
 from dvidpy.cli.precomputed import Cell, Scale, Volume
 from dvidpy.cli.streams import Received, received
-from dvidpy.cli.targets import LABELS, Point, Target, each, target_of, words_of
+from dvidpy.cli.targets import Point, Target, each, target_of, words_of
 from dvidpy.datatypes.labels.blocks import labels_of
 from dvidpy.kernels.label_blocks import Labels
 
@@ -70,8 +70,8 @@ class Written(NamedTuple):
 def export(client: Client, path: str, volume: Volume, folder: Path, scales: int) -> Iterator[Written]:
     """Write the first scales of an instance, one after the other, of those that the volume and the instance have."""
     source = target_of(client, path)
-    if source.kind != LABELS:
-        raise CommandError("shards are written of a labelmap, and this is an image")
+    if source.typename != "labelmap":
+        raise CommandError(f"shards are written of a labelmap, and this is a {source.typename}")
     stored = 1 + int(client.json("GET", f"{source.path}/info")["Extended"]["MaxDownresLevel"])
     chosen = volume.scales[: min(scales, stored)]
     for scale in chosen:

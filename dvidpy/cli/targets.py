@@ -16,7 +16,8 @@ Point = tuple[int, int, int]
 KINDS = {"uint8": "u1", "uint16": "<u2", "uint32": "<u4", "uint64": "<u8", "float32": "<f4", "rgba8": "<u4"}
 """Kind of voxels -> dtype."""
 LABELS = "labels"
-"""Kind of the voxels of a labelmap."""
+"""Kind of the voxels of a labelmap, labelarray or labelblk."""
+LABEL_TYPES = ("labelmap", "labelarray", "labelblk")
 
 
 class Target(NamedTuple):
@@ -24,6 +25,7 @@ class Target(NamedTuple):
 
     client: Client
     path: str
+    typename: str
     kind: str
     """One of KINDS, or LABELS."""
     block: Point
@@ -33,7 +35,7 @@ class Target(NamedTuple):
     """Of labels: indices and coarser scales follow what is written."""
 
     def read(self, low: Point, high: Point) -> Volume:
-        """(z, y, x) voxels from one point to another, which is outside; those of a labelmap are supervoxels."""
+        """(z, y, x) voxels from one point to another, which is outside; labels are supervoxels."""
         import numpy as np
 
         size = each(int.__sub__, high, low)
@@ -62,18 +64,19 @@ class Target(NamedTuple):
 
 
 def target_of(client: Client, path: str, *, indexing: bool = True) -> Target:
-    """An image or labelmap instance; CommandError for another one, or where indices are not to follow in an image."""
+    """An image, or labels; CommandError for another instance, or where indices are not to follow in an image."""
     info = client.json("GET", f"{path}/info")
     typename, extended = info["Base"]["TypeName"], info.get("Extended") or {}
-    kind = LABELS if typename == "labelmap" else typename.removesuffix("blk")
+    kind = LABELS if typename in LABEL_TYPES else typename.removesuffix("blk")
     if kind not in KINDS and kind != LABELS:
-        raise CommandError(f"pictures go into image or labelmap instances, and this is a {typename}")
+        raise CommandError(f"this takes an image, {', '.join(LABEL_TYPES)}, and not a {typename}")
     if kind != LABELS and not indexing:
-        raise CommandError(f"proc=noindex is for labelmap instances, and this is a {typename}")
+        raise CommandError(f"proc=noindex is for {', '.join(LABEL_TYPES)}, and this is a {typename}")
     extents = None
     if extended.get("MinPoint"):
         extents = (tuple(extended["MinPoint"]), tuple(extended["MaxPoint"]))
-    return Target(client, path, kind, tuple(extended["BlockSize"]), extents, indexing)
+    indexed = typename == "labelblk" or indexing  # which has no index, and takes no blocks
+    return Target(client, path, typename, kind, tuple(extended["BlockSize"]), extents, indexed)
 
 
 def each(work: Any, one: Point, other: Point) -> Point:

@@ -47,6 +47,8 @@ class BlocksChanged(Struct, frozen=True, tag=True):
     """Voxels of a block along z, y, x."""
     blocks: tuple[tuple[int, int, int], ...]
     """(z, y, x) of each in the grid."""
+    labels: tuple[int, ...] = ()
+    """Labels that voxels moved to, with the last blocks of an edit: who copies may find them written over already."""
 
 
 class BodiesChanged(Struct, frozen=True, tag=True):

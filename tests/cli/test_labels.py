@@ -309,6 +309,46 @@ def test_labels_over_an_image(desk: Desk) -> None:
     assert desk.run("composite", "gray", "third", name="empty") == "0 blocks\n"
 
 
+# ---------------------------------------------------------------------- older types of labels
+@pytest.mark.parametrize("typename", ["labelarray", "labelblk"])
+def test_commands_for_older_types(desk: Desk, typename: str) -> None:
+    served, root = desk.segments.served, desk.segments.root
+    path = served.instance(root, "old", typename, BlockSize="16,16,16")
+    gray = served.instance(root, "gray", "uint8blk", BlockSize="16,16,16")
+    volume = np.random.default_rng(5).integers(0, 200, (21, 30, 33), np.uint64)
+    save(desk.folder, volume, 8)
+    desk.run("load", "0,0,0", desk.folder / "*.png", name="old")
+    assert served.http.get(f"{path}/raw/0_1_2/33_30_21/0_0_0").content == volume.tobytes()
+    if typename == "labelarray":
+        assert served.http.get(f"{path}/sparsevol-size/7").json()["numblocks"] > 0
+    padded = np.pad(volume, ((0, 11), (0, 2), (0, 15)))
+    desk.run("dump", "svcount", desk.folder / "counts", name="old")
+    rows = [[int(word) for word in line.split()] for line in (desk.folder / "counts").read_text().splitlines()]
+    assert sorted(rows) == sorted(counted(padded))
+    desk.run("dump", "indices", desk.folder / "indices", name="old", status=int(typename == "labelblk"))
+    desk.run("dump", "mappings", desk.folder / "mappings", name="old")
+    assert (desk.folder / "mappings").read_text() == ""
+    values = np.full((32, 32, 48), 128, np.uint8)
+    assert served.http.post(f"{gray}/raw/0_1_2/48_32_32/0_0_0", content=values.tobytes()).status_code == 200
+    assert desk.run("composite", "gray", "view", name="old") == "12 blocks\n"
+    answer = served.http.get(f"/api/node/{root}/view/raw/0_1_2/48_32_32/0_0_0")
+    assert np.array_equal(
+        np.frombuffer(answer.content, "<u4").reshape(32, 32, 48), shaded(pseudocolours(padded), values)
+    )
+    assert "labelmap" in desk.run("export-shards", spec(desk.folder), desk.folder / "out", name="old", status=1)
+
+
+@pytest.mark.parametrize("typename", ["labelarray", "labelblk"])
+def test_blocks_of_older_types_without_index(desk: Desk, typename: str) -> None:
+    served, root = desk.segments.served, desk.segments.root
+    path = served.instance(root, "old", typename, BlockSize="16,16,16")
+    volume = np.random.default_rng(6).integers(0, 200, (16, 16, 16), np.uint64)
+    save(desk.folder, volume, 8)
+    desk.run("load", "16,0,0", desk.folder / "*.png", "proc=noindex", name="old")
+    assert served.http.get(f"{path}/raw/0_1_2/16_16_16/16_0_0").content == volume.tobytes()
+    assert served.http.get(f"{path}/sparsevol/7").status_code in (400, 404)
+
+
 # ---------------------------------------------------------------------- fvdb
 def test_a_grid_and_its_gray_values(desk: Desk) -> None:
     served, root = desk.segments.served, desk.segments.root

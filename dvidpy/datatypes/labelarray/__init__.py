@@ -7,6 +7,7 @@ from importlib.resources import files
 from dvidpy.datatypes import every_volume
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.labelarray.instance import LabelArray
+from dvidpy.datatypes.labelled.dumps.routes import room as dumps_room
 from dvidpy.datatypes.labelled.duties import DUTIES
 from dvidpy.datatypes.labelled.numbering.routes import room as numbering_room
 from dvidpy.datatypes.labelled.points.routes import room as points_room
@@ -33,6 +34,7 @@ DATATYPES = (
             points_room.only("GET label", "GET labels"),
             sparsevol_room,
             numbering_room.only("GET maxlabel", "GET nextlabel"),
+            dumps_room,
             relabelling_room,
             segmentation_routes.room,
             shapes_room,

@@ -11,6 +11,7 @@ from importlib.resources import files
 from dvidpy.datatypes import every_volume
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.labelblk.instance import LabelBlk, hear
+from dvidpy.datatypes.labelled.dumps.routes import room as dumps_room
 from dvidpy.datatypes.labelled.duties import FOLLOWING
 from dvidpy.datatypes.labelled.points.routes import room as points_room
 from dvidpy.datatypes.labelled.raw.routes import room as raw_room
@@ -27,6 +28,7 @@ DATATYPES = (
             raw_room,
             streams_room.only("GET blocks"),
             points_room.only("GET label", "GET labels"),
+            dumps_room,
         ),
         head=False,
         subject=LabelBlk,

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from dvidpy.datatypes.bodies import Ending, followed
+from dvidpy.datatypes.bodies import Bodies, Ending, followed
 from dvidpy.datatypes.events import Heard, LabelsMoved, Moved, noted, turn
 from dvidpy.datatypes.labelgraph.graph import Edit, LabelGraph
 from dvidpy.datatypes.labelgraph.keys import pair_of
@@ -58,7 +58,8 @@ def _follow(edit: Edit, move: Moved) -> None:
     if edit.vertex(move.label) is None or move.label == move.to:
         return
     if not move.to:
-        if any(move.label in one.ended([move.label]) for one in sources(edit.data)):  # no later edit brought it back
+        found = (one.supervoxels_of(move.label) for one in followed(edit.data) if isinstance(one, Bodies))
+        if not any(supervoxels.size for supervoxels in found):  # no later edit brought it back
             edit.delete_vertex(move.label)
     elif move.left:
         _part(edit, move)

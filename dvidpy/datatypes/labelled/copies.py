@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from dvidpy.datatypes.base import type_named
-from dvidpy.datatypes.events import BlocksChanged, Heard, LabelsMoved, noted
+from dvidpy.datatypes.events import BlocksChanged, Heard, LabelsMoved, Moved, noted
 from dvidpy.datatypes.labelled.edits import editing
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.intake import rewrite
@@ -35,6 +35,7 @@ def _hear(data: LabelMap, heard: Heard, *, halvings: int) -> None:
         if source is not None and isinstance(event, BlocksChanged):
             changed = (Box(block, (1, 1, 1)).voxels(event.block) for block in event.blocks)
             rewrite(edit, dict(made_of(source, changed, data.block, halvings)))
+            edit.moved(*(Moved(label, 0, 0, 0) for label in event.labels if data.indexed and not edit.has(label)))
         elif isinstance(event, LabelsMoved):
             edit.moved(*event.moves)
         noted(data, edit.change, heard)

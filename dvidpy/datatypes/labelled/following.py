@@ -41,7 +41,8 @@ def events_of(data: LabelMap, blocks: Sequence[Zyx], mapped: Mapping, moves: Seq
     if moves:
         yield LabelsMoved(tuple(moves))
     for first in range(0, len(blocks), TOGETHER):
-        yield BlocksChanged(data.block, tuple(blocks[first : first + TOGETHER]))
+        labels = tuple(move.to for move in moves if move.to) if first + TOGETHER >= len(blocks) else ()
+        yield BlocksChanged(data.block, tuple(blocks[first : first + TOGETHER]), labels)
     if not blocks and mapped.supervoxels.size:
         before = data.bodies().apply(mapped.supervoxels)
         left = np.unique(before[(before != mapped.bodies) & (before > 0)])

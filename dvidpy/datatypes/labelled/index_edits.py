@@ -143,6 +143,13 @@ class IndexEdit:
                 view.delete(self.change, label_key(label))
                 self._deleted.add(label)
 
+    def has(self, label: int) -> bool:
+        """Whether there is a body of that label, as this edit has left it."""
+        if label in self._changed:
+            return not self._bodies[label].is_empty
+        written = label in self._before and label not in self._deleted
+        return written or (label not in self._deleted and self.data.view.exists(label_key(label)))
+
     def ended(self) -> set[int]:
         """Bodies that this edit left without a voxel."""
         return {label for label in self._changed if self._bodies[label].is_empty} | self._deleted

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from dvidpy.datatypes import every_volume
 from dvidpy.datatypes.base import DataType
+from dvidpy.datatypes.labelled.dumps.routes import room as dumps_room
 from dvidpy.datatypes.labelled.duties import DUTIES
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.numbering.routes import room as numbering_room
@@ -19,7 +20,6 @@ from dvidpy.datatypes.labelled.raw.routes import room as raw_room
 from dvidpy.datatypes.labelled.settings import codec_of, settings_of
 from dvidpy.datatypes.labelled.sparsevol.routes import room as sparsevol_room
 from dvidpy.datatypes.labelled.streams.routes import room as streams_room
-from dvidpy.datatypes.labelmap.dumps.routes import room as dumps_room
 from dvidpy.datatypes.labelmap.fvdb_routes import room as fvdb_room
 from dvidpy.datatypes.labelmap.index.body_routes import room as bodies_room
 from dvidpy.datatypes.labelmap.index.routes import room as index_room

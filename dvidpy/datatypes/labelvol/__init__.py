@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 
 from dvidpy.datatypes.base import DataType
@@ -11,7 +12,8 @@ from dvidpy.datatypes.labelled.numbering.routes import room as numbering_room
 from dvidpy.datatypes.labelled.relabelling.routes import room as relabelling_room
 from dvidpy.datatypes.labelled.settings import plain_codec_of, single_scale
 from dvidpy.datatypes.labelled.sparsevol.routes import room as sparsevol_room
-from dvidpy.datatypes.labelvol.instance import LabelVol
+from dvidpy.datatypes.labelvol.filling import ask, faults, fill
+from dvidpy.datatypes.labelvol.instance import FILL, LabelVol
 from dvidpy.datatypes.labelvol.routes import room as repair_room
 
 DATATYPES = (
@@ -30,9 +32,10 @@ DATATYPES = (
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
         settings=single_scale(indexed=True),
         codec=plain_codec_of,
-        duties=FOLLOWING,
+        duties=replace(FOLLOWING, workers={**FOLLOWING.workers, FILL: fill}, faults=faults),
         syncs_with=("labelblk",),
         told_of=("LabelsMoved", "BlocksChanged"),
         hears=hear_copied,
+        synced=ask,
     ),
 )

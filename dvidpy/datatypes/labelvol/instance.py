@@ -18,6 +18,10 @@ from dvidpy.datatypes.labelled.ids import max_label
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.relabelling.edits import Relabelled
 from dvidpy.errors import BadRequest
+from dvidpy.versioning.queue import Task
+
+FILL = "fill sparse volumes"
+"""Kind of the tasks that bring all blocks in step with the labelblk (`filling`)."""
 
 
 class LabelVol(Relabelled):
@@ -40,6 +44,10 @@ class LabelVol(Relabelled):
             raise BadRequest(f"{self.instance.name!r} follows no labelblk")
         return found
 
+    def is_pair(self, voxels: LabelMap) -> bool:
+        """The labelblk follows this instance, too."""
+        return voxels.instance.uuid in {one.uuid for one in followers(self)}
+
     @contextmanager
     def editing(self) -> Iterator[Edit]:
         """An edit of the labelblk, after all that it told was heard; of this instance where they are no pair.
@@ -47,7 +55,7 @@ class LabelVol(Relabelled):
         BadRequest where their blocks are of different sizes.
         """
         voxels = self.labelblk()
-        if voxels is None or voxels.instance.uuid not in {one.uuid for one in followers(self)}:
+        if voxels is None or not self.is_pair(voxels):
             with editing(self) as edit:
                 yield edit
             return
@@ -60,11 +68,17 @@ class LabelVol(Relabelled):
 
     def _hear_all(self, voxels: LabelMap) -> None:
         """Hear now what was told to this version. The background queue finds later that it is known."""
-        queue = self.datastore.stack_of(voxels.instance).queue
-        mine = FOLLOW, self.instance.number, self.version
-        for key, task in queue.pending():
-            if (task.kind, task.instance, task.version) == mine and key not in queue.parked:
-                deliver(self.datastore, task, self.change())
+        own, theirs = (self.datastore.stack_of(one.instance).queue for one in (self, voxels))
+        for queue in (own, theirs) if own is not theirs else (own,):
+            for key, task in queue.pending():
+                if (task.instance, task.version) == (self.instance.number, self.version) and key not in queue.parked:
+                    self._hear_now(task)
+
+    def _hear_now(self, task: Task) -> None:
+        from dvidpy.datatypes.labelvol.filling import fill  # which is about instances itself
+
+        if task.kind in (FOLLOW, FILL):
+            (deliver if task.kind == FOLLOW else fill)(self.datastore, task, self.change())
 
     def info(self) -> dict[str, Any]:
         """Base and Extended, as in the reference."""

@@ -10,9 +10,9 @@ from labelmaps import SIDE, at, new_labelmap, post
 from starlette.testclient import TestClient
 
 from dvidpy.datatypes.labelled import keys
+from dvidpy.datatypes.labelled.dumps.tables import index_entries
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import BEFORE, INDEX, SHEET
-from dvidpy.datatypes.labelmap.dumps.tables import index_entries
 from dvidpy.datatypes.labelmap.index.history import index_before
 from dvidpy.datatypes.labelmap.index.indices import put_indices
 from dvidpy.datatypes.labelmap.mutations.cleave import cleave

@@ -11,6 +11,11 @@ import pytest
 from datatypes.labelarray.test_labelarray import SHAPE, SIDE, rles, runs_of, volume, voxels_of
 from datatypes.labelmap.conftest import Labels, Segs
 
+from dvidpy.datatypes.labelled import blocks as stored_blocks
+from dvidpy.datatypes.labelled.edits import editing
+from dvidpy.datatypes.labelled.intake import rewrite
+from dvidpy.datatypes.labelvol.instance import LabelVol
+
 
 class Pair(NamedTuple):
     segs: Segs
@@ -151,3 +156,43 @@ def test_what_makes_no_sense_is_refused(pair: Pair, method: str, route: str, bod
     pair.segs.post(pair.voxels, (0, 0, 0), expected)
     assert pair.segs.status(method, f"{pair.bodies}/{route}", body) == 400
     pair.demand_agrees(expected)
+
+
+@pytest.mark.parametrize("block", [(SIDE, SIDE, SIDE), (32, 16, 32)])
+def test_a_sync_brings_what_was_there_before(segs: Segs, block: tuple[int, int, int]) -> None:
+    """Of all open versions, and instead of what another labelblk had there."""
+    expected, other = volume(9), volume(10)[:16]
+    first, second = segs.new("blk", typename="labelblk"), segs.new("other", typename="labelblk")
+    bodies = segs.new("vol", block=block, typename="labelvol")
+    segs.post(first, (0, 0, 0), expected)
+    segs.post(second, (0, 16, 32), other)
+    for name in ("other", "blk"):
+        segs.call("POST", f"{bodies}/sync?replace=true", json={"sync": name})
+        segs.call("GET", f"{bodies}/info?wait=true")
+    segs.call("POST", f"{first}/sync", json={"sync": "vol"})
+    Pair(segs, first, bodies).demand_agrees(expected)
+
+
+def test_an_edit_right_after_the_sync_knows_everything(segs: Segs) -> None:
+    voxels, bodies, expected = segs.new("blk", typename="labelblk"), segs.new("vol", typename="labelvol"), volume(11)
+    segs.post(voxels, (0, 0, 0), expected)
+    segs.call("POST", f"{voxels}/sync", json={"sync": "vol"})
+    segs.call("POST", f"{bodies}/sync", json={"sync": "blk"})
+    segs.call("POST", f"{bodies}/merge", json=[3, 4])
+    Pair(segs, voxels, bodies).demand_agrees(np.where(expected == 4, np.uint64(3), expected))
+
+
+def test_check_finds_blocks_that_are_not_those_of_the_labelblk(pair: Pair) -> None:
+    expected = volume(12)
+    pair.segs.post(pair.voxels, (0, 0, 0), expected)
+    pair.settled()
+    repo, node = pair.segs.datastore.catalogue.place(pair.segs.root)
+    data = LabelVol(pair.segs.datastore, repo, node, repo.instances["vol"], None)
+    before = stored_blocks.load_one(data, 0, (0, 0, 1))
+    assert before is not None
+    for block in (before.with_labels(before.labels + np.uint64(1)), before):
+        with editing(data) as edit:
+            rewrite(edit, {(0, 0, 1): block})
+        found = pair.segs.soundness()
+        assert bool(found) is (block is not before)
+        assert all("block (1, 0, 0) is not that of 'blk'" in fault for fault in found)

@@ -9,7 +9,7 @@ from fastapi import Query
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, OCTETS, TEXT, Reply, gather, pieces_reply
 from dvidpy.datatypes.labelled.instance import LabelMap
-from dvidpy.datatypes.labelmap.mappings.tables import as_lines, as_pairs, put_mappings
+from dvidpy.datatypes.labelled.mappings import as_lines, as_pairs, put_mappings
 from dvidpy.datatypes.labels.messages import parse_mappings
 from dvidpy.datatypes.params import Throttle, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Room, WholeBody

@@ -8,9 +8,9 @@ from fastapi import Path
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import TEXT, Reply, gather, pieces_reply
+from dvidpy.datatypes.labelled.dumps.tables import counts, index_entries
 from dvidpy.datatypes.labelled.instance import LabelMap
-from dvidpy.datatypes.labelmap.dumps.tables import counts, index_entries
-from dvidpy.datatypes.labelmap.mappings.tables import as_lines
+from dvidpy.datatypes.labelled.mappings import as_lines
 from dvidpy.datatypes.params import gives
 from dvidpy.datatypes.rooms import Room
 from dvidpy.errors import BadRequest
