@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dvidpy.cli.client import DEFAULT_SERVER, Client, CommandError, ServerOption, path_of, settings_of
+from dvidpy.cli.client import DEFAULT_SERVER, Client, CommandError, ServerOption, path_of, settings_of, typename_of
 
 DUMPS = ("svcount", "mappings", "indices")
 Label = Annotated[str, typer.Argument(help="A label.")]
@@ -15,15 +15,21 @@ Label = Annotated[str, typer.Argument(help="A label.")]
 
 def dump(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(help="svcount, mappings or indices.")],
-    file: Annotated[Path, typer.Argument(help="File to write, here.")],
+    what: Annotated[str, typer.Argument(help="svcount, mappings or indices; of a labelvol a folder to write into.")],
+    file: Annotated[Path | None, typer.Argument(help="File to write, here.")] = None,
     *,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
-    """Write all supervoxel counts, mappings or indices of a labelmap, labelarray or labelblk into a text file."""
-    if what not in DUMPS:
-        raise CommandError(f"{what!r} is no dump; there are {', '.join(DUMPS)}")
-    Client(server, admin=False).save(path_of("node", *context.obj, "dump", what), file)
+    """Write all supervoxel counts, mappings or indices of labels into a text file; of a labelvol all runs, as files."""
+    client, path = Client(server, admin=False), path_of("node", *context.obj)
+    if file is None and typename_of(client, *context.obj) == "labelvol":
+        from dvidpy.cli.subvols import dump_subvols
+
+        typer.echo(f"{dump_subvols(client, path, Path(what))} files")
+    elif what not in DUMPS or file is None:
+        raise CommandError(f"say which dump, one of {', '.join(DUMPS)}, and a file")
+    else:
+        client.save(f"{path}/dump/{what}", file)
 
 
 def export_shards(

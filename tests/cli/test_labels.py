@@ -338,6 +338,31 @@ def test_commands_for_older_types(desk: Desk, typename: str) -> None:
     assert "labelmap" in desk.run("export-shards", spec(desk.folder), desk.folder / "out", name="old", status=1)
 
 
+def test_runs_of_a_labelvol_as_files(desk: Desk) -> None:
+    served, root = desk.segments.served, desk.segments.root
+    voxels, bodies = (served.instance(root, kind, kind, BlockSize="32,32,32") for kind in ("labelblk", "labelvol"))
+    for path, other in ((voxels, "labelvol"), (bodies, "labelblk")):
+        assert served.http.post(f"{path}/sync", json={"sync": other}).status_code == 200
+    volume = np.random.default_rng(7).integers(0, 4, (32, 32, 64), np.uint64)
+    for place in ("480_0_-32", "-32_1024_0"):
+        served.http.post(f"{voxels}/raw/0_1_2/64_32_32/{place}", content=volume.tobytes()).raise_for_status()
+    served.http.get(f"{bodies}/info?wait=true").raise_for_status()
+    assert desk.run("dump", desk.folder / "out", name="labelvol") == "4 files\n"
+    names = {"000_000_-01", "001_000_-01", "-01_002_000", "000_002_000"}
+    assert {file.stem for file in (desk.folder / "out").iterdir()} == {f"subvols-{name}" for name in names}
+    found = np.zeros((32, 32, 32), np.uint64)
+    data, at = (desk.folder / "out" / "subvols-001_000_-01.dat").read_bytes(), 0
+    while at < len(data):
+        label, count = struct.unpack_from("<QI", data, at)
+        for x, y, z, length in struct.iter_unpack("<4i", data[at + 12 : at + 12 + 16 * count]):
+            assert not found[z + 32, y, x - 512 : x - 512 + length].any()
+            found[z + 32, y, x - 512 : x - 512 + length] = label
+        at += 12 + 16 * count
+    assert np.array_equal(found, volume[:, :, 32:])
+    assert "in the way" in desk.run("dump", desk.folder / "out", name="labelvol", status=1)
+    assert "say which dump" in desk.run("dump", desk.folder / "other", status=1)
+
+
 @pytest.mark.parametrize("typename", ["labelarray", "labelblk"])
 def test_blocks_of_older_types_without_index(desk: Desk, typename: str) -> None:
     served, root = desk.segments.served, desk.segments.root

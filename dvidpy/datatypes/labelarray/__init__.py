@@ -7,8 +7,9 @@ from importlib.resources import files
 from dvidpy.datatypes import every_volume
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.labelarray.instance import LabelArray
+from dvidpy.datatypes.labelled.copies import hear_finer
 from dvidpy.datatypes.labelled.dumps.routes import room as dumps_room
-from dvidpy.datatypes.labelled.duties import DUTIES
+from dvidpy.datatypes.labelled.duties import FOLLOWING
 from dvidpy.datatypes.labelled.numbering.routes import room as numbering_room
 from dvidpy.datatypes.labelled.points.routes import room as points_room
 from dvidpy.datatypes.labelled.properties.routes import room as properties_room
@@ -45,6 +46,8 @@ DATATYPES = (
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
         settings=settings_of,
         codec=codec_of,
-        duties=DUTIES,
+        duties=FOLLOWING,
+        syncs_with=("labelarray", "labelvol"),
+        hears=hear_finer,
     ),
 )

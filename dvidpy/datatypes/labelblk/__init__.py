@@ -10,7 +10,8 @@ from importlib.resources import files
 
 from dvidpy.datatypes import every_volume
 from dvidpy.datatypes.base import DataType
-from dvidpy.datatypes.labelblk.instance import LabelBlk, hear
+from dvidpy.datatypes.labelblk.instance import LabelBlk
+from dvidpy.datatypes.labelled.copies import hear_finer
 from dvidpy.datatypes.labelled.dumps.routes import room as dumps_room
 from dvidpy.datatypes.labelled.duties import FOLLOWING
 from dvidpy.datatypes.labelled.points.routes import room as points_room
@@ -37,6 +38,6 @@ DATATYPES = (
         codec=plain_codec_of,
         duties=FOLLOWING,
         syncs_with=("labelblk", "labelvol"),
-        hears=hear,
+        hears=hear_finer,
     ),
 )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from dvidpy.datatypes.events import Heard, noted
-from dvidpy.datatypes.labelled.copies import hear_halved, labelled_of
 from dvidpy.datatypes.labelled.instance import LabelMap
 
 
@@ -24,14 +22,3 @@ class LabelBlk(LabelMap):
     def extended(self) -> dict[str, Any]:
         """Properties, in the reference's words."""
         return self.properties()
-
-
-def hear(data: LabelBlk, heard: Heard) -> None:
-    """Voxels of another labelblk are halved. What a labelvol tells was done here, or is no matter of these voxels."""
-    source = labelled_of(data, heard.source)
-    if source is not None and source.instance.type == data.instance.type:
-        hear_halved(data, heard)
-    else:
-        change = data.change()
-        noted(data, change, heard)
-        data.view.commit(change)

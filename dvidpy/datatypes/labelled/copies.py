@@ -29,6 +29,17 @@ def hear_halved(data: LabelMap, heard: Heard) -> None:
     _hear(data, heard, halvings=1)
 
 
+def hear_finer(data: LabelMap, heard: Heard) -> None:
+    """Voxels of another instance of its own type are halved. What any other tells is no matter of these voxels."""
+    source = labelled_of(data, heard.source)
+    if source is not None and source.instance.type == data.instance.type:
+        hear_halved(data, heard)
+    else:
+        change = data.change()
+        noted(data, change, heard)
+        data.view.commit(change)
+
+
 def _hear(data: LabelMap, heard: Heard, *, halvings: int) -> None:
     source, event = labelled_of(data, heard.source), heard.event
     with editing(data) as edit:

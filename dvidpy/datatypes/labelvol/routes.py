@@ -1,24 +1,32 @@
-"""Routes that repair sparse volumes: a part is taken away, or made again."""
+"""Routes that repair sparse volumes, a part is taken away, or made again; and all of them, block by block."""
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
 from typing import Annotated
 
+import numpy as np
 from fastapi import Path
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, Reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, Reply, gather, pieces_reply
+from dvidpy.datatypes.labelled import blocks as stored_blocks
 from dvidpy.datatypes.labelled.asked import Label
 from dvidpy.datatypes.labelled.blocks import MOST_BLOCKS
 from dvidpy.datatypes.labelled.copies import made_of
 from dvidpy.datatypes.labelled.edits import editing
+from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.intake import rewrite
+from dvidpy.datatypes.labelled.keys import scale_prefix
 from dvidpy.datatypes.labelled.relabelling.edits import clear_blocks
 from dvidpy.datatypes.labelled.volumes import parse_volume
-from dvidpy.datatypes.labels.runs import voxels_in
+from dvidpy.datatypes.labels.masks import mask_of
+from dvidpy.datatypes.labels.runs import NO_RUNS, traced, voxels_in
 from dvidpy.datatypes.labelvol.instance import LabelVol
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Room, WholeBody
+from dvidpy.datatypes.voxels.grid import index_of
 from dvidpy.datatypes.voxels.planes import parse_box
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box
@@ -59,3 +67,25 @@ def post_resync(data: Annotated[LabelVol, Here], label: Label, body: Annotated[b
     with editing(data) as edit:
         rewrite(edit, dict(made_of(source, boxes, data.block)))
     return DONE
+
+
+@room.get(
+    "/runs",
+    summary="All sparse volumes, block by block",
+    responses=gives("Of each label in each block uint64 label, uint32 number of runs, and the runs", OCTETS.decode()),
+)
+def get_runs(data: Annotated[LabelVol, Here]) -> Reply:
+    """Blocks in the order z, y, x, labels ascending; runs are int32 x, y, z and length. All of one moment. `dvidpy node
+    UUID NAME dump` writes them as files.
+    """
+    return pieces_reply(gather(_runs(data.still())), OCTETS)
+
+
+def _runs(data: LabelMap) -> Iterator[bytes]:
+    for typekey, found in data.view.range(scale_prefix(0), scale_prefix(1)):
+        block = stored_blocks.load(data, found)
+        for label in np.unique(block.labels[block.labels > 0]):
+            mask = mask_of(block, np.array([label]))
+            runs = np.concatenate([NO_RUNS, *(traced([(index_of(typekey), mask)]) if mask is not None else ())])
+            if len(runs):
+                yield struct.pack("<QI", label, len(runs)) + runs.astype("<i4").tobytes()

@@ -27,11 +27,12 @@ def test_background_has_votes_and_the_largest_label_wins() -> None:
     assert np.array_equal(halved_with_background(labels), voted(labels))
 
 
+@pytest.mark.parametrize("typename", ["labelblk", "labelarray"])
 @pytest.mark.parametrize("block", [(16, 16, 16), (32, 16, 32)])
-def test_halves_follow_one_another(segs: Segs, block: tuple[int, int, int]) -> None:
-    full = segs.new("full", typename="labelblk")
-    half = segs.new("half", block=block, typename="labelblk")
-    quarter = segs.new("quarter", typename="labelblk")
+def test_halves_follow_one_another(segs: Segs, block: tuple[int, int, int], typename: str) -> None:
+    full = segs.new("full", typename=typename, levels=0)
+    half = segs.new("half", block=block, typename=typename, levels=0)
+    quarter = segs.new("quarter", typename=typename, levels=0)
     segs.call("POST", f"{half}/sync", json={"sync": "full"})
     segs.call("POST", f"{quarter}/sync", json={"sync": "half"})
     expected = volume(1)
