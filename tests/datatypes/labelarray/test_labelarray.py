@@ -12,7 +12,11 @@ import pytest
 from datatypes.labelmap.conftest import Labels, Segs, halved, stream_of
 from numpy.typing import NDArray
 
+from dvidpy.datatypes.labelled import blocks as stored_blocks
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.keys import block_key, label_key
 from dvidpy.datatypes.labels.sparsevol import parse_rles
+from dvidpy.versioning.commits import Change
 
 SHAPE = (32, 32, 48)
 SIDE = 16
@@ -201,3 +205,35 @@ def test_head_with_bounds_tells_of_blocks_inside(segs: Segs, path: str) -> None:
     segs.post(path, (0, 0, 0), expected)
     answers = [segs.client.head(f"{path}/sparsevol/7?{query}").status_code for query in ("maxx=15", "minx=16", "")]
     assert answers == [200, 204, 200]
+
+
+def damaged(segs: Segs, name: str) -> tuple[LabelMap, Change]:
+    """An instance behind the door, and an edit of it that nobody looks at."""
+    repo, node = segs.datastore.catalogue.place(segs.root)
+    data = LabelMap(segs.datastore, repo, node, repo.instances[name], None)
+    return data, data.change()
+
+
+def test_check_finds_what_does_not_agree(segs: Segs, path: str) -> None:
+    segs.post(path, (0, 0, 0), volume(30))
+    assert segs.soundness() == []
+    data, change = damaged(segs, "lab")
+    before = stored_blocks.load_one(data, 0, (0, 0, 0))
+    assert before is not None
+    other = before.with_labels(np.where(before.labels == 3, np.uint64(4), before.labels))
+    data.view.put_stored(change, block_key(0, (0, 0, 0)), stored_blocks.pack(data, other))
+    data.view.commit(change)
+    found = "\n".join(segs.soundness())
+    assert "indices count" in found
+    assert "supervoxel 3" in found
+    data, change = damaged(segs, "lab")
+    index = data.view.get(label_key(5))
+    assert index is not None
+    data.view.put_stored(change, block_key(0, (0, 0, 0)), stored_blocks.pack(data, before))
+    data.view.delete(change, label_key(5))
+    data.view.commit(change)
+    assert "supervoxel 5" in "\n".join(segs.soundness())
+    data, change = damaged(segs, "lab")
+    data.plain_view.put(change, label_key(5), index)
+    data.view.commit(change)
+    assert segs.soundness() == []

@@ -6,9 +6,10 @@ import json
 
 import numpy as np
 import pytest
-from datatypes.labelarray.test_labelarray import SHAPE, volume
+from datatypes.labelarray.test_labelarray import SHAPE, damaged, volume
 from datatypes.labelmap.conftest import Labels, Segs
 
+from dvidpy.datatypes.labelled.keys import block_key
 from dvidpy.datatypes.labels.downres import halved_with_background
 
 
@@ -64,3 +65,16 @@ def test_settings_that_make_no_sense_are_refused(segs: Segs, given: dict[str, st
 @pytest.mark.parametrize("route", ["sparsevol/3", "maxlabel", "specificblocks", "mapping"])
 def test_what_needs_indices_is_no_route(segs: Segs, route: str) -> None:
     assert segs.status("GET", f"{segs.new('blk', typename='labelblk')}/{route}") == 400
+
+
+def test_check_finds_a_block_that_is_none(segs: Segs) -> None:
+    segs.post(segs.new("blk", typename="labelblk"), (0, 0, 0), volume(5))
+    assert segs.soundness() == []
+    data, change = damaged(segs, "blk")
+    stored = data.view.get(block_key(0, (0, 0, 1)))
+    assert stored is not None
+    for value in (stored[:-9], stored):
+        data.view.put(change, block_key(0, (0, 0, 1)), value)
+        data.view.commit(change)
+        assert bool(segs.soundness()) is (value is not stored)
+        data, change = damaged(segs, "blk")
