@@ -13,6 +13,10 @@ class LabelArray(Relabelled):
 
     __slots__ = ()
 
+    def demand_scale(self, scale: int) -> int:
+        """Any: scales behind the last one hold what clients write there, as in the reference."""
+        return scale
+
     def described(self, body: Body) -> dict[str, Any]:
         """Without the number of voxels, as in the reference."""
         found = super().described(body)

@@ -237,3 +237,20 @@ def test_check_finds_what_does_not_agree(segs: Segs, path: str) -> None:
     data.plain_view.put(change, label_key(5), index)
     data.view.commit(change)
     assert segs.soundness() == []
+
+
+def test_scales_behind_the_last_hold_what_was_written_there(segs: Segs) -> None:
+    """libdvid makes instances without coarser scales, and writes some."""
+    path, labels, coarse = segs.new("one", typename="labelarray", levels=0), volume(31), volume(32)[:16, :16, :16]
+    segs.post(path, (0, 0, 0), labels)
+    segs.post_blocks(path, {(0, 0, 0): coarse}, "?scale=1")
+    assert np.array_equal(segs.get(path, (0, 0, 0), (16, 16, 16), "?scale=1"), coarse)
+    assert np.array_equal(segs.get(path, (0, 0, 0), SHAPE[::-1]), labels)
+    found = np.zeros(SHAPE, np.bool_)
+    found[:16, :16, :16] = coarse == 3
+    assert np.array_equal(voxels_of(segs.call("GET", f"{path}/sparsevol/3?scale=1")), found)
+    assert segs.call("GET", f"{path}/sparsevol/3?scale=2") == b""
+    assert not segs.get(path, (0, 0, 0), (16, 16, 16), "?scale=2").any()
+    assert segs.status("POST", f"{path}/blocks?scale=1&downres=true", stream_of({(0, 0, 0): coarse})) == 400
+    segs.call("POST", f"{path}/merge", json=[3, 4])
+    assert segs.soundness() == []
