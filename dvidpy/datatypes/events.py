@@ -68,7 +68,7 @@ class Moved(Struct, frozen=True, array_like=True):
     left: int
     """How many the label still has; 0: it is no more."""
     supervoxels: tuple[int, ...] = ()
-    """Those that went whole, where labels are bodies of supervoxels."""
+    """All that went, where labels are bodies of supervoxels and none was cut; else none are named."""
 
 
 class LabelsMoved(Struct, frozen=True, tag=True):

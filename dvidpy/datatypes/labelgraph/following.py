@@ -21,7 +21,8 @@ from msgspec import Struct
 from dvidpy.datatypes.bodies import Bodies, Ending, followed
 from dvidpy.datatypes.events import Heard, LabelsMoved, Moved, noted, turn
 from dvidpy.datatypes.labelgraph.graph import Edit, LabelGraph
-from dvidpy.datatypes.labelgraph.keys import pair_of
+from dvidpy.datatypes.labelgraph.keys import Pair, pair_of
+from dvidpy.datatypes.labelgraph.wire import bounded
 
 ROUNDING = 1e-9
 """What is left of a weight by rounding, beside what was taken off."""
@@ -80,12 +81,12 @@ def _absorb(edit: Edit, move: Moved) -> None:
         (other, of, edit.edge(pair_of(move.to, other)) is None) for other, of in others.items() if other != move.to
     ]
     edges += [(move.to, others[move.to], False)] if move.to in others else []
-    edit.add_vertex(move.to, weight)
+    _add_vertex(edit, move.to, weight)
     if new:
         edit.carry_properties((move.label,), (move.to,))
     for other, of, _ in edges:
         if other != move.to:
-            edit.add_edge(pair_of(move.to, other), of)
+            _add_edge(edit, pair_of(move.to, other), of)
             if new:
                 edit.carry_properties(pair_of(move.label, other), pair_of(move.to, other))
     edit.remove_vertex(move.label)
@@ -95,12 +96,13 @@ def _absorb(edit: Edit, move: Moved) -> None:
 
 # ---------------------------------------------------------------------- splits
 def _part(edit: Edit, move: Moved) -> None:
-    edit.add_vertex(move.to, 0.0)
-    rest = move.voxels
-    for label, kept in _whole_parts(edit, move):
+    _add_vertex(edit, move.to, 0.0)
+    rest, parts = move.voxels, _whole_parts(edit, move)
+    for label, kept in parts:
         _take_out(edit, move, label, kept)
-        rest -= kept.voxels
-    if rest > 0:
+        rest -= kept.voxels  # as many as it had then
+    known = sum(len(kept.supervoxels) for _, kept in parts)
+    if rest > 0 and not known == len(move.supervoxels) > 0:
         _share(edit, move.label, move.to, rest, rest + move.left)
 
 
@@ -134,17 +136,17 @@ def _chain(edit: Edit, label: int, end: int) -> list[tuple[int, Kept]]:
 
 def _take_out(edit: Edit, move: Moved, label: int, kept: Kept) -> None:
     """What a vertex brought, when it became part of one, goes over to another one."""
-    edit.add_vertex(move.label, -kept.weight)
-    edit.add_vertex(move.to, kept.weight)
+    _add_vertex(edit, move.label, -kept.weight)
+    _add_vertex(edit, move.to, kept.weight)
     edit.carry_properties((label,), (move.to,))
     for other, weight, alone in kept.edges:
         place = _place(edit, other)
         if place == move.label:
-            edit.add_edge(pair_of(move.label, move.to), weight)
+            _add_edge(edit, pair_of(move.label, move.to), weight)
         elif place is not None and edit.edge(pair_of(move.label, place)) is not None:
             _take_off(edit, move.label, place, weight, alone=alone)
             if place != move.to:
-                edit.add_edge(pair_of(move.to, place), weight)
+                _add_edge(edit, pair_of(move.to, place), weight)
                 edit.carry_properties(pair_of(label, other), pair_of(move.to, place))
     _keep(edit, label, msgspec.structs.replace(kept, into=move.to))
 
@@ -155,7 +157,7 @@ def _take_off(edit: Edit, label: int, other: int, weight: float, *, alone: bool)
     if alone and abs(left) <= ROUNDING * abs(weight):
         edit.edges[ends] = None
     else:
-        edit.put_edge(ends, left)
+        edit.put_edge(ends, bounded(left))
 
 
 def _share(edit: Edit, label: int, to: int, voxels: int, whole: int) -> None:
@@ -163,12 +165,20 @@ def _share(edit: Edit, label: int, to: int, voxels: int, whole: int) -> None:
     weight = edit.vertex(label) or 0.0
     part = weight * voxels / whole
     edit.put_vertex(label, weight - part)
-    edit.add_vertex(to, part)
+    _add_vertex(edit, to, part)
     for other, of in edit.others(label).items():
         if other != to:
             part = of * voxels / whole
             edit.put_edge(pair_of(label, other), of - part)
-            edit.add_edge(pair_of(to, other), part)
+            _add_edge(edit, pair_of(to, other), part)
+
+
+def _add_vertex(edit: Edit, vertex: int, weight: float) -> None:
+    edit.put_vertex(vertex, bounded((edit.vertex(vertex) or 0.0) + weight))
+
+
+def _add_edge(edit: Edit, ends: Pair, weight: float) -> None:
+    edit.put_edge(ends, bounded((edit.edge(ends) or 0.0) + weight))
 
 
 # ---------------------------------------------------------------------- what is kept

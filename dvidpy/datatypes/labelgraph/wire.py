@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 from collections.abc import Iterable
 
 import msgspec
@@ -80,6 +81,11 @@ def demand_weight(weight: float) -> float:
     if not math.isfinite(weight):
         raise BadRequest("a weight is too large")
     return weight
+
+
+def bounded(weight: float) -> float:
+    """The same, or the largest number there is: what labels do is followed, whatever weights they have."""
+    return max(-sys.float_info.max, min(weight, sys.float_info.max))
 
 
 def encode(vertices: Iterable[Vertex], edges: Iterable[Edge]) -> bytes:

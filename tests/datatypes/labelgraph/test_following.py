@@ -218,3 +218,14 @@ def test_a_split_into_a_label_in_use_joins_it(segs: Segs) -> None:
     followed.edit("split-coarse/3?splitlabel=4", content=blocks)
     labels[:SIDE, :SIDE][labels[:SIDE, :SIDE] == 3] = 4
     assert weights(followed.seen()) == sizes(labels)
+
+
+def test_weights_never_stop_a_graph_from_following(segs: Segs) -> None:
+    followed = Followed(segs, "labelmap")
+    segs.post(followed.voxels, (0, 0, 0), volume(20, labels=6))
+    followed.graphs.call("POST", "sync", json={"sync": "seg"})
+    followed.graphs.call("POST", "subgraph", json=graph_of([(1, 1.5e308), (2, 1.5e308), (3, 1)], [(1, 2, 1)]))
+    followed.edit("merge", json=[1, 2])
+    followed.edit("cleave/1", json=[2])
+    assert set(weights(followed.seen())) == {1, 3, 7}
+    assert segs.soundness() == []
