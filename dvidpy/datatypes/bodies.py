@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from dvidpy.datatypes.base import Data, type_named
 from dvidpy.errors import BadRequest
-from dvidpy.geometry import Zyx
+from dvidpy.geometry import Box, Zyx
+from dvidpy.versioning.records import Instance
 
 Labels = NDArray[np.uint64]
 """(n,) labels."""
@@ -22,6 +23,35 @@ class Bodies(Protocol):
 
     def supervoxels_of(self, label: int) -> Labels:
         """Supervoxels of a body at this version, in any order; none where there is no such body."""
+        ...
+
+
+@runtime_checkable
+class Segmented(Bodies, Protocol):
+    """One that also says whose supervoxels are, and shows them voxel by voxel."""
+
+    instance: Instance
+
+    @property
+    def block(self) -> Zyx:
+        """Voxels of a block along z, y, x, at every scale."""
+        ...
+
+    @property
+    def scales(self) -> int:
+        """The coarsest scale; 0 is full resolution."""
+        ...
+
+    def bodies_of(self, supervoxels: Labels) -> Labels:
+        """Bodies of supervoxels at this version; 0 for one that is no more."""
+        ...
+
+    def blocks_from(self, scale: int, first: Zyx | None) -> Iterator[Zyx]:
+        """(z, y, x) of the blocks of a scale that were written, in order, behind one or from the beginning."""
+        ...
+
+    def supervoxels_in(self, scale: int, box: Box) -> Labels:
+        """(z, y, x) supervoxels of a box of voxels of a scale; 0 where none were written."""
         ...
 
 

@@ -12,10 +12,14 @@ A store is a folder, of a disk or of an object store ([format](../../docs/intern
 
 from __future__ import annotations
 
-from dvidpy.pointclouds.ingestor import Ingestor
-from dvidpy.pointclouds.optimizing import consolidate_optimized_indices, optimize_point_clouds, shard_labels
-from dvidpy.pointclouds.query import Query
-from dvidpy.pointclouds.storage_config import StorageConfig
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dvidpy.pointclouds.ingestor import Ingestor
+    from dvidpy.pointclouds.optimizing import consolidate_optimized_indices, optimize_point_clouds, shard_labels
+    from dvidpy.pointclouds.query import Query
+    from dvidpy.pointclouds.storage_config import StorageConfig
 
 __all__ = [
     "Ingestor",
@@ -25,3 +29,12 @@ __all__ = [
     "optimize_point_clouds",
     "shard_labels",
 ]
+_HOMES = {"Ingestor": "ingestor", "Query": "query", "StorageConfig": "storage_config"}
+"""Modules of the names; all others stand in `optimizing`."""
+
+
+def __getattr__(name: str) -> Any:
+    """Names load with their modules: `columns` alone, which the server uses, needs no duckdb."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'optimizing')}"), name)

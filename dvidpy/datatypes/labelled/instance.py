@@ -10,13 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labelled.bodies import Body
-from dvidpy.datatypes.labelled.keys import EXTENTS, INDEX, LAST, before_key, label_key, number_of
+from dvidpy.datatypes.labelled.keys import (
+    EXTENTS,
+    INDEX,
+    LAST,
+    before_key,
+    block_key,
+    label_key,
+    number_of,
+    scale_prefix,
+)
 from dvidpy.datatypes.labelled.sheets import StoredSheets
 from dvidpy.datatypes.labelled.state import Bodies, Segmentation, segmentation
 from dvidpy.datatypes.labels import sheets
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.views.shapes.solids import Found as Solid
 from dvidpy.datatypes.views.volumes import Level
+from dvidpy.datatypes.voxels.grid import index_of
 from dvidpy.datatypes.voxels.volume import Volume
 from dvidpy.errors import BadRequest, NotFound
 from dvidpy.geometry import Box, Zyx, to_wire
@@ -219,6 +229,21 @@ class LabelMap(Volume):
         gone = (label for label in labels if not self.view.exists(label_key(label)))
         rows = ((label, before_key(label, since), after(before_key(label, LAST))) for label in gone)
         return [label for label, first, stop in rows if any(True for _ in self.view.keys(first, stop))]
+
+    def bodies_of(self, supervoxels: Labels) -> Labels:
+        """Bodies of supervoxels; 0 for one that is no more. See `datatypes.bodies`."""
+        return self.bodies().apply(supervoxels)
+
+    def blocks_from(self, scale: int, first: Zyx | None) -> Iterator[Zyx]:
+        """(z, y, x) of written blocks of a scale, in order, behind one. See `datatypes.bodies`."""
+        start = scale_prefix(scale) if first is None else after(block_key(scale, first))
+        return map(index_of, self.view.keys(start, after(scale_prefix(scale))))
+
+    def supervoxels_in(self, scale: int, box: Box) -> Labels:
+        """(z, y, x) supervoxels of a box of a scale, 0 where none were written. See `datatypes.bodies`."""
+        from dvidpy.datatypes.labelled.raw.reading import begin, read_box
+
+        return read_box(begin(self, scale=scale, supervoxels=True), box)
 
     def labels_at(self, points: NDArray[np.int64]) -> Labels:
         """Bodies of (n, 3) voxels z, y, x, all from one moment; 0 where none were written. See `datatypes.bodies`."""
