@@ -9,7 +9,7 @@ from fastapi import Query
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Reply, json_reply, octets
 from dvidpy.datatypes.labels.numbers import parse_labels, parse_number
-from dvidpy.datatypes.params import gives, takes
+from dvidpy.datatypes.params import gives, gives_any, takes
 from dvidpy.datatypes.pointcloud import building
 from dvidpy.datatypes.pointcloud.instance import Cloud
 from dvidpy.datatypes.pointcloud.routes import Label, Supervoxels
@@ -21,7 +21,11 @@ room = Room()
 LARGEST = (1 << 64) - 1
 
 
-@room.get("/labels", summary="Labels that have points", responses=gives("Ascending", "application/json", [100, 103]))
+@room.get(
+    "/labels",
+    summary="Labels that have points",
+    responses=gives_any("Ascending", "application/json", "application/octet-stream"),
+)
 def get_labels(
     cloud: Annotated[Cloud, Here],
     first: Annotated[
