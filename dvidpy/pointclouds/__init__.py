@@ -1,7 +1,7 @@
 """Point clouds by label: workers write points of labels, block by block; a query gives all points of one.
 
 The names and the results are those of PoCADuck. Needs pyarrow and duckdb (`pip install dvidpy[pointclouds]`), and
-nothing of the server: it stands beside the layers, and the server does not need it to start.
+nothing of the server but kernels: it stands beside the layers, and the server does not need it to start.
 
     Ingestor   ingestor.py   points of labels into data files, each with a file that indexes it
     Query      query.py      an index of all of them, and what it says of a label

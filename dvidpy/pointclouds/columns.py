@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dvidpy.kernels.point_rows import split_rows
+
 Points = npt.NDArray[Any]
 """(N, D), any integer or float type."""
 
@@ -64,6 +66,34 @@ def table(labels: npt.NDArray[np.uint64], blocks: Any, columns: list[npt.NDArray
     wanted = schema(columns[0].dtype, len(columns))
     data = pa.StructArray.from_arrays([pa.array(column) for column in columns], fields=list(wanted.field("data").type))
     return pa.table([pa.array(labels), blocks, data], schema=wanted)
+
+
+NARROW = np.dtype(np.int32)
+"""How integers are kept that fit into it, whatever their type: half the bytes to sort, pack and read."""
+
+
+def kept_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """How points of a type are kept, as long as their numbers fit."""
+    return NARROW if dtype.kind in "iu" else dtype
+
+
+def put_rows(points: Points, out: npt.NDArray[Any]) -> bool:
+    """Points (N, D) -> columns (D, N), which are of their type or `NARROW`; False where they do not fit into that."""
+    if out.dtype != NARROW or points.dtype == NARROW:
+        out[:] = points.T
+        return True
+    if points.dtype == np.uint64 and len(points) and points.max() > np.iinfo(NARROW).max:
+        return False
+    return split_rows(np.ascontiguousarray(points, np.int64), out)
+
+
+def narrowed(columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Columns as `NARROW` where their numbers fit, else as they are."""
+    if columns.dtype.kind not in "iu" or columns.dtype == NARROW or not columns.size:
+        return columns
+    limits = np.iinfo(NARROW)
+    fits = int(columns.min()) >= limits.min and int(columns.max()) <= limits.max
+    return columns.astype(NARROW) if fits else columns
 
 
 def points_of(data: pa.ChunkedArray) -> Points:

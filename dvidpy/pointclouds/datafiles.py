@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dvidpy.pointclouds.columns import Points, schema, table
+from dvidpy.pointclouds.columns import schema, table
 from dvidpy.pointclouds.parts import Header, Pieces, described, index_bytes
 from dvidpy.pointclouds.places import Place
 
@@ -19,12 +19,13 @@ ROWS = 1 << 17
 
 
 def parquet_writer(stream: Any, dtype: np.dtype[Any], dimensions: int) -> pq.ParquetWriter:
-    """A writer of data files. LZ4 alone packs coordinates in order well, and is the quickest to write and read."""
+    """A writer of data files. LZ4 packs numbers best, and quickest, byte by byte: all first ones, all second ones, …"""
     return pq.ParquetWriter(
         stream,
         schema(dtype, dimensions),
         compression="lz4",
-        use_dictionary=["label", "block_id"],
+        use_dictionary=["block_id"],
+        column_encoding={f"data.c{axis}": "BYTE_STREAM_SPLIT" for axis in range(dimensions)},
         write_statistics=["label"],
     )
 
@@ -42,6 +43,7 @@ class DataFile:
         self._numbers: dict[str, int] = {}
         self._open = ExitStack()
         self._writer: pq.ParquetWriter | None = None
+        self._kept: np.dtype[Any] | None = None
         self._rows = 0
         self._header = Header(path, generation=generation)
         self._described: list[pa.RecordBatch] = []
@@ -53,23 +55,26 @@ class DataFile:
             self.names.append(block)
         return number
 
-    def append(self, waiting: list[tuple[Points, Pieces]]) -> None:
-        """Write points, columns (D, N) and the pieces of them, sorted by label and block."""
-        axes, pieces = _joined(waiting)
-        pieces = pieces.in_order()
-        rows = pieces.rows()
-        columns = [axis.take(rows) for axis in axes]
-        labels = np.repeat(pieces.labels, pieces.counts)
-        numbers = np.repeat(pieces.blocks, pieces.counts)
+    @property
+    def kept(self) -> np.dtype[Any] | None:
+        """Type of its columns; None while nothing is written."""
+        return self._kept
+
+    def append(self, dtype: np.dtype[Any], columns: npt.NDArray[Any], waiting: list[Pieces]) -> None:
+        """Write points of a type, as columns (D, N) of it or a narrower one, and pieces of them, by label and block."""
+        pieces = Pieces.joined(waiting).in_order()
+        rows = pieces.gathered(columns)
         names = self.names[: int(pieces.blocks.max()) + 1]
-        blocks = pa.DictionaryArray.from_arrays(numbers, pa.array(names, pa.string()))
-        self._described += described(pieces, columns, names, self._rows)
-        self._writer_for(axes.dtype, len(axes)).write_table(table(labels, blocks, columns), row_group_size=self._group)
-        self._rows += len(rows)
+        blocks = pa.DictionaryArray.from_arrays(rows.blocks, pa.array(names, pa.string()))
+        self._described += described(pieces, rows, names, self._rows)
+        self._header.dtype, self._header.dimensions = dtype.str, len(columns)
+        writer = self._writer_for(columns.dtype, len(columns))
+        writer.write_table(table(rows.labels, blocks, [*rows.columns]), row_group_size=self._group)
+        self._rows += len(rows.labels)
 
     def _writer_for(self, dtype: np.dtype[Any], dimensions: int) -> pq.ParquetWriter:
         if self._writer is None:
-            self._header.dtype, self._header.dimensions = dtype.str, dimensions
+            self._kept = dtype
             stream = self._open.enter_context(self._place.writing(self._path))
             self._writer = self._open.enter_context(parquet_writer(stream, dtype, dimensions))
         return self._writer
@@ -101,15 +106,11 @@ def _raise(*_: object) -> None:
     raise _Abandoned
 
 
-def _joined(waiting: list[tuple[Points, Pieces]]) -> tuple[Points, Pieces]:
-    """All points in one array, and the pieces of them."""
-    starts = np.cumsum([0] + [points.shape[1] for points, _ in waiting])
-    pieces = [one for _, one in waiting]
-    firsts: list[npt.NDArray[np.int64]] = [one.firsts + start for one, start in zip(pieces, starts[:-1], strict=True)]
-    joined = Pieces(
-        np.concatenate([one.labels for one in pieces]),
-        np.concatenate([one.blocks for one in pieces]),
-        np.concatenate(firsts),
-        np.concatenate([one.counts for one in pieces]),
-    )
-    return (waiting[0][0] if len(waiting) == 1 else np.concatenate([points for points, _ in waiting], 1)), joined
+def joined(waiting: list[tuple[npt.NDArray[Any], Pieces]]) -> tuple[npt.NDArray[Any], Pieces]:
+    """(columns of all, their pieces) of some columns (D, N) with pieces."""
+    starts = np.cumsum([0] + [columns.shape[1] for columns, _ in waiting])
+    pieces = [
+        Pieces(one.labels, one.blocks, one.firsts + start, one.counts)
+        for (_, one), start in zip(waiting, starts[:-1], strict=True)
+    ]
+    return np.concatenate([columns for columns, _ in waiting], 1), Pieces.joined(pieces)

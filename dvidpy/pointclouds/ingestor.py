@@ -11,7 +11,15 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from dvidpy.pointclouds.columns import Points, checked, checked_label, common_type
+from dvidpy.pointclouds.columns import (
+    NARROW,
+    Points,
+    checked,
+    checked_label,
+    common_type,
+    kept_type,
+    put_rows,
+)
 from dvidpy.pointclouds.datafiles import DataFile
 from dvidpy.pointclouds.parts import Header, Pieces, index_bytes, runs_of
 from dvidpy.pointclouds.places import Place
@@ -59,8 +67,13 @@ class Ingestor:
         """Number of the file that is being written."""
         self._file: DataFile | None = None
         self._kind: tuple[np.dtype[Any], int] | None = None
-        self._waiting: list[tuple[str, Points, Pieces]] = []
+        self._waiting: list[tuple[str, Pieces]] = []
+        self._kept = NARROW
+        """Type of the columns that points are gathered in."""
+        self._columns: list[npt.NDArray[Any]] = []
+        """Those that are being filled, and those that are being written meanwhile."""
         self._buffered = 0
+        """Rows of them that are in use."""
         self._deleted: dict[str, dict[str, int]] = {}
         self._writer: ThreadPoolExecutor | None = ThreadPoolExecutor(1, thread_name_prefix="points")
         self._written: Future[None] | None = None
@@ -104,12 +117,15 @@ class Ingestor:
                 self._end_file()
             room = min(self.max_points_per_file - self.current_points_count, BUFFERED - self._buffered)
             end = min(len(points), start + room)
+            if not put_rows(points[start:end], self._columns[0][:, self._buffered : self._buffered + end - start]):
+                self._keep_as(points.dtype, points.shape[1])
+                continue
             first, last = np.searchsorted(firsts, start, "right") - 1, np.searchsorted(firsts, end, "left")
             begin = np.maximum(firsts[first:last], start)
             until = np.minimum(firsts[first:last] + counts[first:last], end)
             blocks = np.full(last - first, self._current().number_of(block_id), np.int32)
-            pieces = Pieces(labels[first:last], blocks, begin - start, until - begin)
-            self._waiting.append((block_id, points[start:end].T.copy(), pieces))
+            pieces = Pieces(labels[first:last], blocks, begin - start + self._buffered, until - begin)
+            self._waiting.append((block_id, pieces))
             self._buffered += end - start
             self.current_points_count += end - start
             start = end
@@ -139,7 +155,17 @@ class Ingestor:
         if self._kind not in (None, kind) and self.current_points_count:
             common_type(self._kind[0], kind[0])
             self._end_file()
-        self._kind = kind
+        if self._kind != kind:
+            self._kind = kind
+            self._keep_as(kept_type(points.dtype), points.shape[1])
+
+    def _keep_as(self, dtype: np.dtype[Any], dimensions: int) -> None:
+        """Gather points of a type from now on, in another file."""
+        if self.current_points_count:
+            self._end_file()
+        self._wait()
+        self._kept, self._buffered = dtype, 0
+        self._columns = [np.empty((dimensions, BUFFERED), dtype) for _ in range(2)]
 
     def _current(self) -> DataFile:
         if self._file is None:
@@ -163,9 +189,12 @@ class Ingestor:
                 raise self._failed
 
     def _flush(self) -> None:
-        if self._waiting:
-            waiting, self._waiting, self._buffered = self._waiting, [], 0
-            self._do(self._current().append, [(points, pieces) for _, points, pieces in waiting])
+        waiting, self._waiting = [pieces for _, pieces in self._waiting], []
+        rows, self._buffered = self._buffered, 0
+        if waiting:
+            assert self._kind is not None
+            self._do(self._current().append, self._kind[0], self._columns[0][:, :rows], waiting)
+            self._columns.reverse()  # what was written before is written by now
 
     def _end_file(self) -> None:
         self._flush()
@@ -224,9 +253,8 @@ class Ingestor:
         """
         self._demand_open(block_id)
         self._wait()
-        gone = sum(points.shape[1] for block, points, _ in self._waiting if block == block_id)
+        gone = sum(int(pieces.counts.sum()) for block, pieces in self._waiting if block == block_id)
         self._waiting = [waiting for waiting in self._waiting if waiting[0] != block_id]
-        self._buffered -= gone
         self.current_points_count -= gone
         self._current().forget(block_id)
         self._deleted[block_id] = numbers_of(self._place) | {self.worker_id: self.file_counter}

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dvidpy.pointclouds.columns import Points, sorted_unique
-from dvidpy.pointclouds.datafiles import DataFile
+from dvidpy.pointclouds.columns import NARROW, Points, narrowed, sorted_unique
+from dvidpy.pointclouds.datafiles import DataFile, joined
 from dvidpy.pointclouds.parts import Header, Pieces, open_index
 from dvidpy.pointclouds.places import Place
 from dvidpy.pointclouds.query import Index
@@ -190,12 +190,20 @@ class _Worker:
                 self.end()
 
     def _flush(self) -> None:
+        columns, pieces = joined(self._waiting)
+        self._waiting, self._points = [], 0
+        kept = narrowed(columns)
+        if self._file is not None and self._file.kept == NARROW != kept.dtype:
+            self.end()
+        wide = self._file is not None and self._file.kept == columns.dtype
+        self._current().append(columns.dtype, columns if wide else kept, [pieces])
+
+    def _current(self) -> DataFile:
         if self._file is None:
             name = f"{self._folder}/optimized_{uuid.uuid4().hex}"
             self._file = DataFile(self._place, f"{name}.parquet", f"{name}.arrow", self._facts.generation, ROWS)
             self._file.number_of("")
-        self._file.append(self._waiting)
-        self._waiting, self._points = [], 0
+        return self._file
 
     def end(self) -> None:
         if self._waiting:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dvidpy.pointclouds.columns import is_increasing
+from dvidpy.kernels.point_rows import Gathered, gather_rows, gather_rows_plain
+from dvidpy.pointclouds.columns import NARROW
 
 AXES = 3
 """Leading coordinates that an index keeps the bounds of."""
@@ -42,6 +43,23 @@ class Pieces:
         order = np.lexsort((self.blocks, self.labels))
         return Pieces(self.labels[order], self.blocks[order], self.firsts[order], self.counts[order])
 
+    @classmethod
+    def joined(cls, pieces: list[Pieces]) -> Pieces:
+        """All of some, one after another."""
+        if len(pieces) == 1:
+            return pieces[0]
+        return cls(
+            np.concatenate([one.labels for one in pieces]),
+            np.concatenate([one.blocks for one in pieces]),
+            np.concatenate([one.firsts for one in pieces]),
+            np.concatenate([one.counts for one in pieces]),
+        )
+
+    def gathered(self, columns: npt.NDArray[Any]) -> Gathered:
+        """The rows of columns (D, N), piece by piece, with their labels and blocks."""
+        gather = gather_rows if columns.dtype == NARROW else gather_rows_plain
+        return gather(columns, self.labels, self.blocks, self.firsts, self.counts, self.heads())
+
     def rows(self) -> npt.NDArray[np.int64]:
         """Numbers of the rows, piece by piece."""
         ends = np.cumsum(self.counts)
@@ -60,10 +78,8 @@ def runs_of(labels: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int64], npt.
     return firsts, np.diff(firsts, append=len(labels))
 
 
-def described(
-    pieces: Pieces, columns: list[npt.NDArray[Any]], names: list[str], first_row: int
-) -> Iterator[pa.RecordBatch]:
-    """Rows of an index file: pieces in order, whose points these columns are, from `first_row` of the data file on."""
+def described(pieces: Pieces, rows: Gathered, names: list[str], first_row: int) -> Iterator[pa.RecordBatch]:
+    """Rows of an index file: pieces in order and their rows, from `first_row` of the data file on."""
     heads = pieces.heads()
     counts = np.add.reduceat(pieces.counts, heads)
     firsts = np.cumsum(counts) - counts
@@ -72,35 +88,21 @@ def described(
         "block_id": pa.DictionaryArray.from_arrays(pieces.blocks[heads], pa.array(names, pa.string())),
         "first_row": (firsts + first_row).astype(np.uint64),
         "point_count": counts.astype(np.uint64),
-        "is_distinct": _are_distinct(columns, firsts),
+        "is_distinct": rows.distinct,
     }
     for axis in range(AXES):
-        low, high = _bounds(columns[axis], firsts) if axis < len(columns) else (np.zeros(len(heads)),) * 2
+        low, high = (np.zeros(len(heads)),) * 2
+        if axis < len(rows.low):
+            low, high = _bounds(rows.low[axis], rows.high[axis])
         values |= {f"low{axis}": low, f"high{axis}": high}
     yield pa.record_batch([pa.array(values[name]) for name in SCHEMA.names], schema=SCHEMA)
 
 
-def _are_distinct(columns: list[npt.NDArray[Any]], firsts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Whether the points of a part are in order, by the first axis or by the last: then none is there twice."""
-    found = np.zeros(len(firsts), bool)
-    for ordered in (columns, columns[::-1]):
-        larger = np.ones(len(columns[0]), bool)
-        larger[1:] = is_increasing(ordered)
-        larger[firsts] = True
-        found |= np.logical_and.reduceat(larger, firsts)
-        if found.all():
-            break
-    return found
-
-
-def _bounds(
-    column: npt.NDArray[Any], firsts: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    low, high = np.minimum.reduceat(column, firsts), np.maximum.reduceat(column, firsts)
+def _bounds(low: npt.NDArray[Any], high: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     below, above = low.astype(np.float64), high.astype(np.float64)
-    if column.dtype.kind == "f":  # not a number: it may be anywhere
+    if low.dtype.kind == "f":  # not a number: it may be anywhere
         return np.where(np.isnan(low), -np.inf, below), np.where(np.isnan(high), np.inf, above)
-    if column.dtype.itemsize == 8:
+    if low.dtype.itemsize == 8:
         below = np.where(np.abs(below) >= 2.0**53, np.nextafter(below, -np.inf), below)
         above = np.where(np.abs(above) >= 2.0**53, np.nextafter(above, np.inf), above)
     return below, above

@@ -48,7 +48,7 @@ def test_imports_go_one_way() -> None:
 
 def test_point_clouds_need_nothing_of_the_server() -> None:
     imported = {name for path in sources("dvidpy/pointclouds") for name in imports(path.read_text())}
-    assert {layer(name) for name in imported} == {"pointclouds"}
+    assert {layer(name) for name in imported} == {"pointclouds", "kernels"}
 
 
 @pytest.mark.parametrize(
