@@ -205,6 +205,8 @@ def _azure(config: StorageConfig) -> Any:
     if "SharedAccessSignature" in said:
         given["sas_token"] = said["SharedAccessSignature"]
     if "BlobEndpoint" in said:
-        scheme, _, rest = said["BlobEndpoint"].partition("://")
-        given |= {"blob_storage_scheme": scheme, "blob_storage_authority": rest.split("/")[0]}
+        # a server that is not Azure's serves both interfaces at one place, unless it says otherwise
+        for kind, url in (("blob", said["BlobEndpoint"]), ("dfs", said.get("DfsEndpoint", said["BlobEndpoint"]))):
+            scheme, _, rest = url.partition("://")
+            given |= {f"{kind}_storage_scheme": scheme, f"{kind}_storage_authority": rest.split("/")[0]}
     return fs.AzureFileSystem(**given)
