@@ -16,10 +16,11 @@ PYTEST := $(BIN)/python -m pytest
 STRICT := $(if $(CI),-p tests.strict)
 READERS := $(if $(CI),$(VENV)/.readers)
 BROWSER := $(if $(CI),browser)
+STORES := $(if $(CI),$(VENV)/.stores)
 # Scenarios of tests/recorded for `make record`, such as recorded/keyvalue/keys.json; all without one.
 FILES ?=
 
-.PHONY: install readers browser demo test test-long test-kernels record docs check bench coverage clean
+.PHONY: install readers browser stores demo test test-long test-kernels record docs check bench coverage clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.warm
@@ -43,10 +44,18 @@ $(VENV)/.readers: $(VENV)/.installed
 browser: $(VENV)/.installed
 	@sh scripts/browser.sh $(VENV)
 
+# Servers of object stores, which tests of point clouds need: they take go and npm.
+stores: $(VENV)/.stores
+
+$(VENV)/.stores: $(VENV)/.installed
+	@GOBIN='$(CURDIR)/$(BIN)' go install github.com/fsouza/fake-gcs-server@v1.40.0
+	@npm install --silent --no-audit --no-fund --prefix $(VENV)/node azurite@3.35.0
+	@touch $@
+
 demo: install
 	$(BIN)/dvidpy demo --data '$(DATA)' --port $(PORT) $(if $(IMAGES),--images '$(IMAGES)')
 
-test: install $(READERS) $(BROWSER)
+test: install $(READERS) $(BROWSER) $(STORES)
 	$(PYTEST) -n $(JOBS) $(STRICT) -m 'not long'
 
 test-long: install
