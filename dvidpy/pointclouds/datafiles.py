@@ -14,8 +14,8 @@ from dvidpy.pointclouds.columns import schema, table
 from dvidpy.pointclouds.parts import Header, Pieces, described, index_bytes
 from dvidpy.pointclouds.places import Place
 
-ROWS = 1 << 17
-"""Rows of a group of a data file: what is read at least for one point of it."""
+ROWS = 1 << 15
+"""Rows of a group of a data file: what is read at least for one point of it, so they are few."""
 
 
 def parquet_writer(stream: Any, dtype: np.dtype[Any], dimensions: int) -> pq.ParquetWriter:
@@ -33,11 +33,10 @@ def parquet_writer(stream: Any, dtype: np.dtype[Any], dimensions: int) -> pq.Par
 class DataFile:
     """A data file that is being written. It counts once its index file is there, which is written last."""
 
-    def __init__(self, place: Place, path: str, index: str, generation: str = "", rows: int = ROWS) -> None:
+    def __init__(self, place: Place, path: str, index: str, generation: str = "") -> None:
         self._place = place
         self._path = path
         self._index = index
-        self._group = rows
         self.names: list[str] = []
         """Blocks, by their number in this file."""
         self._numbers: dict[str, int] = {}
@@ -69,7 +68,7 @@ class DataFile:
         self._described += described(pieces, rows, names, self._rows)
         self._header.dtype, self._header.dimensions = dtype.str, len(columns)
         writer = self._writer_for(columns.dtype, len(columns))
-        writer.write_table(table(rows.labels, blocks, [*rows.columns]), row_group_size=self._group)
+        writer.write_table(table(rows.labels, blocks, [*rows.columns]), row_group_size=ROWS)
         self._rows += len(rows.labels)
 
     def _writer_for(self, dtype: np.dtype[Any], dimensions: int) -> pq.ParquetWriter:

@@ -30,8 +30,6 @@ from dvidpy.pointclouds.unified import UNIFIED, Facts, with_file, write_index
 
 BATCH_POINTS = 1 << 24
 """Points that are sorted at once, unless one label has more."""
-ROWS = 1 << 15
-"""Rows of a group of an optimised file: few, since a small cloud lies in one group."""
 FLUSHED = 1 << 20
 """Points that are written at once."""
 MEBIBYTE = 1 << 20
@@ -201,7 +199,7 @@ class _Worker:
     def _current(self) -> DataFile:
         if self._file is None:
             name = f"{self._folder}/optimized_{uuid.uuid4().hex}"
-            self._file = DataFile(self._place, f"{name}.parquet", f"{name}.arrow", self._facts.generation, ROWS)
+            self._file = DataFile(self._place, f"{name}.parquet", f"{name}.arrow", self._facts.generation)
             self._file.number_of("")
         return self._file
 

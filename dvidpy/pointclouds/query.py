@@ -227,7 +227,7 @@ class Query:
         return arrow_of(self.get_points(label, use_cache=False, blocks=blocks, box=box))
 
     def iter_points(self, label: int, *, blocks: Iterable[str] | None = None, box: Any = None) -> Iterator[Points]:
-        """The points of a label in pieces of at most 131,072, for clouds larger than memory.
+        """The points of a label in pieces of at most 32,768, for clouds larger than memory.
 
         They come as they are stored: in no order, and a point that was written twice may come twice, unless the store
         is optimised.

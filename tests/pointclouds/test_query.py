@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +172,14 @@ def test_order_is_numpys(points: Any) -> None:
 @given(arrays.arrays("i8", (20, 3), elements=st.integers(-2, 2)))
 def test_order_is_numpys_where_many_are_alike(points: Any) -> None:
     assert np.array_equal(sorted_unique(points), np.unique(points, axis=0))
+
+
+def test_the_notebook_runs(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "pointclouds_notebook.py"
+    volume_file = tmp_path / "volume.npz"
+    np.savez(volume_file, volume())
+    command = [sys.executable, str(page), str(volume_file)]
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(page.parents[1])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "points in" in done.stdout
