@@ -49,7 +49,7 @@ stores: $(VENV)/.stores
 
 $(VENV)/.stores: $(VENV)/.installed
 	@GOBIN='$(CURDIR)/$(BIN)' go install github.com/fsouza/fake-gcs-server@v1.40.0
-	@npm install --silent --no-audit --no-fund --prefix $(VENV)/node azurite@3.35.0
+	@npm install --loglevel=error --no-audit --no-fund --prefix $(VENV)/node azurite@3.35.0
 	@touch $@
 
 demo: install
