@@ -15,12 +15,12 @@ PYTEST := $(BIN)/python -m pytest
 # In CI nothing may be skipped.
 STRICT := $(if $(CI),-p tests.strict)
 READERS := $(if $(CI),$(VENV)/.readers)
-BROWSER := $(if $(CI),browser)
+BROWSER := $(if $(CI),browser $(VENV)/.viewer)
 STORES := $(if $(CI),$(VENV)/.stores)
 # Scenarios of tests/recorded for `make record`, such as recorded/keyvalue/keys.json; all without one.
 FILES ?=
 
-.PHONY: install readers browser stores demo test test-long test-kernels record docs check bench coverage clean
+.PHONY: install readers browser viewer stores demo test test-long test-kernels record docs check bench coverage clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.warm
@@ -52,7 +52,17 @@ $(VENV)/.stores: $(VENV)/.installed
 	@npm install --loglevel=error --no-audit --no-fund --prefix $(VENV)/node azurite@3.35.0
 	@touch $@
 
+# Neuroglancer as the server shows it at /neuroglancer/; Node.js comes from PyPI where there is none.
+viewer: $(VENV)/.viewer
+
+$(VENV)/.viewer: $(VENV)/.installed $(wildcard dvidpy/cli/viewer/*)
+	@$(BIN)/dvidpy neuroglancer --check >/dev/null 2>&1 || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[viewer]'
+	@$(BIN)/dvidpy neuroglancer
+	@touch $@
+
 demo: install
+	@$(MAKE) --no-print-directory viewer || echo 'dvidpy: the demo goes on without Neuroglancer; make viewer builds it'
 	$(BIN)/dvidpy demo --data '$(DATA)' --port $(PORT) $(if $(IMAGES),--images '$(IMAGES)')
 
 test: install $(READERS) $(BROWSER) $(STORES)

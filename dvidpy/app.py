@@ -22,8 +22,9 @@ from dvidpy.api.dispatch import StaticTable
 from dvidpy.api.front import Front
 from dvidpy.api.logs import LogStream, RequestLog
 from dvidpy.api.state import Server
+from dvidpy.api.viewer import add_viewer
 from dvidpy.api.webclient import WebClient
-from dvidpy.config import ServerSettings, Settings
+from dvidpy.config import ServerSettings, Settings, viewer_folder
 from dvidpy.datatypes.base import type_named
 from dvidpy.datatypes.registry import load_types
 from dvidpy.errors import DvidError
@@ -74,6 +75,8 @@ def _inner_app(server: Server, log: RequestLog) -> FastAPI:
     _add_state_pages(app, server)
     has_client = _has_web_client(server.settings.server)
     add_console(app, server, at_root=not has_client)
+    if not (has_client and (Path(server.settings.server.web_client) / "neuroglancer").exists()):
+        add_viewer(app, viewer_folder(server.settings.server.neuroglancer))
     if has_client:
         _add_web_client(app, server.settings.server)
     return app

@@ -75,7 +75,9 @@ def post_repos(server: Annotated[Server, Here], call: Annotated[Call, TheCall], 
 @room.get("/api/repos/info", summary="All repos", responses=gives("By root uuid", "application/json", {}))
 @at_once
 def get_repos_info(server: Annotated[Server, Here]) -> Reply | Awaitable[Reply]:
-    """What /api/repo/{uuid}/info shows, of every repo."""
+    """What /api/repo/{uuid}/info shows, of every repo; but instances of voxels have a place and, of labels, a coarser
+    scale: Neuroglancer passes over those that have none.
+    """
     repos = server.datastore.catalogue.repos
     if sum(1 + len(repo.instances) for repo in repos.values()) <= QUICK:
         return _show_all(server)
@@ -86,7 +88,7 @@ def _show_all(server: Server) -> Reply:
     shown = {}
     for root, repo in server.datastore.catalogue.repos.items():
         with suppress(UnknownVersion):  # it was deleted meanwhile
-            shown[root] = server.shown.repo(repo)
+            shown[root] = server.shown.repo(repo, listed=True)
     return json_reply(shown)
 
 

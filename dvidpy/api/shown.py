@@ -32,11 +32,11 @@ class ShownRepos:
     def __init__(self, datastore: Datastore, types: Types) -> None:
         self._datastore = datastore
         self._types = types
-        self._kept: dict[int, _Kept] = {}
-        """By number of the instance."""
+        self._kept: dict[tuple[int, bool], _Kept] = {}
+        """By number of the instance, and whether it is as in the list of all repos."""
 
-    def repo(self, repo: Repo) -> dict[str, Any]:
-        """What info shows of a repo."""
+    def repo(self, repo: Repo, *, listed: bool = False) -> dict[str, Any]:
+        """What info shows of a repo; in the list of all repos some instances say more (`Data.listed`)."""
         record = repo.record
         ids, written = self._datastore.ids, self._datastore.written()
         return {
@@ -45,7 +45,9 @@ class ShownRepos:
             "Description": record.description,
             "Log": record.log,
             "Properties": record.properties,
-            "DataInstances": {name: self._instance(repo, one, written) for name, one in repo.instances.items()},
+            "DataInstances": {
+                name: self._instance(repo, one, written, listed=listed) for name, one in repo.instances.items()
+            },
             "DAG": {"Root": record.root, "Nodes": orjson.Fragment(_nodes(repo))},
             "Created": stamp(record.created),
             "Updated": stamp(record.updated),
@@ -53,19 +55,19 @@ class ShownRepos:
             "SavedMutationID": ids.next,
         }
 
-    def _instance(self, repo: Repo, instance: Instance, written: int) -> orjson.Fragment:
+    def _instance(self, repo: Repo, instance: Instance, written: int, *, listed: bool) -> orjson.Fragment:
         """Info of an instance at the newest version of master. A state of a repo never changes, what is stored does."""
-        kept = self._kept.get(instance.number)
+        kept = self._kept.get((instance.number, listed))
         if kept is not None and kept.data.repo is repo and kept.written == written:
             passing = kept.data.passing()
             if passing == kept.passing:
                 return kept.info
         data = self._subject(repo, instance)
         passing = data.passing()
-        made = _Kept(data, written, passing, orjson.Fragment(orjson.dumps(data.info())))
+        made = _Kept(data, written, passing, orjson.Fragment(orjson.dumps(data.listed() if listed else data.info())))
         if len(self._kept) >= INSTANCES:
             self._kept.clear()
-        self._kept[instance.number] = made
+        self._kept[instance.number, listed] = made
         return made.info
 
     def _subject(self, repo: Repo, instance: Instance) -> Data:

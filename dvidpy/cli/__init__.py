@@ -7,6 +7,7 @@ import typer
 from dvidpy.cli.check import check
 from dvidpy.cli.config import config
 from dvidpy.cli.demo import demo
+from dvidpy.cli.neuroglancer import neuroglancer
 from dvidpy.cli.node import node
 from dvidpy.cli.points import points
 from dvidpy.cli.repo import repo
@@ -15,7 +16,7 @@ from dvidpy.cli.serve import serve
 from dvidpy.cli.tools import about, help_, repair, shutdown, types, warm
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Versioned images, segmentations and annotations.")
-for command in (serve, check, warm, demo, types, about, repair, shutdown):
+for command in (serve, check, warm, demo, neuroglancer, types, about, repair, shutdown):
     app.command()(command)
 app.command("help")(help_)
 for name, group in (("repos", repos), ("repo", repo), ("node", node), ("config", config), ("points", points)):

@@ -105,22 +105,24 @@ def _repo(client: Client, images: str) -> dict[str, str]:
 
 def _load(client: Client, alias: str, images: str) -> dict[str, str]:
     sample = None if images else _sample()
-    slabs = _stack(images) if sample is None else _slabs(sample.gray)
+    slabs = _stack(images) if sample is None else slabs_of(sample.gray)
     first = next(slabs)
     root = client.json("POST", "/api/repos", {"alias": alias, "description": "made by dvidpy demo"})["root"]
     _make_instances(client, root)
     depth = 0
     for slab in chain([first], slabs):
-        _post(client, root, "grayscale", slab, depth)
+        post_slab(client, root, "grayscale", slab, depth)
         depth += len(slab)
     if sample is not None:
+        from dvidpy.cli.demo_bodies import load_bodies
+
         load_bodies(client, root, sample.cells)
     last_xyz = [first.shape[2] - 1, first.shape[1] - 1, depth - 1]
     client.ask("POST", f"/api/node/{root}/grayscale/extents", {"MinPoint": [0, 0, 0], "MaxPoint": last_xyz})
     client.ask("POST", f"/api/node/{root}/notes/key/about", {"nm": VOXEL_NM, "from": images or "dvidpy.cli.neuropil"})
     client.ask("POST", f"/api/node/{root}/commit", {"note": "first volume"})
     edited = client.json("POST", f"/api/node/{root}/branch", {"branch": EDITED, "note": "a block is dimmed"})["child"]
-    _post(client, edited, "grayscale", first[:BLOCK, :BLOCK, :BLOCK] // 4, 0)
+    post_slab(client, edited, "grayscale", first[:BLOCK, :BLOCK, :BLOCK] // 4, 0)
     client.ask("POST", f"/api/repo/{root}/log", {"log": [LOADED]})
     return {"root": root, "edited": edited}
 
@@ -132,7 +134,7 @@ def _make_instances(client: Client, root: str) -> None:
     client.ask("POST", f"/api/repo/{root}/instance", {"typename": "keyvalue", "dataname": "notes"})
 
 
-def _post(client: Client, uuid: str, name: str, voxels: Voxels, z: int) -> None:
+def post_slab(client: Client, uuid: str, name: str, voxels: Voxels, z: int) -> None:
     """Write slices from z on, filled up to whole blocks: extents say where the image ends."""
     import numpy as np
 
@@ -141,32 +143,14 @@ def _post(client: Client, uuid: str, name: str, voxels: Voxels, z: int) -> None:
     client.ask("POST", f"/api/node/{uuid}/{name}/raw/0_1_2/{size}/0_0_{z}", whole.tobytes())
 
 
-def load_bodies(client: Client, root: str, cells: Voxels) -> None:
-    """A segmentation of the sample: every cell a supervoxel, some joined to a body; and what is known of bodies."""
-    import numpy as np
-
-    node = f"/api/node/{root}"
-    labels = {"typename": "labelmap", "dataname": "segmentation", "MaxDownresLevel": "2", **GRID}
-    client.ask("POST", f"/api/repo/{root}/instance", labels)
-    neurons = {"typename": "neuronjson", "dataname": "segmentation_annotations"}
-    client.ask("POST", f"/api/repo/{root}/instance", neurons)
-    for number, slab in enumerate(_slabs(cells)):
-        _post(client, root, "segmentation", slab, number * BLOCK)
-    found, sizes = np.unique(cells[cells > 0], return_counts=True)
-    largest = found[np.argsort(-sizes.astype(int), kind="stable")].tolist()
-    for body, *others in (largest[:3], largest[3:5]):
-        client.ask("POST", f"{node}/segmentation/merge", [body, *others])
-        neuron = {"bodyid": body, "status": "traced", "pieces": 1 + len(others)}
-        client.ask("POST", f"{node}/segmentation_annotations/key/{body}", neuron, {"u": "demo"})
-
-
 def _sample() -> Neuropil:
     from dvidpy.cli.neuropil import neuropil
 
     return neuropil(SHAPE_ZYX)
 
 
-def _slabs(volume: Voxels) -> Iterator[Voxels]:
+def slabs_of(volume: Voxels) -> Iterator[Voxels]:
+    """A volume piece by piece along z."""
     return (volume[z : z + BLOCK] for z in range(0, len(volume), BLOCK))
 
 
@@ -185,12 +169,18 @@ def _guide(port: int, data: Path, root: str, edited: str, *, made_up: bool) -> s
     server = f"http://{HOST}:{port}"
     node, child = f"{server}/api/node/{root[:8]}", f"{server}/api/node/{edited[:8]}"
     bodies = (
-        f"  {node}/segmentation/pseudocolor/xy/256_256/0_0_60         its bodies, each in a colour\n" if made_up else ""
+        f"""  {node}/segmentation/pseudocolor/xy/256_256/0_0_60         its bodies, each in a colour
+  {node}/synapses/label/LABEL?relationships=true     synapses of a body, of those in
+  {node}/segmentation_annotations/all                a table of bodies
+"""
+        if made_up
+        else ""
     )
     return f"""
 dvidpy serves {server} from {data.resolve()}
 
 Open
+  {server}/                                        the console: versions, slices, and each instance in Neuroglancer
   {server}/docs                                    every route, to try out
   {server}/api/help                                help, in plain words
   {node}/grayscale/raw/xy/256_256/0_0_60/png       a slice

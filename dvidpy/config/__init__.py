@@ -1,7 +1,8 @@
 """A TOML file -> frozen Settings. Every setting has its paragraph in docs/configuration.md.
 
 `sections` says which settings there are, `settings` what follows from them together, `reading` how a file becomes
-settings, `refusals` what stops a start, `advice` what is said in the log. Only the command line reads the
+settings, `refusals` what stops a start, `advice` what is said in the log, `viewer` where
+Neuroglancer is. Only the command line reads the
 environment and hands it in here.
 """
 
@@ -21,6 +22,7 @@ from dvidpy.config.sections import (
     StoreSettings,
 )
 from dvidpy.config.settings import Settings, Spec, default_settings
+from dvidpy.config.viewer import is_built, viewer_folder
 
 __all__ = [
     "NAMED",
@@ -36,5 +38,7 @@ __all__ = [
     "Spec",
     "StoreSettings",
     "default_settings",
+    "is_built",
     "load_settings",
+    "viewer_folder",
 ]

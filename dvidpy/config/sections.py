@@ -36,7 +36,7 @@ class Section(BaseModel):
 class ServerSettings(Section):
     """[server]"""
 
-    paths = ("blockListFile", "pidFile", "webClient")
+    paths = ("blockListFile", "pidFile", "webClient", "neuroglancer")
     idle = ("rpcAddress",)
 
     http_address: str = Field(default="127.0.0.1:8000", alias="httpAddress")
@@ -49,6 +49,8 @@ class ServerSettings(Section):
     """Folder of files that are served below /."""
     web_default_file: str = Field(default="", alias="webDefaultFile")
     web_redirect_path: str = Field(default="", alias="webRedirectPath")
+    neuroglancer: str = ""
+    """Folder of a built Neuroglancer; empty for where `dvidpy neuroglancer` puts it."""
     rwmode: Literal["", "readonly", "fullwrite"] = ""
     readonly: bool = False
     fullwrite: bool = False

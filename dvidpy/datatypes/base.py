@@ -85,6 +85,10 @@ class Data:
         """What `info` shows, in the reference's words."""
         return {"Base": base_info(self), "Extended": self.extended()}
 
+    def listed(self) -> dict[str, Any]:
+        """The same in the list of all repos, which viewers read."""
+        return self.info()
+
     def extended(self) -> dict[str, Any]:
         """The type's own part of `info`."""
         return {}

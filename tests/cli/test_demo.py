@@ -81,6 +81,13 @@ def test_it_serves_until_it_is_told_to_end(
         assert np.array_equal(np.asarray(found), volume[60])
     extended = session.get(f"{url}/api/node/{root}/grayscale/info", timeout=20).json()["Extended"]
     assert extended["MaxPoint"] == [255, 255, 127]
+    (most, *_) = session.get(f"{url}/api/node/{root}/synapses_labelsz/top/1/PreSyn", timeout=20).json()
+    synapses = session.get(f"{url}/api/node/{root}/synapses/label/{most['Label']}", timeout=20).json()
+    assert sum(one["Kind"] == "PreSyn" for one in synapses) == most["Size"] > 0
+    bodies = session.get(f"{url}/api/node/{root}/segmentation_annotations/keys", timeout=20).json()
+    assert len(bodies) == 40
+    inside = session.post(f"{url}/api/node/{root}/core/ptquery", json=[[40, 40, 40], [0, 0, 0]], timeout=20)
+    assert inside.json() == [True, False]
     edited = session.get(f"{url}/api/node/{root}:edited/grayscale/raw/0_1_2/4_4_4/10_10_10", timeout=20).content
     assert edited == (volume[10:14, 10:14, 10:14] // 4).tobytes()
     process.send_signal(end)

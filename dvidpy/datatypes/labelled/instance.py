@@ -40,6 +40,8 @@ T = TypeVar("T")
 PLAIN = Codec(LZ4)
 """How everything but blocks is packed."""
 LABEL_BYTES = 8
+SHOWN_SCALES = 1
+"""Coarser scales that the list of repos tells at least. Those that are not kept are computed for Neuroglancer."""
 
 
 class LabelMap(Volume):
@@ -263,6 +265,11 @@ class LabelMap(Volume):
         from dvidpy.datatypes.labelled.ids import label_numbers
 
         return {**self.properties(), **label_numbers(self)}
+
+    def listed(self) -> dict[str, Any]:
+        """With a coarser scale at least, as Neuroglancer wants it; see `SHOWN_SCALES`."""
+        found = super().listed()
+        return {**found, "Extended": {**found["Extended"], "MaxDownresLevel": max(SHOWN_SCALES, self.scales)}}
 
     def passing(self) -> object:
         """Labels given away are stored with the edit that uses them."""

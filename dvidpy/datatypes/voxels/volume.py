@@ -104,6 +104,14 @@ class Volume(Data):
         """Base, Extended and Extents."""
         return {**super().info(), "Extents": self.extents().shown()}
 
+    def listed(self) -> dict[str, Any]:
+        """Before any voxels are there, one block: Neuroglancer passes over instances without corners."""
+        found = self.info()
+        if found["Extended"]["MinPoint"] is not None:
+            return found
+        first = Extents([0, 0, 0], [side - 1 for side in self.block[::-1]])
+        return {**found, "Extended": {**found["Extended"], **first.shown(), **first.indices(self.block)}}
+
     def properties(self) -> dict[str, Any]:
         """Properties, in the reference's words."""
         extents = self.extents()

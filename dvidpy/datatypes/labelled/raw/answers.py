@@ -11,15 +11,18 @@ from dvidpy.datatypes.exchange import OCTETS, Reply, gather, pieces_reply
 from dvidpy.datatypes.labelled.blocks import demand_answerable
 from dvidpy.datatypes.labelled.raw.reading import Reading, layers, read_box
 from dvidpy.datatypes.labels import packing, segmentation
+from dvidpy.datatypes.labels.downres import halved
 from dvidpy.datatypes.voxels.planes import Plane
 from dvidpy.datatypes.voxels.resample import source_size
 from dvidpy.datatypes.voxels.streams import view_of
 from dvidpy.errors import BadRequest
-from dvidpy.geometry import Box, Zyx
+from dvidpy.geometry import Box, Zyx, box_between
 from dvidpy.kernels.label_blocks import Labels
 
 PLAIN, LZ4, GZIP, GOOGLE, GOOGLE_GZIP = "", "lz4", "gzip", "google", "googlegzip"
 FORMS = (PLAIN, LZ4, GZIP, GOOGLE, GOOGLE_GZIP)
+SEGMENTATIONS = (GOOGLE, GOOGLE_GZIP)
+"""Those that Neuroglancer asks for."""
 LONGEST_LZ4 = 0x7E000000
 """Bytes that one LZ4 block can hold."""
 
@@ -68,7 +71,18 @@ def _gzipped(pieces: Iterable[memoryview]) -> Iterator[bytes]:
 
 def _segmentation_reply(reading: Reading, box: Box, form: str) -> Reply:
     segmentation.demand_sides(box.size)
-    body = segmentation.encode(read_box(reading, box))
+    return _packed_segmentation(read_box(reading, box), form)
+
+
+def halved_reply(reading: Reading, box: Box, form: str) -> Reply:
+    """A box of the next scale, which the instance does not keep, of the voxels below it."""
+    segmentation.demand_sides(box.size)
+    below = box_between([2 * at for at in box.start], [2 * at for at in box.stop])
+    return _packed_segmentation(halved(_answerable(reading, below)), form)
+
+
+def _packed_segmentation(labels: Labels, form: str) -> Reply:
+    body = segmentation.encode(labels)
     if form == GOOGLE:
         return Reply(body, OCTETS)
     return Reply(packing.pack(body, GZIP), OCTETS, headers=[(b"content-encoding", b"gzip")])

@@ -8,7 +8,7 @@ from fastapi import Query
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Reply
-from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.instance import SHOWN_SCALES, LabelMap
 from dvidpy.datatypes.labelled.options import (
     Dims,
     Offset,
@@ -19,7 +19,13 @@ from dvidpy.datatypes.labelled.options import (
     SliceSize,
     Supervoxels,
 )
-from dvidpy.datatypes.labelled.raw.answers import demand_form, read_slice, volume_reply
+from dvidpy.datatypes.labelled.raw.answers import (
+    SEGMENTATIONS,
+    demand_form,
+    halved_reply,
+    read_slice,
+    volume_reply,
+)
 from dvidpy.datatypes.labelled.raw.reading import begin
 from dvidpy.datatypes.labelled.raw.taking import store_volume
 from dvidpy.datatypes.labels.pictures import colour_picture, label_picture, pseudocolours
@@ -158,8 +164,10 @@ def _answer(data: LabelMap, dims: str, compression: str, asked: Asked) -> Reply:
         found, form = _slice(data, plane, asked)
         return label_picture(found, form)
     box, form_of_volume = planes.parse_box(asked.size, asked.offset), demand_form(compression)
-    reading = begin(data, scale=asked.scale, supervoxels=asked.supervoxels, roi=asked.roi)
-    return volume_reply(reading, box, form_of_volume)
+    computed = form_of_volume in SEGMENTATIONS and data.scales < asked.scale <= SHOWN_SCALES
+    scale = asked.scale - 1 if computed else asked.scale
+    reading = begin(data, scale=scale, supervoxels=asked.supervoxels, roi=asked.roi)
+    return halved_reply(reading, box, form_of_volume) if computed else volume_reply(reading, box, form_of_volume)
 
 
 def _show_colours(data: LabelMap, dims: str, asked: Asked) -> Reply:

@@ -26,8 +26,10 @@ SHOWN = box_between((LOWEST,) * 3, (HIGHEST + 1,) * 3)
 FEW = 4096
 """Blocks up to which there is one level."""
 MOST_LEVELS = 8
-LIMIT = 10_000
-"""What is said to be the most points of a cell; viewers reckon with it how many cells they show."""
+LIMIT, PER_BLOCK = 10_000, 8
+"""What is said to be the most points of a cell, and of few blocks. Viewers reckon with it which part of a cell's points
+they show: of two points and a limit of thousands, Neuroglancer shows none.
+"""
 
 POINT = np.dtype([("x", "<i4"), ("y", "<i4"), ("z", "<i4"), ("kind", "u1")])
 """A point; `kind` is a number of `events.KINDS`."""
@@ -76,7 +78,8 @@ class Pointed(Protocol):
 # ---------------------------------------------------------------------- the collection
 def collection_info(points: Pointed, *, bodies: bool) -> dict[str, Any]:
     """What there is; `bodies` are a relationship."""
-    box, levels, side = _grid(points.occupied())
+    occupied = points.occupied()
+    box, levels, side = _grid(occupied)
     cells = [-(-length // side) for length in box.size]
     size = [count * side for count in cells]
     names = dict(zip("xyz", ([nanometers * 1e-9, "m"] for nanometers in points.resolution()), strict=True))
@@ -95,7 +98,7 @@ def collection_info(points: Pointed, *, bodies: bool) -> dict[str, Any]:
                 "key": f"spatial/{origin}/{side >> level}-{level}-{levels}",
                 "grid_shape": [count << level for count in cells[::-1]],
                 "chunk_size": [side >> level] * 3,
-                "limit": LIMIT,
+                "limit": min(LIMIT, PER_BLOCK * max(1, occupied.blocks)),
             }
             for level in range(levels)
         ],
