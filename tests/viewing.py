@@ -98,3 +98,8 @@ def dvid(server: str, uuid: str, name: str) -> str:
 def precomputed(server: str, uuid: str, name: str) -> str:
     """The same for its precomputed source."""
     return f"precomputed://{server}/api/node/{uuid}/{name}/precomputed"
+
+
+def zarr(server: str, uuid: str, name: str) -> str:
+    """The same for its zarr source."""
+    return f"{server}/api/node/{uuid}/{name}/zarr/|zarr3:"
