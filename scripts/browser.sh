@@ -1,7 +1,7 @@
 #!/bin/sh
 # Chromium and what drives it in tests: scripts/browser.sh FOLDER, an environment that scripts/install.sh has set up.
 #
-# Chromium is the system's. As root on Debian it is installed; else the one command is named that does it.
+# Chromium is the system's. On Debian root installs it; else the one command is named that does it.
 set -eu
 
 venv=$1
@@ -13,18 +13,21 @@ stop() { # stop WHY
     exit 1
 }
 
-install_chromium() {
-    command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || stop "there is no Chromium"
+install_chromium() { # as root, or where root asks no password
+    command -v apt-get >/dev/null || stop "there is no Chromium"
+    as_root=
+    [ "$(id -u)" = 0 ] || as_root="sudo -n"
     log=$venv/chromium.log
-    if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium; } \
-        >"$log" 2>&1; then
+    if ! { $as_root apt-get update && $as_root apt-get install -y --no-install-recommends chromium; } \
+        >"$log" 2>&1 </dev/null; then
         stop "Chromium could not be installed (see $log)"
     fi
 }
 
 command -v chromium >/dev/null || install_chromium
-if [ "$here/pyproject.toml" -nt "$venv/.drives" ] || [ "$here/constraints.txt" -nt "$venv/.drives" ]; then
+drives=$venv/.drives
+if [ ! -e "$drives" ] || [ "$here/pyproject.toml" -nt "$drives" ] || [ "$here/constraints.txt" -nt "$drives" ]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c "$here/constraints.txt" \
         --editable "$here[browser]"
-    touch "$venv/.drives"
+    touch "$drives"
 fi

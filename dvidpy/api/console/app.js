@@ -10,6 +10,7 @@ const PAGES = { "": reposPage, server: serverPage, repo: repoPage, slices: slice
 
 let leave = null;
 let turn = 0;
+let shown = "";
 
 /** Shows the page of the address; what the last one had going on ends. */
 async function turnTo() {
@@ -18,6 +19,8 @@ async function turnTo() {
   const [name, ...parts] = path.split("/").map(decodeURIComponent);
   leave?.();
   leave = null;
+  if (name !== shown) scrollTo(0, 0); // another version of the same repo leaves the page where it is
+  shown = name;
   try {
     if (!PAGES[name]) throw new Error(`There is no page ${name}.`);
     const left = await PAGES[name](parts, new URLSearchParams(query));

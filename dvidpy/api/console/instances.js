@@ -16,7 +16,7 @@ export function instanceTable(repo, version, state) {
   return el(
     "div",
     { class: "wide" },
-    el("table", { class: "stacks" }, el("caption", {}, `As version ${version.UUID.slice(0, 10)} sees them`), el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows)),
+    el("table", { class: "stacks" }, el("caption", {}, `As version ${version.UUID.slice(0, 10)} sees them; what was just written is not yet counted as stored`), el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows)),
   );
 }
 
@@ -30,7 +30,7 @@ function row(repo, version, name, { Base, Extended }, state) {
     el("th", { scope: "row" }, name, !Base.Versioned && [" ", el("span", { class: "chip" }, "unversioned")], pyramid(Extended)),
     el("td", { "data-label": "Type" }, el("a", { href: `/docs/${Base.TypeName}` }, Base.TypeName)),
     extents,
-    el("td", { "data-label": "Stored", class: "number" }, bytes === undefined ? "" : inBytes(bytes)),
+    el("td", { "data-label": "Stored", class: "number" }, bytes ? inBytes(bytes) : "–"),
     el("td", { "data-label": "Follows" }, (Base.Syncs ?? []).join(", ")),
     el("td", { class: "links" }, links(repo, version, name, Base.TypeName)),
   );
