@@ -51,7 +51,7 @@ class Data:
     def __init__(self, serve: Serve, page: Any) -> None:
         demand_viewer()
         self.served: Served = serve(cors_domains=("*",))
-        self.root = self.served.repo(alias="real")
+        self.root, self.branch = self.served.repo(alias="real"), ""
         self.url = f"http://127.0.0.1:{self.served.port}"
         self.viewer = Viewer(page, f"http://127.0.0.1:{serve().port}")
 
@@ -70,7 +70,7 @@ class Data:
         assert answer.status_code == 200, answer.text
 
     def source(self, form: Address, name: str) -> str:
-        return form(self.url, self.root, name)
+        return form(self.url, self.root + self.branch, name)
 
     def show(self, form: Address, name: str, kind: str, nm: tuple[float, ...] = (8, 8, 8), **how: Any) -> Pixels:
         """What the middle of the panel shows of one layer."""
@@ -128,6 +128,9 @@ def test_the_real_volume(data: Data, gray: NDArray[np.uint8], cells: NDArray[np.
     assert any("gray_1/raw" in url or "/s1/" in url for url in data.viewer.requests)
     data.show(form, "cells", "segmentation", **ALL, crossSectionScale=2)
     assert any("scale=1" in url or "/s1/" in url for url in data.viewer.requests)
+
+    data.branch = ":master"
+    demand_same_parts(data.show(form, "cells", "segmentation", **ALL), middle(cells))
 
 
 @pytest.mark.parametrize("form", FORMS)
