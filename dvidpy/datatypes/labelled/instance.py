@@ -269,6 +269,8 @@ class LabelMap(Volume):
     def listed(self) -> dict[str, Any]:
         """With a coarser scale at least, as Neuroglancer wants it; see `SHOWN_SCALES`."""
         found = super().listed()
+        if "MaxDownresLevel" not in found["Extended"]:
+            return found
         return {**found, "Extended": {**found["Extended"], "MaxDownresLevel": max(SHOWN_SCALES, self.scales)}}
 
     def passing(self) -> object:

@@ -107,7 +107,7 @@ class Volume(Data):
     def listed(self) -> dict[str, Any]:
         """Before any voxels are there, one block: Neuroglancer passes over instances without corners."""
         found = self.info()
-        if found["Extended"]["MinPoint"] is not None:
+        if found["Extended"].get("MinPoint", ()) is not None:
             return found
         first = Extents([0, 0, 0], [side - 1 for side in self.block[::-1]])
         return {**found, "Extended": {**found["Extended"], **first.shown(), **first.indices(self.block)}}
