@@ -1,70 +1,154 @@
-"""The bounded pool of worker threads: heavy work runs here, off the event loop; a full queue is 503."""
+"""The bounded pool of worker threads: heavy work runs here, off the event loop; a full queue is 503.
+
+`concurrent.futures` makes two futures, a lock and three conditions of every piece of work; here there is one future,
+and one message each way.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
+
+import structlog
 
 from dvidpy.errors import Busy
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Job = Callable[[], None]
 
 
 class WorkerPool:
     """As many threads as cores; numpy, codecs and kernels leave the interpreter to others while they work."""
 
     def __init__(self, workers: int, waiting: int) -> None:
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._limit = workers + waiting
         self.workers = workers
         self.under_way = 0
         """Pieces of work running or waiting."""
+        self._threads = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(workers)]
+        for thread in self._threads:
+            thread.start()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except BaseException:  # jobs tell what went wrong with their work: this is about the telling
+                structlog.get_logger().exception("a worker's result reaches nobody")
+            del job  # what it holds is not kept until the next one comes
 
     async def run(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Result of `work`; Busy when too much is waiting."""
         if self.under_way >= self._limit:
             raise Busy(f"{self.under_way} requests are waiting for {self.workers} workers")
-        return await self.go_on(work, *args, **kwargs)
+        return await self.begin(work, *args, **kwargs)
 
     async def go_on(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for a request that is being answered already: it may wait, but is not refused."""
+        return await self.begin(work, *args, **kwargs)
+
+    def begin(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """The same, begun at once: its result comes while the caller does something else."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
         self.under_way += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, partial(work, *args, **kwargs) if kwargs or args else work)
-        finally:
-            self.under_way -= 1
+        future.add_done_callback(self._over)
+        self._jobs.put(partial(_do, loop, future, partial(work, *args, **kwargs) if kwargs or args else work))
+        return future
+
+    def _over(self, _: asyncio.Future[T]) -> None:
+        self.under_way -= 1
 
     def share(self, work: Callable[[T], None], items: Iterable[T]) -> None:
         """Do `work` for each item, in any order; for worker threads. Others that have nothing else to do help.
 
         Nothing is waited for but what others have begun, so that it ends even where all are busy.
         """
-        waiting = SimpleQueue[T]()
-        for item in items:
-            waiting.put(item)
-
-        def take() -> None:
-            with suppress(Empty):
-                while True:
-                    work(waiting.get_nowait())
-
-        idle = min(self.workers - self.under_way, waiting.qsize() - 1)
-        helpers = [self._threads.submit(take) for _ in range(idle)]
-        try:
-            take()
-        finally:
-            begun = [helper for helper in helpers if not helper.cancel()]
-            wait(begun)
-        for helper in begun:
-            helper.result()
+        shared = _Shared(work, items)
+        idle = min(self.workers - self.under_way, shared.waiting.qsize() - 1)
+        for _ in range(idle):
+            self._jobs.put(shared.help)
+        shared.finish()
 
     def close(self) -> None:
         """Finish what is under way."""
-        self._threads.shutdown()
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+
+
+class _Shared(Generic[T]):
+    """Items that several threads take, until none is left."""
+
+    def __init__(self, work: Callable[[T], None], items: Iterable[T]) -> None:
+        self._work = work
+        self.waiting = SimpleQueue[T]()
+        for item in items:
+            self.waiting.put(item)
+        self._change = threading.Condition()
+        self._helping = 0
+        self._over = False
+        self._wrong: BaseException | None = None
+
+    def _take(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._work(self.waiting.get_nowait())
+
+    def help(self) -> None:
+        """What an idle thread does; nothing where it comes too late."""
+        with self._change:
+            if self._over:
+                return
+            self._helping += 1
+        try:
+            self._take()
+        except BaseException as error:  # told where the work is shared
+            self._wrong = error
+        finally:
+            with self._change:
+                self._helping -= 1
+                self._change.notify()
+
+    def finish(self) -> None:
+        """Take part, then wait for those who help."""
+        try:
+            self._take()
+        finally:
+            with self._change:
+                self._over = True
+                self._change.wait_for(lambda: not self._helping)
+        if self._wrong is not None:
+            raise self._wrong
+
+
+def _do(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], work: Callable[[], T]) -> None:
+    """Work, and tell the loop how it went."""
+    if future.cancelled():
+        return
+    try:
+        result = work()
+    except StopIteration as error:  # a future cannot carry it
+        loop.call_soon_threadsafe(_fail, future, RuntimeError(f"work raised {error!r}"))
+    except BaseException as error:
+        loop.call_soon_threadsafe(_fail, future, error)
+    else:
+        loop.call_soon_threadsafe(_succeed, future, result)
+
+
+def _succeed(future: asyncio.Future[T], result: T) -> None:
+    if not future.cancelled():
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[T], error: BaseException) -> None:
+    if not future.cancelled():
+        future.set_exception(error)

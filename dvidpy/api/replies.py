@@ -55,19 +55,22 @@ async def send_reply(reply: Reply, send: Send, receive: Receive, extra: Headers,
 async def _send_stream(first: Piece, body: Iterator[Piece], send: Send, receive: Receive, pool: Pool) -> int:
     """Pull each piece on a worker thread while the client takes the one before; no thread waits for a slow client."""
     sent = 0
+    loop = asyncio.get_running_loop()
     hung_up = asyncio.ensure_future(_hung_up(receive))
-    coming: asyncio.Future[Piece | None] = asyncio.ensure_future(pool.go_on(next, body, None))
+    coming: asyncio.Future[Piece | None] = pool.begin(next, body, None)
     piece: Piece | None = first
     try:
-        while piece is not None:
-            async with asyncio.timeout(STALLED_S):
+        async with asyncio.timeout(None) as patience:
+            while piece is not None:
+                patience.reschedule(loop.time() + STALLED_S)
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-            if hung_up.done():  # servers swallow what is sent to nobody: the rest would be made for nothing
-                raise Gone
-            sent += len(piece)
-            piece = await coming
-            if piece is not None:
-                coming = asyncio.ensure_future(pool.go_on(next, body, None))
+                if hung_up.done():  # servers swallow what is sent to nobody: the rest would be made for nothing
+                    raise Gone
+                sent += len(piece)
+                patience.reschedule(None)  # it is the client that may be given up, not our own work
+                piece = await coming
+                if piece is not None:
+                    coming = pool.begin(next, body, None)
         await send({"type": "http.response.body", "body": b""})
     except TimeoutError:
         raise Gone from None

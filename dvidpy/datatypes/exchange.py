@@ -37,6 +37,10 @@ class Pool(Protocol):
         """The same for a request that is being answered already: it may wait, but is not refused."""
         ...
 
+    def begin(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """The same, begun at once: its result comes while the caller does something else."""
+        ...
+
     def share(self, work: Callable[[T], None], items: Iterable[T]) -> None:
         """Do `work` for each item, in any order, on this thread and on idle ones."""
         ...

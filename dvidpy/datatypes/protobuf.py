@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError
-
 from dvidpy.errors import BadRequest
 
 STRING, BYTES, UINT64, MESSAGE = 9, 12, 4, 11
@@ -37,6 +34,8 @@ class Messages:
 
     def parse(self, name: str, body: bytes) -> Any:
         """Bytes -> message; BadRequest where they are none."""
+        from google.protobuf.message import DecodeError
+
         try:
             return self._classes[name].FromString(body)
         except DecodeError as error:
@@ -44,6 +43,8 @@ class Messages:
 
     @cached_property
     def _classes(self) -> dict[str, Any]:
+        from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # slow to import
+
         file = descriptor_pb2.FileDescriptorProto(name=f"{self._package}.proto", package=self._package, syntax="proto3")
         for message, fields in self._fields.items():
             entry = file.message_type.add(name=message)

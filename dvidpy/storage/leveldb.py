@@ -18,7 +18,7 @@ DELETE_STEP = 10_000
 """Keys deleted in one batch of `delete_range`."""
 TUNING: dict[str, Any] = {
     "compression": None,  # values come compressed; snappy costs 18 us at every uncached read
-    "write_buffer_size": 64 * MiB,
+    "write_buffer_size": 32 * MiB,
     "lru_cache_size": 512 * MiB,
     "bloom_filter_bits": 10,
     "max_file_size": 32 * MiB,

@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from queue import SimpleQueue
 
@@ -61,6 +61,11 @@ class Change:
         self.deletes: list[bytes] = []
         self.mutation: Mutation | None = None
         self.done: Done = _ignore
+
+    def given(self) -> None:
+        """Let go of the values: the batch has them, and lets go of each when the store has it."""
+        self.cells = [cell for cell in self.cells if cell[1] == LARGE]  # which `forget` may want
+        self.puts = []
 
     def size(self) -> int:
         """Bytes of its values."""
@@ -274,6 +279,7 @@ class _Batch:
             operations[head + bytes((kind,))] = stored
         operations.update(change.puts)
         operations.update(dict.fromkeys(change.deletes))
+        change.given()
 
     def _clear(self, change: Change, key: bytes, kind: int) -> None:
         """Remove a cell if it is there, the parts of a large value with it."""
@@ -288,9 +294,16 @@ class _Batch:
 
     def write(self, *, sync: bool) -> None:
         """Everything at once."""
-        puts = [(key, value) for key, value in self.operations.items() if value is not None]
         deletes = [key for key, value in self.operations.items() if value is None]
-        self._store.batch(puts, deletes, sync=sync)
+        self._store.batch(_taken(self.operations), deletes, sync=sync)
+
+
+def _taken(values: dict[bytes, bytes | None]) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value of each put, taken out: of a large edit, what the store has copied is not held any longer."""
+    while values:
+        key, value = values.popitem()
+        if value is not None:
+            yield key, value
 
 
 def work_span() -> tuple[bytes, bytes]:

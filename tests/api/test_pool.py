@@ -33,13 +33,19 @@ def test_idle_threads_help(pool: WorkerPool) -> None:
 
 
 def test_where_all_are_busy_nobody_is_waited_for(pool: WorkerPool) -> None:
-    leave = threading.Event()
-    busy = [pool._threads.submit(leave.wait, SECONDS) for _ in range(3)]
+    leave, busy = threading.Event(), threading.Barrier(4)
+
+    def work_long() -> None:
+        busy.wait(SECONDS)
+        leave.wait(SECONDS)
+
+    for _ in range(3):
+        pool._jobs.put(work_long)
+    busy.wait(SECONDS)
     threads = set[threading.Thread]()
     pool.share(lambda _: threads.add(threading.current_thread()), range(100))
     assert threads == {threading.current_thread()}
     leave.set()
-    assert all(one.result() for one in busy)
 
 
 def test_nothing_to_share(pool: WorkerPool) -> None:

@@ -21,7 +21,7 @@ from dvidpy.datatypes.voxels.volume import describe
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, to_wire
 
-AHEAD = 4
+AHEAD = 2
 """Layers that wait for a worker while the next one arrives."""
 
 
@@ -95,6 +95,7 @@ async def _layers_of(data: ImageBlk, box: Box, call: Call, size: int) -> AsyncIt
 def _pack_layer(data: ImageBlk, layer: Box, pieces: list[bytes], mask: Mask | None) -> list[Stored]:
     """Packed blocks of a layer, without those outside a mask."""
     volume = np.frombuffer(b"".join(pieces), data.kind.dtype).reshape(layer.size)
+    pieces.clear()  # held nowhere else, and as large as the volume
     blocks = layer.blocks(data.block)
     inside = None if mask is None else mask.inside(blocks, data.block)
     (z, y, x), found = blocks.start, []

@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import re2
 
 from dvidpy.errors import BadRequest
 
@@ -40,6 +39,8 @@ class Pattern:
 
 @lru_cache(256)
 def _compiled(text: str, *, never_nl: bool) -> Any:
+    import re2  # when the first is asked for
+
     options = re2.Options()
     options.log_errors = False
     options.never_nl = never_nl

@@ -7,7 +7,6 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Any
 
-import jsonschema_rs
 import orjson
 
 from dvidpy.datatypes.neuronjson.keys import SCHEMA
@@ -38,6 +37,8 @@ BY_KEY = {"schema": Schema.schema, "schema_batch": Schema.schema_batch}
 @lru_cache(64)
 def compiled(text: bytes) -> Any:
     """A validator; BadRequest for what is no JSON schema. References to other documents are not followed."""
+    import jsonschema_rs  # 3 MB that most servers never need
+
     try:
         return jsonschema_rs.validator_for(
             orjson.loads(text), offline=True, pattern_options=jsonschema_rs.RegexOptions()
