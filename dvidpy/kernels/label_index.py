@@ -39,15 +39,9 @@ class Columns(NamedTuple):
 
 def read(data: bytes | memoryview) -> Columns:
     """A LabelIndex message -> columns; BadRequest where it is none."""
-    source = np.frombuffer(data, np.uint8)
-    # An entry takes two bytes at least; what is not written to costs no memory.
-    room = source.size // 2
-    blocks, supervoxels = np.empty(room, np.uint64), np.empty(room, np.uint64)
-    counts, fields = np.empty(room, np.uint32), np.zeros(FIELDS, np.uint64)
-    number = _read(source, blocks, supervoxels, counts, fields)
-    if number < 0:
-        raise BadRequest("the bytes are no LabelIndex message")
-    return Columns(blocks[:number].copy(), supervoxels[:number].copy(), counts[:number].copy(), fields)
+    found, _ = _read_all(data, np.array([0, len(data)], np.int64))
+    # Copied: the room was made for the worst case.
+    return Columns(found.blocks.copy(), found.supervoxels.copy(), found.counts.copy(), found.fields[0])
 
 
 def place(blocks: Numbers) -> NDArray[np.int64]:
@@ -64,16 +58,20 @@ def in_order(keys: NDArray[np.int64], supervoxels: Numbers, voxels: NDArray[np.i
 
 def read_many(messages: Sequence[bytes]) -> tuple[Columns, NDArray[np.int64]]:
     """Several messages -> (their columns one behind the other, fields a row each; entries of each)."""
-    room, number = sum(map(len, messages)) // 2, np.zeros(len(messages), np.int64)
-    blocks, supervoxels = np.empty(room, np.uint64), np.empty(room, np.uint64)
-    counts, fields, done = np.empty(room, np.uint32), np.zeros((len(messages), FIELDS), np.uint64), 0
-    for at, message in enumerate(messages):
-        source = np.frombuffer(message, np.uint8)
-        number[at] = _read(source, blocks[done:], supervoxels[done:], counts[done:], fields[at])
-        if number[at] < 0:
-            raise BadRequest("the bytes are no LabelIndex message")
-        done += int(number[at])
-    return Columns(blocks[:done], supervoxels[:done], counts[:done], fields), number
+    bounds = np.zeros(len(messages) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, messages), np.int64, len(messages)), out=bounds[1:])
+    return _read_all(b"".join(messages), bounds)
+
+
+def _read_all(data: bytes | memoryview, bounds: NDArray[np.int64]) -> tuple[Columns, NDArray[np.int64]]:
+    # An entry takes two bytes at least; what is not written to costs no memory.
+    room, messages = len(data) // 2, bounds.size - 1
+    blocks, supervoxels, counts = np.empty(room, np.uint64), np.empty(room, np.uint64), np.empty(room, np.uint32)
+    fields, numbers = np.zeros((messages, FIELDS), np.uint64), np.zeros(messages, np.int64)
+    done = _read(np.frombuffer(data, np.uint8), bounds, blocks, supervoxels, counts, fields, numbers)
+    if done < 0:
+        raise BadRequest("the bytes are no LabelIndex message")
+    return Columns(blocks[:done], supervoxels[:done], counts[:done], fields), numbers
 
 
 def write(heads: Numbers, starts: NDArray[np.int64], pairs: Numbers) -> bytes:
@@ -101,76 +99,84 @@ def lengths(numbers: Numbers) -> NDArray[np.int64]:
     return out
 
 
-@kernel("int64(Array(uint8, 1, 'C', readonly=True), uint64[::1], uint64[::1], uint32[::1], uint64[::1])")
-def _read(data: Any, blocks: Any, supervoxels: Any, counts: Any, fields: Any) -> Any:
-    """Number of entries, -1 where the bytes are no message.
+@kernel(
+    "int64(Array(uint8, 1, 'C', readonly=True), Array(int64, 1, 'C', readonly=True), uint64[::1], uint64[::1],"
+    "uint32[::1], uint64[:, ::1], int64[::1])"
+)
+def _read(data: Any, bounds: Any, blocks: Any, supervoxels: Any, counts: Any, fields: Any, numbers: Any) -> Any:
+    """Number of entries of all messages, those of each in `numbers`; -1 where the bytes between two bounds are none.
 
     One loop reads a field; `depth` tells of what: 0 the index, 1 an entry of blocks, 2 its SVCount, 3 an entry of
     counts. An entry of blocks writes its key to all its counts when it ends, as the key may come last.
     """
-    ends, at, depth, done, first = np.zeros(4, np.int64), 0, 0, 0, 0
-    ends[0] = data.size
-    key = supervoxel = number = np.uint64(0)
-    while True:
-        while at == ends[depth] and depth:
-            if depth == 3:
-                supervoxels[done], counts[done] = supervoxel, np.uint32(number & np.uint64(0xFFFFFFFF))
-                done += 1
-            elif depth == 1:
-                for i in range(first, done):
-                    blocks[i] = key
-            depth -= 1
-        if at == ends[depth]:
-            return done
-        tag, value = np.uint64(0), np.uint64(0)
-        for turn in range(2):  # the tag, then a number or a length
-            shift, found = np.uint64(0), np.uint64(0)
-            while True:
-                if at >= ends[depth] or shift > np.uint64(63):
-                    return -1
-                byte = np.uint64(data[at])
-                at += 1
-                found |= (byte & _LOW) << shift
-                shift += _SEVEN
-                if byte < _MORE:
-                    break
-            if turn == 0:
-                tag = found
-                if (tag & _SEVEN) != 0 and (tag & _SEVEN) != _TWO:
-                    break
-            else:
-                value = found
-        field, wire = np.int64(tag >> _THREE) if tag < np.uint64(1 << 32) else 0, np.int64(tag & _SEVEN)
-        if field == 0:
-            return -1
-        if wire == 0:
-            if depth == 0 and 2 <= field <= 3:
-                fields[field - 2] = value
-            elif depth == 1 and field == 1:
-                key = value
-            elif depth == 3 and field == 1:
-                supervoxel = value
-            elif depth == 3 and field == 2:
-                number = value
-            continue
-        size = 8 if wire == 1 else 4 if wire == 5 else data.size + 1
-        if wire == 2:
-            if value > np.uint64(ends[depth] - at):
+    ends, done = np.zeros(4, np.int64), 0
+    for one in range(numbers.size):
+        start, before = bounds[one], done
+        at, depth, first = start, 0, done
+        ends[0] = bounds[one + 1]
+        key = supervoxel = number = np.uint64(0)
+        while True:
+            while at == ends[depth] and depth:
+                if depth == 3:
+                    supervoxels[done], counts[done] = supervoxel, np.uint32(number & np.uint64(0xFFFFFFFF))
+                    done += 1
+                elif depth == 1:
+                    for i in range(first, done):
+                        blocks[i] = key
+                depth -= 1
+            if at == ends[depth]:
+                break
+            tag, value = np.uint64(0), np.uint64(0)
+            for turn in range(2):  # the tag, then a number or a length
+                shift, found = np.uint64(0), np.uint64(0)
+                while True:
+                    if at >= ends[depth] or shift > np.uint64(63):
+                        return -1
+                    byte = np.uint64(data[at])
+                    at += 1
+                    found |= (byte & _LOW) << shift
+                    shift += _SEVEN
+                    if byte < _MORE:
+                        break
+                if turn == 0:
+                    tag = found
+                    if (tag & _SEVEN) != 0 and (tag & _SEVEN) != _TWO:
+                        break
+                else:
+                    value = found
+            field, wire = np.int64(tag >> _THREE) if tag < np.uint64(1 << 32) else 0, np.int64(tag & _SEVEN)
+            if field == 0:
                 return -1
-            size = np.int64(value)
-        if at + size > ends[depth]:
-            return -1
-        if wire == 2 and depth == 0 and 4 <= field <= 6:
-            fields[2 * field - 6], fields[2 * field - 5] = at, at + size
-        if wire == 2 and depth < 3 and field == (2 if depth == 1 else 1):
-            depth += 1
-            ends[depth] = at + size
-            if depth == 1:
-                key, first = np.uint64(0), done
-            elif depth == 3:
-                supervoxel = number = np.uint64(0)
-        else:
-            at += size
+            if wire == 0:
+                if depth == 0 and 2 <= field <= 3:
+                    fields[one, field - 2] = value
+                elif depth == 1 and field == 1:
+                    key = value
+                elif depth == 3 and field == 1:
+                    supervoxel = value
+                elif depth == 3 and field == 2:
+                    number = value
+                continue
+            size = 8 if wire == 1 else 4 if wire == 5 else data.size + 1
+            if wire == 2:
+                if value > np.uint64(ends[depth] - at):
+                    return -1
+                size = np.int64(value)
+            if at + size > ends[depth]:
+                return -1
+            if wire == 2 and depth == 0 and 4 <= field <= 6:
+                fields[one, 2 * field - 6], fields[one, 2 * field - 5] = at - start, at + size - start
+            if wire == 2 and depth < 3 and field == (2 if depth == 1 else 1):
+                depth += 1
+                ends[depth] = at + size
+                if depth == 1:
+                    key, first = np.uint64(0), done
+                elif depth == 3:
+                    supervoxel = number = np.uint64(0)
+            else:
+                at += size
+        numbers[one] = done - before
+    return done
 
 
 @kernel("void(Array(uint64, 1, 'C', readonly=True), int64[::1])")
@@ -212,8 +218,30 @@ def in_order_plain(keys: NDArray[np.int64], supervoxels: Numbers, voxels: NDArra
     return int(bool((voxels > 0).all()) and all(a < b for a, b in pairwise(pairs)))
 
 
-def read_plain(data: Bytes, blocks: Numbers, supervoxels: Numbers, counts: NDArray[np.uint32], fields: Numbers) -> int:
+def read_plain(
+    data: Bytes,
+    bounds: NDArray[np.int64],
+    blocks: Numbers,
+    supervoxels: Numbers,
+    counts: NDArray[np.uint32],
+    fields: Numbers,
+    numbers: NDArray[np.int64],
+) -> int:
     """The plain twin, message by message."""
+    done = 0
+    for one, (start, stop) in enumerate(pairwise(bounds.tolist())):
+        room = blocks[done:], supervoxels[done:], counts[done:]
+        number = _read_one_plain(data[start:stop], *room, fields[one])
+        if number < 0:
+            return -1
+        numbers[one] = number
+        done += number
+    return done
+
+
+def _read_one_plain(
+    data: Bytes, blocks: Numbers, supervoxels: Numbers, counts: NDArray[np.uint32], fields: Numbers
+) -> int:
     done = 0
     try:
         for field, value, start in _fields_of(data.tobytes(), 0):

@@ -75,13 +75,14 @@ def test_entries_in_order_are_known(entries: list[tuple[int, int, int]]) -> None
 
 def by_twin(data: bytes) -> Columns | None:
     room = len(data) // 2
-    columns = Columns(
-        np.empty(room, np.uint64), np.empty(room, np.uint64), np.empty(room, np.uint32), np.zeros(FIELDS, np.uint64)
-    )
-    number = read_plain(np.frombuffer(data, np.uint8), *columns)
+    fields, numbers = np.zeros((1, FIELDS), np.uint64), np.zeros(1, np.int64)
+    columns = np.empty(room, np.uint64), np.empty(room, np.uint64), np.empty(room, np.uint32)
+    bounds = np.array([0, len(data)], np.int64)
+    number = read_plain(np.frombuffer(data, np.uint8), bounds, *columns, fields, numbers)
     if number < 0:
         return None
-    return Columns(columns.blocks[:number], columns.supervoxels[:number], columns.counts[:number], columns.fields)
+    assert number == numbers[0]
+    return Columns(columns[0][:number], columns[1][:number], columns[2][:number], fields[0])
 
 
 def same(some: Columns, others: Columns) -> bool:
@@ -155,5 +156,11 @@ def test_many_messages_are_read_at_once() -> None:
     columns, number = read_many([messages[0], b"", messages[1]])
     assert number.tolist() == [1, 0, 1]
     assert columns.blocks.tolist() == [5, 6]
+    data, bounds = np.frombuffer(b"".join(messages), np.uint8), np.array([0, 10, 10, 20], np.int64)
+    blocks, supervoxels, counts = np.empty(10, np.uint64), np.empty(10, np.uint64), np.empty(10, np.uint32)
+    fields, numbers = np.zeros((3, FIELDS), np.uint64), np.zeros(3, np.int64)
+    assert read_plain(data, bounds, blocks, supervoxels, counts, fields, numbers) == 2
+    assert (blocks[:2].tolist(), numbers.tolist()) == ([5, 6], [1, 0, 1])
+    assert same(columns, Columns(blocks[:2], supervoxels[:2], counts[:2], fields))
     with pytest.raises(BadRequest):
         read_many([messages[0], b"\xff"])

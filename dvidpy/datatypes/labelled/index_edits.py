@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 
@@ -59,8 +60,9 @@ class IndexEdit:
         self._stored |= found
         self._bodies |= {label: Sheeted(LabelIndex(label)) for label in wanted}
         small: dict[int, bytes] = {}
+        known_body = partial(self.data.state.recent.get, self.data.version)
         for label, stored in found.items():
-            known = None if stored is None else self.data.known_body(label, stored)
+            known = None if stored is None else known_body(label, stored.stored)
             plain = b"" if known is not None or stored is None else stored.read()
             if known is not None:
                 self._bodies[label] = known.sheeted

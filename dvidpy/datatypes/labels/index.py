@@ -90,7 +90,7 @@ class LabelIndex(NamedTuple):
     def supervoxels(self) -> Labels:
         """Ascending."""
         found = self.entries.supervoxels
-        if found.size and (found[1:] == found[0]).all():  # most bodies have but one
+        if found.size == 1 or (found.size and (found[1:] == found[0]).all()):  # most bodies have but one
             return found[:1]
         return np.unique(found)
 
@@ -239,12 +239,17 @@ def decode(data: bytes | memoryview) -> LabelIndex:
 
 def without_entries(data: bytes | memoryview, fields: Labels) -> LabelIndex:
     """What else a message says: its fields as the kernel found them."""
-    label, mutid, *spans = fields.tolist()
+    label, mutation, *spans = fields.tolist()
+    return LabelIndex(label, NO_ENTRIES, mutation, *texts_of(data, spans))
+
+
+def texts_of(data: bytes | memoryview, spans: list[int]) -> tuple[str, str, str]:
+    """Time, user and program of the last change, as the kernel found them; BadRequest where they are no texts."""
     try:
-        time, user, app = (bytes(data[spans[at] : spans[at + 1]]).decode() for at in (0, 2, 4))
+        time, user, app = (str(data[spans[at] : spans[at + 1]], "utf-8") if spans[at + 1] else "" for at in (0, 2, 4))
     except UnicodeDecodeError as error:
         raise BadRequest(f"a LabelIndex message with text that is no UTF-8: {error}") from None
-    return LabelIndex(label, NO_ENTRIES, mutid, time, user, app)
+    return time, user, app
 
 
 def _encode(index: LabelIndex) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labels.block_keys import from_wire
-from dvidpy.datatypes.labels.index import Entries, LabelIndex, decode, encode_blocks, without_entries
+from dvidpy.datatypes.labels.index import Entries, LabelIndex, decode, encode_blocks, texts_of, without_entries
 from dvidpy.kernels import label_index, label_rows
 from dvidpy.kernels.label_blocks import Labels
 
@@ -55,8 +55,10 @@ def decode_many(messages: Sequence[bytes]) -> list[LabelIndex]:
         return [decode(message) for message in messages]
     ends = np.cumsum(numbers).tolist()
     return [
-        without_entries(message, fields)._replace(entries=found.between(first, last))
-        for message, fields, first, last in zip(messages, columns.fields, [0, *ends], ends, strict=False)
+        LabelIndex(label, found.between(first, last), mutation, *texts_of(message, spans))
+        for message, (label, mutation, *spans), first, last in zip(
+            messages, columns.fields.tolist(), [0, *ends], ends, strict=False
+        )
     ]
 
 
