@@ -99,16 +99,14 @@ def lengths(numbers: Numbers) -> NDArray[np.int64]:
     return out
 
 
+# One loop reads a field; `depth` tells of what: 0 the index, 1 an entry of blocks, 2 its SVCount, 3 an entry of counts.
+# An entry of blocks writes its key to all its counts when it ends, as the key may come last.
 @kernel(
     "int64(Array(uint8, 1, 'C', readonly=True), Array(int64, 1, 'C', readonly=True), uint64[::1], uint64[::1],"
     "uint32[::1], uint64[:, ::1], int64[::1])"
 )
 def _read(data: Any, bounds: Any, blocks: Any, supervoxels: Any, counts: Any, fields: Any, numbers: Any) -> Any:
-    """Number of entries of all messages, those of each in `numbers`; -1 where the bytes between two bounds are none.
-
-    One loop reads a field; `depth` tells of what: 0 the index, 1 an entry of blocks, 2 its SVCount, 3 an entry of
-    counts. An entry of blocks writes its key to all its counts when it ends, as the key may come last.
-    """
+    """Number of entries of all messages, those of each in `numbers`; -1 where the bytes between two bounds are none."""
     ends, done = np.zeros(4, np.int64), 0
     for one in range(numbers.size):
         start, before = bounds[one], done
