@@ -1,20 +1,19 @@
-"""How commands ask a server: plain HTTP, refusals as one line. http.client alone, so that commands start quickly."""
+"""How commands ask a server: by `dvidpy.client`, refusals as one line."""
 
 from __future__ import annotations
 
-import json
 import os
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote, urlencode, urlsplit
+from typing import IO, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from http.client import HTTPConnection, HTTPResponse
+from dvidpy.client.line import Answer, Body, Line, Query, Refused, path_of
+from dvidpy.client.line import Unreachable as Unavailable
+
+__all__ = ["path_of"]
 
 TIMEOUT_S = 600
 PATIENCE_S = 60.0
@@ -26,7 +25,6 @@ ServerOption = Annotated[str, typer.Option("--server", envvar="DVIDPY_SERVER", h
 DEFAULT_SERVER = "127.0.0.1:8000"
 Force = Annotated[bool, typer.Option("--force", help="Write into a committed version, with DVID_ADMIN_TOKEN.")]
 UserOption = Annotated[str, typer.Option("--user", help="Who writes annotations; without it who runs the command.")]
-Body = bytes | dict[str, Any] | list[Any] | IO[bytes] | None
 
 
 class CommandError(Exception):
@@ -51,84 +49,45 @@ class Client:
     """Asks one server. With `admin`, requests carry DVID_ADMIN_TOKEN. None waits for an answer for ever."""
 
     def __init__(self, server: str = DEFAULT_SERVER, *, admin: bool = True, timeout_s: int | None = TIMEOUT_S) -> None:
+        token = os.environ.get("DVID_ADMIN_TOKEN", "") if admin else ""
+        query = {"admintoken": token} if token else {}
         try:
-            address = urlsplit(server if "://" in server else f"http://{server}")
-            self._host, self._port = address.hostname or "127.0.0.1", address.port
-        except ValueError:
-            raise CommandError(f"{server!r} is not host:port") from None
-        self._secure = address.scheme == "https"
-        self._server, self._timeout_s = server, timeout_s
-        self._token = os.environ.get("DVID_ADMIN_TOKEN", "") if admin else ""
+            self.line = Line(server, query, timeout_s=timeout_s, patience_s=PATIENCE_S, pauses_s=(), kept=0)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
 
-    def ask(self, method: str, path: str, body: Body = None, query: dict[str, str] | None = None) -> bytes:
+    def ask(self, method: str, path: str, body: Body = None, query: Query = None) -> bytes:
         """Body of the answer; CommandError with the words of the server where it refuses."""
-        with self.open(method, path, body, query) as answer, self._going():
-            return answer.read()
+        with _told():
+            return self.line.ask(method, path, body, query)
 
     @contextmanager
-    def open(
-        self, method: str, path: str, body: Body = None, query: dict[str, str] | None = None
-    ) -> Iterator[HTTPResponse]:
+    def open(self, method: str, path: str, body: Body = None, query: Query = None) -> Iterator[Answer]:
         """The same, to be read piece by piece."""
-        query = dict(query or {}) | ({"admintoken": self._token} if self._token else {})
-        place = f"{path}?{urlencode(query)}" if query else path
-        until = time.monotonic() + PATIENCE_S
-        repeated = body is None or isinstance(body, bytes | dict | list)
-        while True:
-            with closing(self._connection()) as connection:
-                answer = self._begin(connection, method, place, body)
-                if answer.status == 503 and repeated and time.monotonic() <= until:
-                    time.sleep(1)
-                    continue
-                if answer.status >= 400:
-                    with self._going():
-                        said = answer.read().decode(errors="replace").strip()
-                    raise CommandError(f"{method} {path}: {said}")
-                yield answer
-                return
+        with _told(), self.line.open(method, path, body, query) as answer:
+            yield answer
 
-    def save(self, path: str, file: Path, query: dict[str, str] | None = None) -> None:
+    def save(self, path: str, file: Path, query: Query = None) -> None:
         """The answer of a GET as a file, which appears when it is whole."""
         with self.open("GET", path, query=query) as answer, whole_file(file) as out:
-            while piece := self.read(answer, PIECE):
+            while piece := answer.read(PIECE):
                 out.write(piece)
 
-    def read(self, answer: HTTPResponse, size: int) -> bytes:
-        """The next bytes of an answer; fewer at its end alone."""
-        with self._going():
-            piece = answer.read(size)
-        if len(piece) < size and answer.length:
-            raise Unreachable(f"the answer of {self._server} breaks off")
-        return piece
-
-    def json(self, method: str, path: str, body: Body = None, query: dict[str, str] | None = None) -> Any:
+    def json(self, method: str, path: str, body: Body = None, query: Query = None) -> Any:
         """The same as JSON; CommandError where it is none."""
-        said = self.ask(method, path, body, query)
-        try:
-            return json.loads(said)
-        except ValueError:
-            raise CommandError(f"{method} {path}: the answer is no JSON, is this the right server?") from None
+        with _told():
+            return self.line.json(method, path, body, query)
 
-    def _begin(self, connection: HTTPConnection, method: str, place: str, body: Body) -> HTTPResponse:
-        with self._going():
-            connection.request(method, place, json.dumps(body) if isinstance(body, dict | list) else body)
-            return connection.getresponse()
 
-    def _connection(self) -> HTTPConnection:
-        from http.client import HTTPConnection, HTTPSConnection  # `serve` does without
-
-        kind = HTTPSConnection if self._secure else HTTPConnection
-        return kind(self._host, self._port, timeout=self._timeout_s)
-
-    @contextmanager
-    def _going(self) -> Iterator[None]:
-        """Unreachable where the line breaks inside."""
-        from http.client import HTTPException
-
-        try:
-            yield
-        except (OSError, HTTPException) as error:
-            raise Unreachable(f"no server answers at {self._server}: {error}") from None
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the client of the server raises inside is a matter of the command."""
+    try:
+        yield
+    except Unavailable as error:
+        raise Unreachable(str(error)) from None
+    except Refused as error:
+        raise CommandError(str(error)) from None
 
 
 @contextmanager
@@ -143,11 +102,6 @@ def whole_file(file: Path) -> Iterator[IO[bytes]]:
         raise CommandError(f"{file} cannot be written: {error.strerror or error}") from None
     finally:
         part.unlink(missing_ok=True)
-
-
-def path_of(*parts: str) -> str:
-    """A path below /api, its parts quoted."""
-    return "/".join(("/api", *(quote(part, safe=":~") for part in parts)))
 
 
 def typename_of(client: Client, uuid: str, name: str) -> str:

@@ -64,7 +64,7 @@ def _rows(painting: _Painting) -> Iterator[list[Received]]:
         size = each(int.__mul__, (last[0] + 1 - low[0], last[1] + 1 - low[1], 1), labels.block)
         path = f"{labels.path}/blocks/{words_of(size)}/{words_of(first)}"
         with labels.client.open("GET", path, query={"compression": "blocks"}) as answer:
-            yield from _neighbours(received(labels.client, answer, labels.block))
+            yield from _neighbours(received(answer, labels.block))
 
 
 def _neighbours(blocks: Iterator[Received]) -> Iterator[list[Received]]:

@@ -119,7 +119,7 @@ def _blocks(source: Target, number: int, scale: Scale, cell: Cell) -> Iterator[R
         words = [words_of(each(int.__mul__, point, source.block)) for point in (size, low)]
         query = {"compression": "blocks", "supervoxels": "true", "scale": str(number)}
         with source.client.open("GET", "/".join((source.path, "blocks", *words)), query=query) as answer:
-            yield from received(source.client, answer, source.block)
+            yield from received(answer, source.block)
 
 
 def _first(scale: Scale) -> Point:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from http.client import HTTPResponse
 from typing import TYPE_CHECKING, NamedTuple
 
-from dvidpy.cli.client import Client, CommandError
+from dvidpy.cli.client import CommandError
 from dvidpy.cli.targets import Point
+from dvidpy.client.line import Answer
 from dvidpy.datatypes.labels import packing
 from dvidpy.datatypes.labels.blocks import from_volume
 from dvidpy.datatypes.labels.packing import pack
@@ -41,14 +41,14 @@ def block_stream(zyx: Labels, first: Point, block: Point) -> bytes:
     return b"".join(parts)
 
 
-def received(client: Client, answer: HTTPResponse, block: Point) -> Iterator[Received]:
+def received(answer: Answer, block: Point) -> Iterator[Received]:
     """Blocks out of an answer, one by one as they come; CommandError where it is no such stream."""
     most = 16 + 16 * block[0] * block[1] * block[2]
-    while head := client.read(answer, _HEAD.size):
+    while head := answer.read(_HEAD.size):
         if len(head) < _HEAD.size:
             raise CommandError("the blocks break off")
         x, y, z, size = _HEAD.unpack(head)
-        member = client.read(answer, size)
+        member = answer.read(size)
         if len(member) < size:
             raise CommandError("the blocks break off")
         yield Received((x, y, z), packing.gunzip(member, most))

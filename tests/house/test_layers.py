@@ -7,7 +7,7 @@ from house.tree import imports, module_of, sources
 
 RANK = {"storage": 0, "versioning": 1, "datatypes": 2, "api": 3, "app": 4, "cli": 5, "__main__": 6}
 """Layers from below; a module may import its own and lower ones."""
-BASE = ("", "config", "errors", "geometry", "kernels", "pointclouds")
+BASE = ("", "config", "errors", "geometry", "kernels", "pointclouds", "client")
 """Usable by all, and importing none of the layers."""
 SHARED_ROOMS = ("dvidpy.datatypes.every_volume",)
 """Modules beside the folders of types that stand on a library; no library imports them."""
@@ -49,6 +49,11 @@ def test_imports_go_one_way() -> None:
 def test_point_clouds_need_nothing_of_the_server() -> None:
     imported = {name for path in sources("dvidpy/pointclouds") for name in imports(path.read_text())}
     assert {layer(name) for name in imported} == {"pointclouds", "kernels"}
+
+
+def test_the_client_needs_nothing_of_the_server() -> None:
+    imported = {name for path in sources("dvidpy/client") for name in imports(path.read_text())}
+    assert {layer(name) for name in imported} == {"client"}
 
 
 @pytest.mark.parametrize(
