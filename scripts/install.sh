@@ -99,7 +99,7 @@ log=$venv/install.log
 if ! has_wheel "$version"; then
     install "$log" plyvel || stop_without_leveldb "plyvel could not be built (see $log)"
 fi
-if ! install "$log" --editable "$here[client,meshes,pointclouds,test,dev]"; then
+if ! install "$log" --editable "$here[client,meshes,pointclouds,test,dev,volumes]"; then
     grep -E '^ *(ERROR|error):' "$log" | tail -n 3 >&2 || true
     echo "dvidpy: the packages could not be installed; all that was said is in $log" >&2
     exit 1

@@ -58,13 +58,13 @@ class Client:
 
     def ask(self, method: str, path: str, body: Body = None, query: Query = None) -> bytes:
         """Body of the answer; CommandError with the words of the server where it refuses."""
-        with _told():
+        with told():
             return self.line.ask(method, path, body, query)
 
     @contextmanager
     def open(self, method: str, path: str, body: Body = None, query: Query = None) -> Iterator[Answer]:
         """The same, to be read piece by piece."""
-        with _told(), self.line.open(method, path, body, query) as answer:
+        with told(), self.line.open(method, path, body, query) as answer:
             yield answer
 
     def save(self, path: str, file: Path, query: Query = None) -> None:
@@ -75,12 +75,12 @@ class Client:
 
     def json(self, method: str, path: str, body: Body = None, query: Query = None) -> Any:
         """The same as JSON; CommandError where it is none."""
-        with _told():
+        with told():
             return self.line.json(method, path, body, query)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """What the client of the server raises inside is a matter of the command."""
     try:
         yield

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def bar(total: int, what: str, *, shown: bool | None = None) -> Any:
@@ -32,17 +33,16 @@ class _Silent:
         """Nothing is shown."""
 
 
-def each(work: Callable[[T], object], items: Iterable[T], workers: int, done: Callable[[], object]) -> None:
-    """Do `work` for all items, some at a time; the first error ends it. `done` is called after each, here."""
+def each(work: Callable[[T], R], items: Iterable[T], workers: int, done: Callable[[R], object]) -> None:
+    """Do `work` for all items, some at a time; the first error ends it. `done` is told each result, here."""
     todo: Iterator[T] = iter(items)
     with ThreadPoolExecutor(workers) as threads:
-        under_way: set[Future[object]] = {threads.submit(work, item) for item in islice(todo, 2 * workers)}
+        under_way: set[Future[R]] = {threads.submit(work, item) for item in islice(todo, 2 * workers)}
         try:
             while under_way:
                 finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                 for one in finished:
-                    one.result()
-                    done()
+                    done(one.result())
                 under_way |= {threads.submit(work, item) for item in islice(todo, len(finished))}
         finally:
             for one in under_way:

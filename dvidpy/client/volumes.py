@@ -125,7 +125,7 @@ class Image(Instance):
             work(pieces[0])
             return
         with bar(len(pieces), f"{what} {self.name}", shown=self.progress) as shown:
-            each(work, pieces, AT_ONCE, shown.update)
+            each(work, pieces, AT_ONCE, lambda _: shown.update())
 
     def _put(self, box: Box, voxels: NDArray[Any]) -> None:
         whole = box.around(self.block)

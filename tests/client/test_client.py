@@ -141,6 +141,11 @@ def test_bodies_are_read_and_edited(bodies: Any) -> None:
     assert {*bodies.supervoxels_of(1).tolist()} <= {*found.values()}
 
 
+def test_a_block_that_was_never_written_is_background(bodies: Any) -> None:
+    assert not bodies[160:176, 160:176, 160:176].any()
+    assert not bodies[161:176, 160:176, 160:176].any()
+
+
 def test_labels_never_become_floats(bodies: Any) -> None:
     table = bodies.bodies()
     assert table.to_pydict() == {"body": [1, 2, HUGE], "voxels": [2560, 2560, 5120]}
