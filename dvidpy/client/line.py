@@ -7,6 +7,7 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -18,6 +19,9 @@ PATIENCE_S = 60.0
 """How long a request is repeated while the server answers 503."""
 PAUSES_S = (0.1, 0.5, 2.0)
 """How long to wait before a request is repeated that nobody answered."""
+
+PIECE = 1 << 16
+"""Bytes of a file that are sent at once."""
 
 Body = bytes | Mapping[str, Any] | list[Any] | IO[bytes] | None
 Query = Mapping[str, str] | None
@@ -143,6 +147,8 @@ class Line:
     def _send(self, method: str, path: str, body: Body, query: Query) -> httpx.Response:
         http = self._connected()
         content: Any = json.dumps(body).encode() if isinstance(body, Mapping | list) else body
+        if hasattr(content, "read"):
+            content = iter(partial(content.read, PIECE), b"")  # a pipe does not know its length
         with going(self.server):
             params = {**(query or {}), **self.query}
             request = http.build_request(method, f"{self._base}{path}", content=content, params=params or None)

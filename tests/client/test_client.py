@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import Any
@@ -306,6 +307,16 @@ def test_bars_are_shown_to_a_person_alone(
     quiet = Version(gray.line, gray.uuid, progress=False).image("gray")
     quiet[0:16, 0:32, 0:64]
     assert capsys.readouterr().err == ""
+
+
+def test_a_pipe_is_sent_to_its_end(version: Version) -> None:
+    version.new_instance("keyvalue", "notes")
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as pipe:
+        os.write(writing, b"from a pipe")
+        os.close(writing)
+        version.keyvalue("notes").ask("POST", "key/a", pipe)
+    assert version.keyvalue("notes")["a"] == b"from a pipe"
 
 
 def test_threads_share_a_line(version: Version) -> None:
