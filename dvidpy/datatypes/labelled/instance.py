@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dvidpy.datatypes.exchange import Body as Answer
 from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.keys import (
     EXTENTS,
@@ -114,7 +115,7 @@ class LabelMap(Volume):
 
         return chunks.labels_of(self, number, box)
 
-    def level_chunk(self, number: int, box: Box, encoding: str) -> bytes:
+    def level_chunk(self, number: int, box: Box, encoding: str) -> Answer:
         """The same as a precomputed chunk."""
         from dvidpy.datatypes.labelled.raw import chunks
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from dvidpy.datatypes.base import Data
-from dvidpy.datatypes.exchange import Call, Headers, Reply
+from dvidpy.datatypes.exchange import Body, Call, Headers, Reply
 from dvidpy.datatypes.keyvalues.spans import header_span
 from dvidpy.datatypes.labels.packing import pack
 from dvidpy.errors import RangeNotSatisfiable
@@ -20,16 +20,18 @@ RANGES = (b"accept-ranges", b"bytes")
 def kept_reply(
     call: Call,
     sources: Sequence[Data],
-    make: Callable[[], bytes],
+    make: Callable[[], Body],
     media_type: bytes,
     *,
     packed: bool = False,
     also: str = "",
+    length: int | None = None,
 ) -> Reply:
     """An answer made of the values of some instances; `make` is not called where the client has it already.
 
     With `packed`, clients that take gzip get gzip. A range is one of the plain bytes. `also` names what else the answer
-    depends on, such as a setting: it may change whatever is committed.
+    depends on, such as a setting: it may change whatever is committed. `length` is that of a body made in pieces, which
+    go out as they are unless they must be whole.
     """
     gzip = packed and b"range" not in call.headers and _takes_gzip(call)
     tag = b'"%b%b%b"' % (tag_of(sources), also.encode() and b"-%b" % _digest(also.encode()), b"-gzip" if gzip else b"")
@@ -41,8 +43,10 @@ def kept_reply(
         return Reply(status=304, headers=headers)
     body = make()
     if gzip:
-        return Reply(pack(body, "gzip"), media_type, headers=[*headers, (b"content-encoding", b"gzip")])
-    return _ranged(call, tag, Reply(body, media_type, headers=headers))
+        return Reply(pack(_whole(body), "gzip"), media_type, headers=[*headers, (b"content-encoding", b"gzip")])
+    if not isinstance(body, bytes) and b"range" not in call.headers:
+        return Reply(body, media_type, headers=headers, length=length)
+    return _ranged(call, tag, Reply(_whole(body), media_type, headers=headers))
 
 
 def small_reply(call: Call, body: bytes, media_type: bytes) -> Reply:
@@ -60,6 +64,10 @@ def tag_of(sources: Sequence[Data]) -> bytes:
         f"{one.version_uuid}-{one.instance.number:x}-{one.datastore.edition(one.instance, one.view.ancestry.members)}"
         for one in sources
     ).encode()
+
+
+def _whole(body: Body) -> bytes:
+    return body if isinstance(body, bytes) else b"".join(map(bytes, body))
 
 
 def _digest(text: bytes) -> bytes:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.base import Data
+from dvidpy.datatypes.exchange import Body
 from dvidpy.datatypes.voxels.extents import Extents
 from dvidpy.errors import NotFound
 from dvidpy.geometry import Box, Zyx, box_between, from_wire
@@ -56,6 +58,11 @@ class Level(NamedTuple):
         return box_between(first, [at + 1 for at in from_wire(high)])
 
 
+def raw_bytes(volume: Scaled, box: Box) -> int:
+    """Bytes of the voxels of a box."""
+    return box.volume * volume.voxel_channels * np.dtype(volume.voxel_type).itemsize
+
+
 class Scaled(Protocol):
     """A volume at one or more scales, at one version."""
 
@@ -87,8 +94,8 @@ class Scaled(Protocol):
         """(z, y, x) or (channel, z, y, x) voxels of a box of one scale, 0 where none were written."""
         ...
 
-    def level_chunk(self, number: int, box: Box, encoding: str) -> bytes:
-        """The same as bytes of a precomputed chunk."""
+    def level_chunk(self, number: int, box: Box, encoding: str) -> Body:
+        """The same as a precomputed chunk; a raw one may come in pieces."""
         ...
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from dvidpy.datatypes.exchange import Body
 from dvidpy.datatypes.labelled.blocks import demand_answerable, load
 from dvidpy.datatypes.labelled.instance import LabelMap
-from dvidpy.datatypes.labelled.raw.reading import Reading, begin, read_box
+from dvidpy.datatypes.labelled.raw.reading import Reading, begin, layers, read_box
 from dvidpy.datatypes.labels import segmentation
 from dvidpy.datatypes.labels.blocks import LabelBlock, solid
 from dvidpy.datatypes.views.volumes import Level, in_nanometers
+from dvidpy.datatypes.voxels.streams import view_of
 from dvidpy.geometry import Box, box_between
 from dvidpy.kernels.label_blocks import SIDE, Labels
 
@@ -33,10 +33,11 @@ def labels_of(data: LabelMap, scale: int, box: Box) -> Labels:
     return read_box(begin(data, scale=scale), box)
 
 
-def chunk_of(data: LabelMap, scale: int, box: Box, encoding: str) -> bytes:
-    """A chunk. A compressed one that is a whole block is made without looking at its voxels as such."""
+def chunk_of(data: LabelMap, scale: int, box: Box, encoding: str) -> Body:
+    """A chunk; a raw one in pieces. A compressed one that is a whole block is made without looking at its voxels."""
     if encoding == RAW:
-        return np.ascontiguousarray(labels_of(data, scale, box), "<u8").tobytes()
+        demand_answerable(data, box.volume, box.blocks(data.block).volume)
+        return (view_of(layer) for layer in layers(begin(data, scale=scale), box))
     if box.size == data.block and box.is_aligned(data.block):
         return segmentation.from_block(_whole_block(begin(data, scale=scale), box))
     return segmentation.encode(labels_of(data, scale, _padded(box)))

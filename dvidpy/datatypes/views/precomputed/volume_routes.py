@@ -9,12 +9,12 @@ import orjson
 from fastapi import Path
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import JSON, OCTETS, Call, Reply
+from dvidpy.datatypes.exchange import JSON, OCTETS, Body, Call, Reply
 from dvidpy.datatypes.params import gives
 from dvidpy.datatypes.rooms import Parse, Room, TheCall
 from dvidpy.datatypes.views.caching import kept_reply, small_reply
 from dvidpy.datatypes.views.precomputed.info import volume_info
-from dvidpy.datatypes.views.volumes import Level, Scaled, need_level
+from dvidpy.datatypes.views.volumes import Level, Scaled, need_level, raw_bytes
 from dvidpy.errors import BadRequest, NotFound
 from dvidpy.geometry import Box, box_between, demand_sensible, parse_integer, to_wire
 
@@ -81,10 +81,11 @@ def get_chunk(
     _demand_on_grid(level, chunk)
     media_type = b"image/jpeg" if encoding == "jpeg" else OCTETS
 
-    def make() -> bytes:
+    def make() -> Body:
         return volume.level_chunk(number, chunk, encoding)
 
-    return kept_reply(call, [level.data], make, media_type, packed=volume.are_labels)
+    length = raw_bytes(volume, chunk)
+    return kept_reply(call, [level.data], make, media_type, packed=volume.are_labels, length=length)
 
 
 def _demand_encoding(volume: Scaled, encoding: str) -> None:
