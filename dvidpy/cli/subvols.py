@@ -53,8 +53,8 @@ def dump_subvols(client: Client, path: str, folder: Path) -> int:
     files = _Files(folder)
     try:
         with client.open("GET", f"{path}/runs") as answer:
-            while head := client.read(answer, _HEAD.size):
-                runs = client.read(answer, _RUN.size * _HEAD.unpack(head)[1])
+            while head := answer.read(_HEAD.size):
+                runs = answer.read(_RUN.size * _HEAD.unpack(head)[1])
                 place = each(int.__floordiv__, _RUN.unpack_from(runs)[:3], block)
                 files.write(
                     each(int.__floordiv__, place, each(lambda side, _: SIDE // side, block, block)), head + runs
