@@ -19,6 +19,7 @@ from dvidpy.storage.kv import KeyValueStore
 from dvidpy.storage.log import JsonLines
 from dvidpy.storage.stores import mark_as_ours, open_store
 from dvidpy.versioning import identity, log_places, metadata
+from dvidpy.versioning.aside import Aside
 from dvidpy.versioning.commits import Change, Committer
 from dvidpy.versioning.duties import duties_of, workers
 from dvidpy.versioning.freeing import Freeing, ask
@@ -51,6 +52,7 @@ class Datastore:
         """Without `working`, background work rests: for those who look at a store."""
         self.settings = settings
         self.gates = Gates()
+        self.aside = Aside()
         self.ids = MutationIds(max(FIRST, settings.server.min_mutation_id_start))
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._process = secrets.token_hex(4)
@@ -82,9 +84,17 @@ class Datastore:
         self._blobs = self._blob_places()
         self._go_on_freeing()
         self._settle_open_merges()
-        for stack in self.stacks.values() if working else ():
+        if working:
+            self._begin_work()
+
+    def _begin_work(self) -> None:
+        for stack in self.stacks.values():
             stack.queue.workers |= {kind: partial(work, self) for kind, work in workers()}
             stack.queue.start()
+        self.repos.grown = self.prepare
+        for repo in self.catalogue.repos.values():
+            if (newest := repo.heads().get("")) is not None:
+                self.prepare(newest)
 
     def _go_on_freeing(self) -> None:
         """What a crash left of deleted instances is freed too, though it came before that was asked for."""
@@ -186,6 +196,11 @@ class Datastore:
         for instance in list(self.catalogue.place(node.uuid).repo.instances.values()):
             duties_of(instance).settle(self, instance, node)
 
+    def prepare(self, node: Node) -> None:
+        """Ask for what of a version should be in memory before requests come."""
+        for instance in list(self.catalogue.place(node.uuid).repo.instances.values()):
+            duties_of(instance).prepare(self, instance, node)
+
     def _settle_open_merges(self) -> None:
         """A crash may have come between a merge and its work; that may be asked for twice."""
         for repo in self.catalogue.repos.values():
@@ -225,6 +240,7 @@ class Datastore:
                 all_of_it.callback(self._scratch.cleanup)
             for store in self._stores.values():
                 all_of_it.callback(store.close)
+            all_of_it.callback(self.aside.close)
             for stack in self.stacks.values():
                 for part in (stack.log, stack.committer, stack.queue):
                     all_of_it.callback(part.close)

@@ -38,6 +38,10 @@ class Duties:
     """Kind of a task -> does it: adds what it writes to the edit that also removes the task."""
     settle: Callable[[Datastore, Instance, Node], None] = lambda datastore, instance, node: None
     """A merge made or changed this version of an instance: asks for the work that follows from it."""
+    prepare: Callable[[Datastore, Instance, Node], None] = lambda datastore, instance, node: None
+    """A version was made, or is the newest of master when the server begins: asks `Datastore.aside` for what should be
+    in memory before it is asked for. Quick; edits of a new version come later.
+    """
     shared: frozenset[bytes] = frozenset()
     """Type keys of which a merge has what all its parents have, put together by the type: no conflict."""
     judge: Callable[[Kept], Iterable[str]] = lambda kept: ()

@@ -46,6 +46,8 @@ class Repos:
         self.drain: Drain = lambda version: None
         self.merged: Callable[[Node], None] = lambda node: None
         """Told of every child of a merge, before anybody else hears of it."""
+        self.grown: Callable[[Node], None] = lambda node: None
+        """The same of every new version that has a parent."""
 
     # ------------------------------------------------------------------ repos
     def create(self, alias: str = "", description: str = "", root: str | None = None, passcode: str = "") -> Repo:
@@ -323,6 +325,7 @@ class Repos:
         grown = Counters(counters.repo, counters.version + 1, counters.instance)
         nodes = repo.nodes | {node.version: node for node in (*touched, child)}
         self._save(Repo(_touched(repo), nodes, repo.instances), [*touched, child], counters=grown)
+        self.grown(child)
         return child
 
     def _save_record(self, record: RepoRecord) -> None:

@@ -11,8 +11,9 @@ from importlib.resources import files
 
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.neuronjson import batch_routes, query_routes, routes, schema_routes, transfer_routes
-from dvidpy.datatypes.neuronjson.annotations import Annotations
+from dvidpy.datatypes.neuronjson.annotations import Annotations, prepare
 from dvidpy.datatypes.views.precomputed import properties_routes
+from dvidpy.versioning.duties import Duties
 
 NEURONJSON = DataType(
     name="neuronjson",
@@ -28,6 +29,7 @@ NEURONJSON = DataType(
     subject=Annotations,
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     version="0.1",
+    duties=Duties(prepare=prepare),
     omits=("mutations",),
 )
 DATATYPES = (NEURONJSON,)

@@ -14,12 +14,15 @@ from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.neuronjson import records
 from dvidpy.datatypes.neuronjson.keys import ALL, bodies_of, body_of, parse_body, span, typekey
 from dvidpy.datatypes.neuronjson.merging import Writer, demand_signs, merge
-from dvidpy.datatypes.neuronjson.records import Annotation, demand_body
+from dvidpy.datatypes.neuronjson.records import Annotation, Shown, demand_body
 from dvidpy.datatypes.neuronjson.schemas import BY_KEY, Schema, compiled, validated
-from dvidpy.datatypes.neuronjson.tables import Changes, Match, Table, tables_of
+from dvidpy.datatypes.neuronjson.table import FIELDS, Changes, Match, Table
+from dvidpy.datatypes.neuronjson.tables import tables_of
 from dvidpy.errors import BadRequest, Busy, DvidError
 from dvidpy.storage.keys import LARGE
 from dvidpy.versioning.commits import Change
+from dvidpy.versioning.datastore import Datastore
+from dvidpy.versioning.records import Instance, Node
 from dvidpy.versioning.store import Found
 
 TOGETHER = 64
@@ -61,7 +64,16 @@ class Annotations(Data):
 
     def bodies(self, first: int, last: int) -> list[int]:
         """Bodies first <= body <= last: by number in the newest version of master, elsewhere by digits, as recorded."""
-        bodies = bodies_of(self.view.keys(*span(first, last))) if first <= last else []
+        table = tables_of(self.datastore).at_hand(self)
+        if table is not None:
+            found = table.bodies()
+            bodies: list[int] = found[(found >= first) & (found <= last)].tolist()
+        else:
+            bodies = bodies_of(self.view.keys(*span(first, last))) if first <= last else []
+        return self.in_order(bodies)
+
+    def in_order(self, bodies: list[int]) -> list[int]:
+        """Bodies that ascend, in the order of the version: by number, or by digits."""
         return bodies if self.newest else sorted(bodies, key=str)
 
     def matches(self, found: list[Match]) -> list[Match]:
@@ -96,6 +108,12 @@ class Annotations(Data):
     def schema(self, which: Schema) -> bytes | None:
         """A schema as it was posted."""
         return self.view.get(which.typekey)
+
+    def picked(self, asked: Shown) -> list[bytes] | None:
+        """JSON of some fields of all annotations; None where all fields are asked for, or they are not in memory."""
+        table = tables_of(self.datastore).at_hand(self)
+        names = asked.names()
+        return table.picked(names) if table is not None and 0 < len(names) <= FIELDS else None
 
     def table(self) -> Table:
         """The annotations in memory; for worker threads."""
@@ -189,6 +207,12 @@ class Annotations(Data):
         if self.call is not None and (user := self.call.query.get("u")):
             said["User"] = user
         return Raw(orjson.dumps(said | {"Timestamp": datetime.now(UTC).isoformat(sep=" ")}))
+
+
+def prepare(datastore: Datastore, instance: Instance, node: Node) -> None:
+    """Have the annotations of a version in memory soon."""
+    repo = datastore.catalogue.place(node.uuid).repo
+    tables_of(datastore).prepare(Annotations(datastore, repo, node, instance, None))
 
 
 def demand_schema(which: Schema, text: bytes) -> None:

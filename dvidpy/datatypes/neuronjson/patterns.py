@@ -1,18 +1,18 @@
 """Regular expressions over many texts at once, with RE2: time grows with the texts, whatever the expression.
 
-The texts of a column stand in one buffer, a line each, and the expression looks for lines: one call finds the next of
-many. Expressions that could tell a line from a whole text, and texts with line breaks, are matched one by one.
+`google-re2` says whether an expression is one and how large it is; Arrow, which has RE2 inside, tries many texts in one
+call, without the interpreter.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dvidpy.errors import BadRequest
 
@@ -21,80 +21,69 @@ LONGEST = 1000
 LARGEST_PROGRAM = 2000
 """Instructions it may compile to."""
 CHUNK = 1 << 15
-"""Bytes that are searched between two looks at the clock."""
-_WHOLE_TEXT = re.compile(r"\\[AzQC]|\(\?[a-zA-Z]*-|\(\?[a-zA-Z]*m")
-"""Parts of an expression that mean something else in a line than in a text."""
+"""Bytes that are searched before the first look at the clock; from then on more, as long as it is quick."""
+QUICK_S = 0.01
 
 
 class Pattern:
-    """A compiled expression, unanchored."""
+    """An expression, unanchored."""
 
     def __init__(self, text: str) -> None:
         if len(text) > LONGEST:
             raise BadRequest(f"a regular expression of {len(text)} letters is longer than {LONGEST}")
         self.text = text
-        self.one = _compiled(text, never_nl=False)  # first: an expression must be one by itself
-        self.lines = None if _WHOLE_TEXT.search(text) else _compiled(f"(?m)(?:{text}).*", never_nl=True)
+        _demand_sound(text)
 
 
 @lru_cache(256)
-def _compiled(text: str, *, never_nl: bool) -> Any:
+def _demand_sound(text: str) -> None:
     import re2  # when the first is asked for
 
     options = re2.Options()
     options.log_errors = False
-    options.never_nl = never_nl
     try:
         pattern = re2.compile(text.encode(), options)
     except (re2.error, UnicodeEncodeError) as error:
         raise BadRequest(f"{text[:80]!a} is no regular expression: {error}") from None
     if pattern.programsize > LARGEST_PROGRAM:
         raise BadRequest(f"the regular expression {text[:80]!a} is too large")
-    return pattern
 
 
 class Texts:
     """Texts to be searched; they stay in the order they were given."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        encoded = [text.encode() for text in texts]
-        self._lines = [at for at, text in enumerate(encoded) if b"\n" not in text]
-        self._others = [(at, text) for at, text in enumerate(encoded) if b"\n" in text]
-        self._texts = encoded
-        self._buffer = b"\n".join(encoded[at] for at in self._lines)
-        sizes = [len(encoded[at]) + 1 for at in self._lines]
-        self._starts = np.concatenate(([0], np.cumsum(sizes[:-1], dtype=np.int64))) if sizes else np.zeros(0, np.int64)
+    def __init__(self, found: NDArray[np.uint8], bounds: NDArray[np.int64], others: Sequence[str] = ()) -> None:
+        """Text i is `found[bounds[i]:bounds[i + 1]]` in UTF-8; then come the others."""
+        import pyarrow as pa  # takes a third of a second, and most servers are never asked
 
-    def matching(self, pattern: Pattern, until: float) -> Iterator[int]:
+        buffers = [None, pa.py_buffer(bounds), pa.py_buffer(found)]
+        texts = pa.Array.from_buffers(pa.large_utf8(), len(bounds) - 1, buffers)
+        if others:
+            texts = pa.concat_arrays([texts, pa.array(others, pa.large_utf8())])
+        self._texts = texts
+        self._ends = np.concatenate([bounds[1:], bounds[-1] + np.cumsum([len(text.encode()) for text in others])])
+
+    def matching(self, pattern: Pattern, until: float) -> NDArray[np.int64]:
         """Places of the texts that match; BadRequest where the clock passes `until`."""
-        if pattern.lines is None:
-            yield from _one_by_one(pattern, enumerate(self._texts), until)
-            return
-        yield from _one_by_one(pattern, self._others, until)
-        at = 0
-        while at < len(self._starts):
-            past = max(at + 1, int(np.searchsorted(self._starts, self._starts[at] + CHUNK)))
-            for line in self._matching_lines(pattern.lines, at, past):
-                yield self._lines[line]
-            _demand_patience(until)
+        at, size, found = 0, CHUNK, [np.zeros(0, np.int64)]
+        while at < len(self._texts):
+            began = time.monotonic()
+            if began > until:
+                raise BadRequest("the regular expressions take too long")
+            before = self._ends[at - 1] if at else 0
+            past = max(at + 1, int(np.searchsorted(self._ends, before + size, side="right")))
+            found.append(at + np.flatnonzero(self._tried(pattern, at, past)))
+            size = 2 * size if time.monotonic() - began < QUICK_S else max(CHUNK, size // 2)
             at = past
+        return np.concatenate(found)
 
-    def _matching_lines(self, lines: Any, at: int, past: int) -> list[int]:
-        """Of the lines from `at` to `past` those that match; a match goes to the end of its line."""
-        end = int(self._starts[past]) - 1 if past < len(self._starts) else len(self._buffer)
-        found = [match.start() for match in lines.finditer(self._buffer, int(self._starts[at]), end)]
-        rows: list[int] = np.unique(np.searchsorted(self._starts, found, side="right") - 1).tolist()
-        return rows
+    def _tried(self, pattern: Pattern, first: int, past: int) -> Any:
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
-
-def _one_by_one(pattern: Pattern, texts: Any, until: float) -> Iterator[int]:
-    for count, (at, text) in enumerate(texts):
-        if count % 64 == 0 or len(text) > CHUNK:
-            _demand_patience(until)
-        if pattern.one.search(text):
-            yield at
-
-
-def _demand_patience(until: float) -> None:
-    if time.monotonic() > until:
-        raise BadRequest("the regular expressions take too long")
+        try:
+            return pc.match_substring_regex(self._texts.slice(first, past - first), pattern.text).to_numpy(
+                zero_copy_only=False
+            )
+        except pa.ArrowInvalid as error:
+            raise BadRequest(f"{pattern.text[:80]!a} is no regular expression: {error}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
 
@@ -48,9 +48,9 @@ def get_query(
     bodies = bodies_alone(queries)
     if bodies is not None:
         return pieces_reply(gather(as_list(_by_id(data, bodies, asked))), JSON)
-    found = data.matches(data.table().select(queries))
     if onlyid:
-        return json_reply([match.body for match in found])
+        return json_reply(data.in_order(data.table().bodies_of(queries)))
+    found = data.matches(data.table().select(queries))
     return pieces_reply(gather(as_list(asked.of(match.stored()) for match in found)), JSON)
 
 
@@ -75,9 +75,8 @@ def post_query(
 @room.get("/fields", summary="Names of all fields", responses=gives("In order", "application/json", ["bodyid", "type"]))
 def get_fields(data: Annotated[Annotations, Here], counts: Counts = False) -> Reply:
     """Those with who and when among them."""
-    survey = data.table().survey()
-    names: Any = dict(sorted(survey.counts.items())) if counts else sorted(survey.counts)
-    return json_reply(names)
+    found = dict(sorted(data.table().counts().items()))
+    return json_reply(found if counts else list(found))
 
 
 @room.get(
@@ -89,4 +88,4 @@ def get_fieldtimes(data: Annotated[Annotations, Here]) -> Reply:
     """Of the newest version of master; 400 elsewhere, as in the reference."""
     if not data.newest:
         raise BadRequest("fieldtimes are known of the newest version of master alone")
-    return json_reply(dict(sorted(data.table().survey().times.items())))
+    return json_reply(dict(sorted(data.table().times().items())))

@@ -108,11 +108,15 @@ class Shown(NamedTuple):
                 shown[field] = value
         return to_json(shown)
 
-    def _chosen(self, annotation: Annotation) -> Annotation:
-        wanted = ["bodyid", *self.fields]
+    def names(self) -> tuple[str, ...]:
+        """The fields that are asked for, each once, with who and when; none where all are."""
+        wanted = ["bodyid", *self.fields] if self.fields else []
         wanted += [field + USER for field in self.fields if self.user]
         wanted += [field + TIME for field in self.fields if self.time]
-        return {field: annotation[field] for field in wanted if field in annotation}
+        return tuple(dict.fromkeys(wanted))
+
+    def _chosen(self, annotation: Annotation) -> Annotation:
+        return {field: annotation[field] for field in self.names() if field in annotation}
 
 
 def shown(show: str, fields: str) -> Shown:

@@ -190,7 +190,6 @@ def test_edits_at_once_lose_nothing(served: Served, nj: str) -> None:
 
 def test_memory_is_bounded(served: Served, nj: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "TABLES", 2)
-    monkeypatch.setattr(tables, "COLUMNS", 2)
     paths = [nj]
     for _ in range(3):
         paths.append(child(served, paths[-1]))
@@ -200,7 +199,6 @@ def test_memory_is_bounded(served: Served, nj: str, monkeypatch: pytest.MonkeyPa
     held = tables.tables_of(served.server.datastore)
     assert len(held._tables) == 2
     one, other = held._tables.values()
-    assert len(one._columns) == 2
     assert one.packed_of(1000) is other.packed_of(1000)
     monkeypatch.setattr(tables, "BYTES", 1)
     query(served, nj, {"type": "KC"})

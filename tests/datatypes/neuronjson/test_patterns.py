@@ -3,7 +3,9 @@ from __future__ import annotations
 import re
 import time
 
+import numpy as np
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,18 +22,24 @@ def later() -> float:
     return time.monotonic() + 30
 
 
+def of(texts: list[str], others: int = 0) -> Texts:
+    """Texts, of which the last are given apart."""
+    some = [text.encode() for text in texts[: len(texts) - others]]
+    bounds = np.cumsum([0, *map(len, some)], dtype=np.int64)
+    return Texts(np.frombuffer(b"".join(some), np.uint8), bounds, texts[len(texts) - others :])
+
+
 @given(EXPRESSIONS, TEXTS)
 def test_texts_together_match_as_each_does_alone(expression: str, texts: list[str]) -> None:
-    pattern = Pattern(expression)
-    alone = [at for at, text in enumerate(texts) if pattern.one.search(text.encode())]
-    assert sorted(Texts(texts).matching(pattern, later())) == alone
+    alone = [at for at, text in enumerate(texts) if re2.search(expression.encode(), text.encode())]
+    assert of(texts, len(texts) // 2).matching(Pattern(expression), later()).tolist() == alone
 
 
 @pytest.mark.parametrize("expression", ["^KC", "C_[LR]$", "", "7", "K.*R"])
-def test_many_lines_match_as_with_pythons_own(expression: str) -> None:
+def test_many_texts_match_as_with_pythons_own(expression: str) -> None:
     texts = [f"KC{number}_{'LR'[number % 2]}" for number in range(20_000)]
     expected = [at for at, text in enumerate(texts) if re.search(expression, text)]
-    assert list(Texts(texts).matching(Pattern(expression), later())) == expected
+    assert of(texts).matching(Pattern(expression), later()).tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -44,15 +52,13 @@ def test_what_is_none_or_too_much_is_refused(expression: str) -> None:
 
 @pytest.mark.parametrize("expression", ["(x+x+)+y", "(.?){60}z", "\\A(x+x+)+y"])
 def test_nothing_makes_it_slow(expression: str) -> None:
-    texts = Texts(["x" * 40] * 2000)
+    texts = of(["x" * 40] * 2000)
     started = time.process_time()
-    assert list(texts.matching(Pattern(expression), later())) == []
+    assert not len(texts.matching(Pattern(expression), later()))
     assert time.process_time() - started < 5
 
 
 def test_it_gives_up_when_time_is_over() -> None:
-    texts = Texts(["x" * patterns.CHUNK] * 3)
+    texts = of(["x" * patterns.CHUNK] * 3)
     with pytest.raises(BadRequest, match="too long"):
-        list(texts.matching(Pattern("y"), time.monotonic() - 1))
-    with pytest.raises(BadRequest, match="too long"):
-        list(texts.matching(Pattern("\\Ay"), time.monotonic() - 1))
+        texts.matching(Pattern("y"), time.monotonic() - 1)

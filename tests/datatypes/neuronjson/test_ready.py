@@ -1,0 +1,117 @@
+"""Versions of annotations that are in memory before they are asked for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from served import Served, running
+
+from dvidpy.config import ServerSettings, Settings, StoreSettings
+from dvidpy.datatypes.neuronjson.table import Table
+from dvidpy.datatypes.neuronjson.tables import tables_of
+from dvidpy.versioning.aside import Aside
+
+COUNT = 500
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[Served]:
+    store = StoreSettings(engine="leveldb", path=str(folder / "store"))
+    with running(Settings(server=ServerSettings(admin_token="sesame", workers=2), stores={"main": store})) as served:
+        yield served
+
+
+def ready(served: Served, count: int) -> None:
+    """Until so many versions are in memory."""
+    until = time.monotonic() + 30
+    while sum(one.ready.is_set() for one in list(tables_of(served.server.datastore)._tables.values())) < count:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def fill(served: Served) -> str:
+    root = served.repo()
+    path = served.instance(root, "nj", "neuronjson")
+    pairs = [{"bodyid": body, "type": f"T{body % 7}", "side": ["L", "R"][: body % 3]} for body in range(1, COUNT + 1)]
+    answer = served.http.post(f"{path}/ingest-neuronjson?u=ann", json=pairs)
+    assert answer.status_code == 200, answer.text
+    return root
+
+
+def found(served: Served, version: str, asked: dict[str, Any]) -> list[int]:
+    answer = served.http.post(f"/api/node/{version}/nj/query?onlyid=true", json=asked)
+    assert answer.status_code == 200, answer.text
+    bodies: list[int] = answer.json()
+    return bodies
+
+
+def never(*_: Any) -> None:
+    raise AssertionError("nothing is read from the store")
+
+
+def test_the_newest_version_is_read_at_the_start_and_children_begin_as_their_parents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server(tmp_path) as served:
+        root = fill(served)
+        expected = found(served, root, {"type": "T3"})
+        assert expected == list(range(3, COUNT + 1, 7))
+    with server(tmp_path) as served:
+        ready(served, 1)
+        monkeypatch.setattr(Table, "read", never)
+        assert sorted(found(served, root, {"type": "T3"})) == expected
+        served.http.post(f"/api/node/{root}/commit", json={})
+        child = served.http.post(f"/api/node/{root}/newversion", json={}).json()["child"]
+        served.http.post(f"/api/node/{child}/nj/key/3?u=ann", json={"bodyid": 3, "type": "other"})
+        served.http.delete(f"/api/node/{child}/nj/key/10")
+        assert found(served, child, {"type": "T3"}) == expected[2:]
+        assert found(served, child, {"type": "other", "side": "exists/1"}) == [3]
+        assert sorted(found(served, root, {"type": "T3"})) == expected
+        assert served.http.get(f"/api/node/{child}/nj/fields?counts=true").json()["type"] == COUNT - 1
+        assert 10 not in map(int, served.http.get(f"/api/node/{child}/nj/keys").json())
+        picked = served.http.get(f"/api/node/{child}/nj/all?fields=type&show=user").json()
+        assert {"bodyid": 3, "type": "other", "type_user": "ann"} in picked
+        assert len(picked) == COUNT - 1
+
+
+def test_a_server_that_stops_does_not_wait_for_what_is_being_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server(tmp_path) as served:
+        fill(served)
+    reading = threading.Event()
+
+    def slowly(self: Table, view: Any, going: Callable[[], None]) -> Any:
+        reading.set()
+        while True:
+            going()
+            time.sleep(0.01)
+
+    monkeypatch.setattr(Table, "_differing", slowly)
+    with server(tmp_path):
+        assert reading.wait(30)
+
+
+def test_jobs_are_done_in_turn_and_none_is_taken_at_the_end() -> None:
+    aside, done, going = Aside(), list[int](), threading.Event()
+
+    def fail() -> None:
+        going.wait()
+        raise ValueError("as it happens")
+
+    assert aside.ask(fail)
+    assert all(aside.ask(lambda number=number: done.append(number)) for number in range(3))  # type: ignore[misc]
+    going.set()
+    until = time.monotonic() + 30
+    while len(done) < 3:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    aside.close()
+    assert not aside.ask(lambda: done.append(9))
+    assert done == [0, 1, 2]
