@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
-from collections import deque
+import time
 from collections.abc import Callable
+from itertools import count
 
 import structlog
 
@@ -15,20 +17,23 @@ class Aside:
     """Jobs, one after the other, in a thread that is there only while it has some."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._jobs: deque[Callable[[], None]] = deque()
+        self._wake = threading.Condition()
+        self._jobs: list[tuple[float, int, Callable[[], None]]] = []
+        """Heap of (when it may begin, number, job)."""
+        self._numbers = count()
         self._thread: threading.Thread | None = None
         self.closing = False
 
-    def ask(self, job: Callable[[], None]) -> bool:
-        """Do this soon; whether that will be tried."""
-        with self._lock:
+    def ask(self, job: Callable[[], None], after_s: float = 0.0) -> bool:
+        """Do this soon, or when some seconds have passed; whether that will be tried."""
+        with self._wake:
             if self.closing:
                 return False
-            self._jobs.append(job)
+            heapq.heappush(self._jobs, (time.monotonic() + after_s, next(self._numbers), job))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="aside", daemon=True)
                 self._thread.start()
+            self._wake.notify_all()
             return True
 
     def demand_open(self) -> None:
@@ -38,21 +43,28 @@ class Aside:
 
     def close(self) -> None:
         """Return when the job under way has ended; the others are not begun."""
-        with self._lock:
+        with self._wake:
             self.closing = True
+            self._wake.notify_all()
             thread = self._thread
         if thread is not None:
             thread.join()
 
     def _run(self) -> None:
-        while True:
-            with self._lock:
-                if self.closing or not self._jobs:
-                    self._thread = None
-                    return
-                job = self._jobs.popleft()
+        while (job := self._next()) is not None:
             try:
                 job()
             except Exception:
                 if not self.closing:  # else the stores may be gone
                     structlog.get_logger().exception("what requests would have to make was not made ready")
+
+    def _next(self) -> Callable[[], None] | None:
+        """The next job, when it may begin; None where there is none."""
+        with self._wake:
+            while self._jobs and not self.closing:
+                wait_s = self._jobs[0][0] - time.monotonic()
+                if wait_s <= 0:
+                    return heapq.heappop(self._jobs)[2]
+                self._wake.wait(wait_s)
+            self._thread = None
+            return None

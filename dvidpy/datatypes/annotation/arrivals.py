@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
-from msgspec import Raw
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.annotation import elements
-from dvidpy.datatypes.annotation.elements import KIND_NUMBERS, TOGETHER, Element
+from dvidpy.datatypes.annotation.elements import KIND_NUMBERS, TOGETHER, Element, Text
 from dvidpy.datatypes.annotation.keys import (
     BLOCK,
     PLACED,
@@ -63,12 +62,10 @@ class Arrivals:
 
     @classmethod
     def of(cls, view: View, block: Zyx, points: Points, *, fresh: bool = False) -> Arrivals | None:
-        """For (n, 3) points x, y, z of one place; None where two are the same, or there is an element already.
+        """For (n, 3) points x, y, z of one place, all different; None where there is an element already.
 
         `fresh`: the version has no elements at all.
         """
-        if len(np.unique(points, axis=0)) < len(points):
-            return None
         fresh = fresh or _is_fresh(view, block, points[0])
         stored = {} if fresh else _stored_blocks(view, block, points)
         taken = {one for text in stored.values() for one in elements.points_of(text)}
@@ -76,7 +73,7 @@ class Arrivals:
             return None
         return cls(view, block, points, stored, fresh=fresh)
 
-    def take(self, texts: Sequence[Raw], numbers: Sequence[int], labels: Labels) -> None:
+    def take(self, texts: Sequence[Text], numbers: Sequence[int], labels: Labels) -> None:
         """The elements themselves, in the order of the points; BadRequest for what is none, by its number."""
         self._labels = labels
         for first in range(0, len(texts), TOGETHER):

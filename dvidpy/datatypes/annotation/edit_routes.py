@@ -31,7 +31,11 @@ Start = Annotated[str, Path(description="x_y_z of the element.", examples=["10_2
 def post_elements(
     data: Annotated[Annotations, Here], body: Annotated[bytes, WholeBody], kafkalog: KafkaLog = ""
 ) -> Reply:
-    """An element takes the place of the one at its point. All of them are stored, or none."""
+    """An element takes the place of the one at its point; two of a post may not share one. All are stored, or none.
+
+    More than 131,072 are stored as several edits, so that memory does not grow with them: all are looked at before the
+    first, but readers see one after the other, and a crash may come between; posting them again does no harm.
+    """
     data.post(body)
     return DONE
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dvidpy.datatypes.events import KINDS
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import HIGHEST, LOWEST
+from dvidpy.kernels.json_lists import list_members
 
 Coordinate = Annotated[int, Meta(ge=LOWEST, le=HIGHEST)]
 Point = tuple[Coordinate, Coordinate, Coordinate]
@@ -93,29 +94,60 @@ _kinded = msgspec.json.Decoder(list[Kinded] | None).decode
 _blocks = msgspec.json.Decoder(dict[str, Raw]).decode
 _labels = msgspec.json.Decoder(dict[str, str]).decode
 _encode = msgspec.json.Encoder().encode
+Text = bytes | memoryview | Raw
+"""JSON of an element."""
 List = dict[Point, bytes]
 """Stored elements of a list by their points."""
 
 
 # ---------------------------------------------------------------------- what clients send
-def split(body: bytes) -> list[Raw]:
-    """A JSON list -> text of each member; null is an empty one. BadRequest for anything else."""
+class Listed:
+    """A JSON list of elements: its text, and where each begins; they become objects some at a time."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = memoryview(body)
+        self._bounds = _members(body)
+
+    def __len__(self) -> int:
+        return len(self._bounds)
+
+    def texts(self, numbers: Iterable[int]) -> list[memoryview]:
+        """Texts of some."""
+        return [self._body[begin:end] for begin, end in (self._bounds[number].tolist() for number in numbers)]
+
+    def points(self) -> NDArray[np.int64]:
+        """(n, 3) points x, y, z of all; BadRequest where one has none."""
+        out = np.empty((len(self), 3), np.int64)
+        for first, past in self._parts():
+            try:
+                out[first:past] = [one.Pos for one in _located(self._between(first, past))]
+            except _WRONG as error:
+                raise _refusal_of(self.texts(range(first, past)), range(first, past), error) from None
+        return out
+
+    def demand_elements(self) -> None:
+        """BadRequest where one is no element."""
+        for first, past in self._parts():
+            try:
+                _elements(self._between(first, past))
+            except _WRONG as error:
+                raise _refusal_of(self.texts(range(first, past)), range(first, past), error) from None
+
+    def _parts(self) -> Iterator[tuple[int, int]]:
+        return ((first, min(first + TOGETHER, len(self))) for first in range(0, len(self), TOGETHER))
+
+    def _between(self, first: int, past: int) -> bytes:
+        """A list of some that follow each other."""
+        return b"".join((b"[", self._body[self._bounds[first, 0] : self._bounds[past - 1, 1]], b"]"))
+
+
+def _members(body: bytes) -> NDArray[np.int64]:
+    if body.strip() == b"null":
+        return np.empty((0, 2), np.int64)
     try:
-        return _raws(body) or []
-    except _WRONG as error:
-        raise _refusal(error) from None
-
-
-def located(texts: Sequence[Raw]) -> NDArray[np.int64]:
-    """(n, 3) points x, y, z of elements, given as their texts; BadRequest where one has none."""
-    out = np.empty((len(texts), 3), np.int64)
-    for first in range(0, len(texts), TOGETHER):
-        some = texts[first : first + TOGETHER]
-        try:
-            out[first : first + len(some)] = points_of(write_list(some))
-        except _WRONG as error:
-            raise _refusal_of(some, range(first, first + len(some)), error) from None
-    return out
+        return list_members(np.frombuffer(body, np.uint8))
+    except ValueError as error:
+        raise BadRequest(f"expected a JSON list of elements: {error}") from None
 
 
 def points_of(stored: bytes) -> list[Point]:
@@ -123,7 +155,7 @@ def points_of(stored: bytes) -> list[Point]:
     return [one.Pos for one in _located(stored) or ()]
 
 
-def parse(texts: Sequence[Raw], numbers: Sequence[int]) -> list[Element]:
+def parse(texts: Sequence[Text], numbers: Sequence[int]) -> list[Element]:
     """Elements of their texts; BadRequest for what is none, which goes by its number."""
     try:
         return _elements(write_list(texts)) or []
@@ -131,7 +163,7 @@ def parse(texts: Sequence[Raw], numbers: Sequence[int]) -> list[Element]:
         raise _refusal_of(texts, numbers, error) from None
 
 
-def _refusal_of(texts: Sequence[Raw], numbers: Sequence[int], error: Exception) -> BadRequest:
+def _refusal_of(texts: Sequence[Text], numbers: Sequence[int], error: Exception) -> BadRequest:
     """What is wrong with the first of some members that is no element."""
     for number, text in zip(numbers, texts, strict=True):
         try:
@@ -202,7 +234,7 @@ def read_points(stored: bytes) -> list[Kinded]:
     return _kinded(stored) or []
 
 
-def write_list(texts: Iterable[bytes | Raw]) -> bytes:
+def write_list(texts: Iterable[Text]) -> bytes:
     """A list as stored and sent."""
     return b"[" + b",".join(texts) + b"]"
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dvidpy.datatypes.annotation import elements
 from dvidpy.datatypes.annotation.arrivals import ENOUGH, Arrivals
 from dvidpy.datatypes.annotation.book import Book
-from dvidpy.datatypes.annotation.elements import Element, Point
+from dvidpy.datatypes.annotation.elements import Element, Point, Text
 from dvidpy.datatypes.annotation.keys import (
     ALL_BLOCKS,
     BLOCK,
@@ -44,6 +44,8 @@ from dvidpy.versioning.commits import Change
 from dvidpy.versioning.mutations import Mutation
 
 BLOCK_SIDE = 64
+AT_ONCE = 1 << 17
+"""Elements of a post that are one edit."""
 TOLD_TOGETHER = 1 << 15
 """Rows of one event."""
 
@@ -174,18 +176,26 @@ class Annotations(Data):
             )
 
     def post(self, body: bytes) -> None:
-        """Put the elements of a JSON list in the place of those at their points, as one edit; the last one counts.
+        """Put the elements of a JSON list in the place of those at their points; BadRequest for what is none, and where
+        two of the list have the same point: then nothing is stored.
 
-        They are taken place by place, so that what is in memory does not grow with the list.
+        Up to AT_ONCE are one edit. More are several, so that memory hardly grows with the list beyond its text: all are
+        looked at before the first edit, but others see one edit after the other, and a crash may come between.
         """
-        texts = elements.split(body)
-        if not texts:
+        listed = elements.Listed(body)
+        if not len(listed):
             return
-        points = elements.located(texts)
+        points = listed.points()
+        demand_apart(points)
         self._settle_block()
-        with self.editing({"Action": "element-post", "Elements": len(texts)}) as edit:
-            for places in grouped(points, self.block):
-                edit.post([texts[number] for number in places], points[places], places.tolist())
+        pieces = in_pieces(points, self.block)
+        if len(pieces) > 1:
+            listed.demand_elements()
+        for piece in pieces:
+            with self.editing({"Action": "element-post", "Elements": len(piece)}) as edit:
+                for among in grouped(points[piece], self.block):
+                    places = piece[among]
+                    edit.post(listed.texts(places), points[places], places.tolist())
 
     def delete(self, at: Point) -> None:
         """Delete an element, and the relationships that lead to it; BadRequest where there is none."""
@@ -226,7 +236,9 @@ class Annotations(Data):
         with self.editing({"Action": "blocks-post", "Blocks": len(posted)}) as edit:
             for name, text in posted.items():
                 block = from_wire(parse_integers(name, 3, ","))
-                found = {one.Pos: elements.write(elements.filled(one)).full for one in elements.parse_list(text)}
+                listed = elements.parse_list(text)
+                demand_apart(np.array([one.Pos for one in listed], np.int64).reshape(-1, 3))
+                found = {one.Pos: elements.write(elements.filled(one)).full for one in listed}
                 _demand_inside(found, block, self.block)
                 self.view.put(edit.change, block_key(block), elements.write_list(found.values()))
             edit.state = State(stale=True)
@@ -287,7 +299,7 @@ class Edit:
         """What is there, to be changed. Books of one edit must not touch the same places."""
         return Book(self.data.view, self.block)
 
-    def post(self, texts: Sequence[Raw], points: NDArray[np.int64], numbers: Sequence[int]) -> None:
+    def post(self, texts: Sequence[Text], points: NDArray[np.int64], numbers: Sequence[int]) -> None:
         """Put elements of one place in the place of those at their (n, 3) points x, y, z."""
         labels = self.labels_at(points)
         if len(points) >= ENOUGH and not self._stale:
@@ -358,11 +370,28 @@ def _is_silent(data: Annotations) -> bool:
     return data.call is not None and data.call.query.get("kafkalog") == "off"
 
 
+def demand_apart(points: NDArray[np.int64]) -> None:
+    """BadRequest where two of (n, 3) points x, y, z are the same: the reference would keep both elements."""
+    order = np.lexsort(points.T)
+    same = np.flatnonzero((points[order[1:]] == points[order[:-1]]).all(axis=1))
+    if len(same):
+        one, other = sorted(order[same[0] : same[0] + 2].tolist())
+        raise BadRequest(f"members {one} and {other} of the list are both at {points[one].tolist()}")
+
+
 def _need(book: Book, at: Point) -> Element:
     found = book.find(at)
     if found is None:
         raise BadRequest(f"there is no element at {list(at)}")
     return found
+
+
+def in_pieces(points: NDArray[np.int64], block: Zyx) -> list[NDArray[np.int64]]:
+    """Which of (n, 3) points x, y, z belong to one edit: AT_ONCE at most, near each other."""
+    if len(points) <= AT_ONCE:
+        return [np.arange(len(points))]
+    order = np.concatenate(list(grouped(points, block)))
+    return [order[first : first + AT_ONCE] for first in range(0, len(order), AT_ONCE)]
 
 
 def grouped(points: NDArray[np.int64], block: Zyx) -> Iterator[NDArray[np.int64]]:

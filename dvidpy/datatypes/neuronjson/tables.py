@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from dvidpy.versioning.datastore import Datastore
 
 TABLES = 8
 """Versions that are kept in memory."""
+QUIET_S = 2.0
+"""After so long without edits a version that is not in memory is read."""
 BYTES = 1 << 30
 """Bytes that they may hold together; the one asked for is always kept."""
 
@@ -25,6 +28,8 @@ class Tables:
         self._lock = threading.Lock()
         self._tables: OrderedDict[tuple[int, int], Table] = OrderedDict()
         """(instance, version) -> table, the one asked for last at the end."""
+        self._edited: dict[tuple[int, int], float] = {}
+        """When versions that are not in memory were last edited."""
         self._turn = threading.Condition()
         self._changing: set[tuple[int, int, int]] = set()
 
@@ -123,16 +128,37 @@ class Tables:
             for key, table in list(self._tables.items()):
                 if key[0] == data.instance.number and table is not own and data.version in table.members:
                     self._forget(key, table)
-        if own is not None:
-            try:
-                own.apply(changes, mutation)
-            except BaseException:  # it may be half entered: the store has it whole
+        if own is None:
+            self._note(data)
+        else:
+            self._enter(data, own, changes, mutation)
+
+    def _enter(self, data: Data, own: Table, changes: Changes, mutation: int) -> None:
+        whole = False
+        try:
+            own.apply(changes, mutation)
+            whole = True
+        finally:
+            if not whole or own.outgrown:  # it may be half entered: the store has it whole
                 with self._lock:
                     self._forget((data.instance.number, data.version), own)
-                raise
-            if own.outgrown:
-                with self._lock:
-                    self._forget((data.instance.number, data.version), own)
+
+    def _note(self, data: Data) -> None:
+        """Read a version when it is edited no more: it will be asked for."""
+        key = data.instance.number, data.version
+        known = key in self._edited
+        self._edited[key] = time.monotonic()
+        if not known:
+            data.datastore.aside.ask(lambda: self._read_when_quiet(data), QUIET_S)
+
+    def _read_when_quiet(self, data: Data) -> None:
+        key = data.instance.number, data.version
+        rest = QUIET_S - (time.monotonic() - self._edited[key])
+        if rest > 0:
+            data.datastore.aside.ask(lambda: self._read_when_quiet(data), rest)
+            return
+        del self._edited[key]
+        self._make_ready(data)
 
     @contextmanager
     def turn(self, data: Data, bodies: Collection[int]) -> Iterator[None]:

@@ -27,7 +27,7 @@ SHOWN = 1 << 15
 
 
 class Region:
-    """Spans [z, y, x0, x1], both ends included, ascending and each once; they may overlap."""
+    """Spans [z, y, x0, x1], both ends included, ascending and each once; in older stores they may overlap."""
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
@@ -136,7 +136,10 @@ def judge(kept: Kept) -> Iterator[str]:
 
 
 def parse_spans(body: bytes) -> Region:
-    """A JSON list of [z, y, x0, x1] in any order; BadRequest for anything else, or a span that runs backwards."""
+    """A JSON list of [z, y, x0, x1] in any order; BadRequest for anything else, spans that run backwards or overlap.
+
+    One that comes twice is taken once, as in the reference.
+    """
     try:
         columns = np.ascontiguousarray(parse_rows(body, 4).T)
     except ValueError as error:
@@ -144,7 +147,12 @@ def parse_spans(body: bytes) -> Region:
     backwards = np.flatnonzero(columns[3] < columns[2])
     if len(backwards):
         raise BadRequest(f"the span {columns[:, backwards[0]].tolist()} runs backwards")
-    return Region(_sorted(columns))
+    columns = _sorted(columns)
+    overlaps = np.flatnonzero((columns[:2, 1:] == columns[:2, :-1]).all(axis=0) & (columns[2, 1:] <= columns[3, :-1]))
+    if len(overlaps):
+        one, other = columns[:, overlaps[0]].tolist(), columns[:, overlaps[0] + 1].tolist()
+        raise BadRequest(f"the spans {one} and {other} overlap")
+    return Region(columns)
 
 
 def _sorted(columns: Columns) -> Columns:

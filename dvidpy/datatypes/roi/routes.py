@@ -9,6 +9,7 @@ from fastapi import Path, Query
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, JSON, OCTETS, Reply, json_bytes, json_reply, pieces_reply
 from dvidpy.datatypes.params import gives, takes
+from dvidpy.datatypes.roi.erosion import eroded
 from dvidpy.datatypes.roi.instance import Roi, demand_answerable
 from dvidpy.datatypes.roi.partition import LARGEST_BATCH, as_json, equal, fitted
 from dvidpy.datatypes.roi.region import parse_points, parse_spans
@@ -38,9 +39,22 @@ PARTITION = {
 
 
 @room.get("/roi", summary="The region", responses=gives("Spans [z, y, x0, x1] of blocks", "application/json", SPANS))
-def get_roi(roi: Annotated[Roi, Here]) -> Reply:
-    """Sorted by z, y, x0, x1, which are numbers of blocks; both ends of a span are inside."""
-    return pieces_reply(roi.region.as_json(), JSON)
+def get_roi(
+    roi: Annotated[Roi, Here],
+    erode: Annotated[
+        int,
+        Query(description="Blocks that it loses on every side: of a block all neighbours so far away must be inside."),
+        Parse(parse_integer),
+    ] = 0,
+) -> Reply:
+    """Sorted by z, y, x0, x1, which are numbers of blocks; both ends of a span are inside.
+
+    `erode` is what the reference describes as `erode/<size>`, and does not have.
+    """
+    if erode < 0:
+        raise BadRequest("a region loses 0 or more blocks on every side")
+    region = eroded(roi.region, erode) if erode else roi.region
+    return pieces_reply(region.as_json(), JSON)
 
 
 @room.post(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from dvidpy.datatypes.annotation import instance
 from dvidpy.datatypes.annotation.elements import parse_list
 from dvidpy.errors import BadRequest
 
@@ -91,12 +92,33 @@ def test_the_largest_boxes_give_what_is_there(client: TestClient, a: str) -> Non
     assert points(client, f"{a}/tag/end?relationships=verbose") == [[side] * 3]
 
 
-def test_the_last_element_at_a_point_counts(client: TestClient, a: str) -> None:
-    twice = [element((1, 1, 1), "Gap", ["old"]), element((1, 1, 1), "Note", ["new"])]
-    assert client.post(f"{a}/elements", json=twice).status_code == 200
-    assert everything(client, a) == [twice[1]]
+def test_two_elements_at_a_point_are_refused(client: TestClient, a: str) -> None:
+    twice = [element((1, 1, 1), "Gap", ["old"]), element((5, 1, 1)), element((1, 1, 1), "Note", ["new"])]
+    for sent in (twice, [*twice, *(element((x, 9, 9)) for x in range(100))]):
+        answer = client.post(f"{a}/elements", json=sent)
+        assert (answer.status_code, "members 0 and 2" in answer.text) == (400, True)
+    assert client.post(f"{a}/blocks", json={"0,0,0": twice}).status_code == 400
+    assert everything(client, a) == []
+    assert client.post(f"{a}/elements", json=twice[:2]).status_code == 200
+    assert client.post(f"{a}/elements", json=twice[2:]).status_code == 200
+    assert everything(client, a) == [twice[2], twice[1]]
     assert points(client, f"{a}/tag/old") == []
-    assert points(client, f"{a}/tag/new") == [[1, 1, 1]]
+
+
+def test_a_large_post_is_several_edits_and_all_of_it_is_looked_at_first(
+    client: TestClient, a: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instance, "AT_ONCE", 100)
+    sent = [element((7 * number % 1000, number, 0), "PreSyn", ["t"]) for number in range(350)]
+    bad = [*sent[:300], {"Pos": [1, 2, 3], "Kind": "nonsense"}]
+    answer = client.post(f"{a}/elements", json=bad)
+    assert (answer.status_code, "member 300" in answer.text) == (400, True)
+    assert everything(client, a) == []
+    assert client.post(f"{a}/elements", json=sent).status_code == 200
+    assert everything(client, a) == sorted(sent, key=lambda one: one["Pos"])
+    assert points(client, f"{a}/tag/t") == sorted(one["Pos"] for one in sent)
+    found = client.get(f"{a}/mutations").json()
+    assert [one["Elements"] for one in found] == [100, 100, 100, 50]
 
 
 def test_relationships_from_far_away_follow(client: TestClient, a: str) -> None:

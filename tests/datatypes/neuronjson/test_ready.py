@@ -13,6 +13,7 @@ import pytest
 from served import Served, running
 
 from dvidpy.config import ServerSettings, Settings, StoreSettings
+from dvidpy.datatypes.neuronjson import tables
 from dvidpy.datatypes.neuronjson.table import Table
 from dvidpy.datatypes.neuronjson.tables import tables_of
 from dvidpy.versioning.aside import Aside
@@ -80,6 +81,15 @@ def test_the_newest_version_is_read_at_the_start_and_children_begin_as_their_par
         assert len(picked) == COUNT - 1
 
 
+def test_what_was_filled_is_read_when_it_is_edited_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "QUIET_S", 0.1)
+    with server(tmp_path) as served:
+        root = fill(served)
+        ready(served, 1)
+        monkeypatch.setattr(Table, "read", never)
+        assert len(found(served, root, {"type": "exists/1"})) == COUNT
+
+
 def test_a_server_that_stops_does_not_wait_for_what_is_being_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +110,7 @@ def test_a_server_that_stops_does_not_wait_for_what_is_being_read(
 
 def test_jobs_are_done_in_turn_and_none_is_taken_at_the_end() -> None:
     aside, done, going = Aside(), list[int](), threading.Event()
+    assert aside.ask(lambda: done.append(3), 0.2)
 
     def fail() -> None:
         going.wait()
@@ -109,9 +120,9 @@ def test_jobs_are_done_in_turn_and_none_is_taken_at_the_end() -> None:
     assert all(aside.ask(lambda number=number: done.append(number)) for number in range(3))  # type: ignore[misc]
     going.set()
     until = time.monotonic() + 30
-    while len(done) < 3:
+    while len(done) < 4:
         assert time.monotonic() < until
         time.sleep(0.01)
     aside.close()
     assert not aside.ask(lambda: done.append(9))
-    assert done == [0, 1, 2]
+    assert done == [0, 1, 2, 3]
