@@ -11,7 +11,7 @@ from dvidpy.datatypes.annotation.instance import Annotations
 from dvidpy.datatypes.annotation.keys import label_prefix, tag_prefix
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import JSON, Call, Reply, gather, json_reply, pieces_reply
-from dvidpy.datatypes.labels.numbers import parse_number
+from dvidpy.datatypes.labels.numbers import parse_label
 from dvidpy.datatypes.params import Flag, gives
 from dvidpy.datatypes.rooms import Room, TheCall
 from dvidpy.errors import BadRequest
@@ -78,10 +78,7 @@ def get_label(
     relationships: Relationships = "",
 ) -> Reply:
     """Without relationships, unless they are asked for. Edits of the segmentation show a little later: see `info`."""
-    number = parse_number(label)
-    if not number:
-        raise BadRequest("label 0 is the background, whose elements are not listed")
-    return _listed(data, label_prefix(number), relationships)
+    return _listed(data, label_prefix(parse_label(label)), relationships)
 
 
 def _listed(data: Annotations, prefix: bytes, relationships: str) -> Reply:

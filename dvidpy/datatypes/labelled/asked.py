@@ -12,7 +12,7 @@ from dvidpy.datatypes.exchange import OCTETS, Reply
 from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.instance import LabelMap, is_large
 from dvidpy.datatypes.labelled.state import Bodies
-from dvidpy.datatypes.labels.numbers import parse_number
+from dvidpy.datatypes.labels.numbers import parse_label
 from dvidpy.datatypes.params import Flag, takes
 from dvidpy.datatypes.rooms import Parse
 from dvidpy.datatypes.settings import read_json
@@ -21,14 +21,6 @@ from dvidpy.kernels.label_blocks import Labels
 
 AT_ONCE = 1 << 14
 """Bytes of a stored index that is decoded in the event loop; a longer one goes to a worker thread."""
-
-
-def parse_label(text: str) -> int:
-    """A label; BadRequest for 0, which is background."""
-    label = parse_number(text)
-    if not label:
-        raise BadRequest("label 0 is background, not a body")
-    return label
 
 
 def parse_given_label(text: str) -> int | None:

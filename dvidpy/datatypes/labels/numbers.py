@@ -9,7 +9,7 @@ import msgspec
 from dvidpy.errors import BadRequest
 
 LARGEST = (1 << 64) - 1
-_NUMBER = re.compile(r"[0-9]{1,20}\Z", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,40}\Z", re.ASCII)
 _labels = msgspec.json.Decoder(list[int]).decode
 
 
@@ -19,6 +19,14 @@ def parse_number(text: str) -> int:
     if number > LARGEST:
         raise BadRequest(f"{text[:40]!r} is no whole number from 0 to 2^64 - 1")
     return number
+
+
+def parse_label(text: str) -> int:
+    """A label; BadRequest for 0, which is background, and for what is no number of 64 bits."""
+    label = parse_number(text)
+    if not label:
+        raise BadRequest("label 0 is background, not a body")
+    return label
 
 
 def parse_labels(body: bytes) -> list[int]:

@@ -11,13 +11,13 @@ import numpy as np
 from dvidpy.datatypes import tars
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.bodies import find_bodies
+from dvidpy.datatypes.labels.numbers import parse_label
 from dvidpy.datatypes.settings import Given
 from dvidpy.datatypes.tarsupervoxels.keys import PAST, file_key
 from dvidpy.errors import BadRequest, NotFound
 from dvidpy.versioning.records import Instance
 from dvidpy.versioning.store import Found
 
-LARGEST = (1 << 64) - 1
 MODE = 0o755
 """Of members of a tar file, as the reference gives them."""
 LONGEST_EXTENSION = 200
@@ -25,7 +25,6 @@ NEAR = 8
 """Files that are passed over on the way to one that is asked for; a longer way is jumped."""
 EMPTY = 64
 """Stored bytes that may be those of an empty file, however it is packed."""
-_DIGITS = re.compile(r"[0-9]{1,40}\Z", re.ASCII)
 _NAME = re.compile(r"([0-9]{1,40})\.(\S+)\Z", re.ASCII)
 
 
@@ -146,14 +145,6 @@ class TarSupervoxels(Data):
 
 
 # ---------------------------------------------------------------------- names and settings
-def parse_label(text: str) -> int:
-    """A supervoxel or label, from 1 to 2^64 - 1; BadRequest for anything else."""
-    number = int(text) if _DIGITS.match(text) else 0
-    if not 0 < number <= LARGEST:
-        raise BadRequest(f"{text[:40]!r} is no label: they are whole numbers from 1 to {LARGEST}")
-    return number
-
-
 def parse_name(name: str, extension: str) -> int:
     """The supervoxel of a file's name, such as 18491823.dat; BadRequest for a name of another form."""
     found = _NAME.match(name)

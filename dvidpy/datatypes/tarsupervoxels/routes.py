@@ -6,15 +6,15 @@ import hashlib
 from collections.abc import Awaitable
 from typing import Annotated
 
-import msgspec
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Call, Reply, gather, json_reply, octets, pieces_reply, text_reply
+from dvidpy.datatypes.labels.numbers import parse_label, parse_labels
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Parse, Room, TheCall, WholeBody, at_once, streaming
 from dvidpy.datatypes.settings import read_settings
-from dvidpy.datatypes.tarsupervoxels.instance import LARGEST, TarSupervoxels, parse_label
+from dvidpy.datatypes.tarsupervoxels.instance import TarSupervoxels
 from dvidpy.datatypes.tarsupervoxels.intake import store_file, store_tar
 from dvidpy.errors import BadRequest
 
@@ -22,8 +22,6 @@ room = Room()
 
 Supervoxel = Annotated[int, Path(description="From 1.", examples=["18473948"]), Parse(parse_label)]
 Label = Annotated[int, Path(description="Label of a body, from 1.", examples=["18473948"]), Parse(parse_label)]
-_decode_labels = msgspec.json.Decoder(list[int]).decode
-
 
 AT_ONCE = 1 << 16
 """Stored bytes that are unpacked in the event loop; more go to a worker thread."""
@@ -87,13 +85,7 @@ def get_exists(
     """An empty file counts."""
     if hash and hash != hashlib.md5(body, usedforsecurity=False).hexdigest():
         raise BadRequest(f"the body does not have the hash {hash[:40]!r}")
-    try:
-        asked = _decode_labels(body)
-    except msgspec.DecodeError as error:
-        raise BadRequest(f"expected a JSON list of supervoxels: {error}") from None
-    if asked and not 0 <= min(asked) <= max(asked) <= LARGEST:
-        raise BadRequest("supervoxels are whole numbers of 64 bits, without a sign")
-    return json_reply(files.existing(asked))
+    return json_reply(files.existing(parse_labels(body)))
 
 
 @room.post(

@@ -9,10 +9,9 @@ from fastapi import Path, Query
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Reply, json_reply
 from dvidpy.datatypes.labelled import ids
-from dvidpy.datatypes.labelled.asked import parse_label
 from dvidpy.datatypes.labelled.edits import editing
 from dvidpy.datatypes.labelled.instance import LabelMap
-from dvidpy.datatypes.labels.numbers import parse_number
+from dvidpy.datatypes.labels.numbers import parse_label, parse_number
 from dvidpy.datatypes.params import gives
 from dvidpy.datatypes.rooms import Parse, Room, admins_only
 from dvidpy.errors import BadRequest

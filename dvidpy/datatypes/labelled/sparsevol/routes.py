@@ -10,7 +10,7 @@ from fastapi import Path, Query
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import OCTETS, Call, Reply, gather, json_reply, pieces_reply
 from dvidpy.datatypes.labelled import blocks as stored_blocks
-from dvidpy.datatypes.labelled.asked import Label, OfSupervoxel, about_any, about_label, parse_label
+from dvidpy.datatypes.labelled.asked import Label, OfSupervoxel, about_any, about_label
 from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.sparsevol.bounds import BOUNDS, read_bounds
@@ -19,6 +19,7 @@ from dvidpy.datatypes.labelled.sparsevol.regions import find_region, within
 from dvidpy.datatypes.labelled.sparsevol.streams import as_blocks, as_rles, as_srles
 from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labels.blocks import label_at
+from dvidpy.datatypes.labels.numbers import parse_label
 from dvidpy.datatypes.labels.packing import pack
 from dvidpy.datatypes.labels.runs import EVERYWHERE
 from dvidpy.datatypes.params import Throttle, gives

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
-from dvidpy.datatypes.labelled.asked import parse_label
+from dvidpy.datatypes.labels.numbers import parse_label
 from dvidpy.datatypes.rooms import Parse
 
 

@@ -10,9 +10,10 @@ from fastapi import Path
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import JSON, Reply, gather, pieces_reply
-from dvidpy.datatypes.labelled.asked import Label, parse_label
+from dvidpy.datatypes.labelled.asked import Label
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelmap.proximity.distances import nearest
+from dvidpy.datatypes.labels.numbers import parse_label
 from dvidpy.datatypes.params import Throttle, gives
 from dvidpy.datatypes.rooms import Parse, Room
 from dvidpy.errors import BadRequest
