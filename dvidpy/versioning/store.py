@@ -7,7 +7,7 @@ visible until the merge's child stores its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from operator import itemgetter
@@ -149,11 +149,11 @@ class View:
             rows = walk_rows(view.reader, self.prefix + start, self.prefix + stop, self.ancestry)
             yield from map(itemgetter(slice(cut, None)), rows)
 
-    def range(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, Found]]:
+    def range(self, start: bytes, stop: bytes) -> Generator[tuple[bytes, Found], None, None]:
         """(type key, visible value), start <= key < stop, all as they were when the walk began."""
         return self.ranges([(start, stop)])
 
-    def ranges(self, spans: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, Found]]:
+    def ranges(self, spans: Iterable[tuple[bytes, bytes]]) -> Generator[tuple[bytes, Found], None, None]:
         """The same for several spans (start, stop), one after the other, all from one moment."""
         cut = len(self.prefix)
         with self._still() as view:

@@ -24,6 +24,8 @@ Point = tuple[Coordinate, Coordinate, Coordinate]
 Kind = Literal["Unknown", "PostSyn", "PreSyn", "Gap", "Note"]
 KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 Tag = Annotated[str, Meta(min_length=1, max_length=10_000)]
+LONG = 1 << 22
+"""Bytes of a list from which on its members are found by a kernel; they would be as many objects."""
 TOGETHER = 1 << 14
 """Elements that are Python objects at one time, of many."""
 _RELS = b',"Rels":'
@@ -106,13 +108,16 @@ class Listed:
 
     def __init__(self, body: bytes) -> None:
         self._body = memoryview(body)
-        self._bounds = _members(body)
+        self._few = _split(body) if len(body) < LONG else None
+        self._bounds = np.empty((0, 2), np.int64) if len(body) < LONG else _members(body)
 
     def __len__(self) -> int:
-        return len(self._bounds)
+        return len(self._bounds if self._few is None else self._few)
 
-    def texts(self, numbers: Iterable[int]) -> list[memoryview]:
+    def texts(self, numbers: Iterable[int]) -> Sequence[Text]:
         """Texts of some."""
+        if self._few is not None:
+            return [self._few[number] for number in numbers]
         return [self._body[begin:end] for begin, end in (self._bounds[number].tolist() for number in numbers)]
 
     def points(self) -> NDArray[np.int64]:
@@ -138,7 +143,16 @@ class Listed:
 
     def _between(self, first: int, past: int) -> bytes:
         """A list of some that follow each other."""
+        if self._few is not None:
+            return write_list(self._few[first:past])
         return b"".join((b"[", self._body[self._bounds[first, 0] : self._bounds[past - 1, 1]], b"]"))
+
+
+def _split(body: bytes) -> list[Raw]:
+    try:
+        return _raws(body) or []
+    except _WRONG as error:
+        raise _refusal(error) from None
 
 
 def _members(body: bytes) -> NDArray[np.int64]:

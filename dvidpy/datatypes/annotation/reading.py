@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 
 import numpy as np
@@ -20,6 +21,8 @@ from dvidpy.versioning.store import Found
 
 ROWS = 1024
 """Rows of blocks that are looked up one by one; of a larger box the whole range of keys is walked."""
+FEW, QUICK = 8, 1 << 15
+"""Lists, and packed bytes of them, that are read in the event loop."""
 TOGETHER = 4096
 """Blocks that are looked at together."""
 
@@ -123,6 +126,17 @@ def scan(data: Annotations, *, keys_only: bool) -> dict[str, int]:
 def listed(data: Annotations, prefix: bytes) -> Iterator[bytes]:
     """JSON list of the elements of a tag or a label, in pieces."""
     return _as_list((found.read() for _, found in data.view.range(prefix, after(prefix))), b"[]")
+
+
+def listed_if_few(data: Annotations, prefix: bytes) -> bytes | None:
+    """The same whole, where few lists of few bytes are to be read; else None."""
+    with closing(data.view.range(prefix, after(prefix))) as walk_lists:
+        found = [one for _, one in islice(walk_lists, FEW + 1)]
+        if len(found) > FEW or any(one.manifest is not None for one in found):
+            return None
+        if sum(len(one.stored) for one in found) > QUICK:
+            return None
+        return b"".join(_as_list((one.read() for one in found), b"[]"))
 
 
 def related(data: Annotations, prefix: bytes, *, verbose: bool) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Annotated
 
 from fastapi import Path, Query
@@ -10,10 +11,10 @@ from dvidpy.datatypes.annotation import reading
 from dvidpy.datatypes.annotation.instance import Annotations
 from dvidpy.datatypes.annotation.keys import label_prefix, tag_prefix
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import JSON, Call, Reply, gather, json_reply, pieces_reply
+from dvidpy.datatypes.exchange import JSON, Call, Reply, gather, json_bytes, json_reply, pieces_reply
 from dvidpy.datatypes.labels.numbers import parse_label
 from dvidpy.datatypes.params import Flag, gives
-from dvidpy.datatypes.rooms import Room, TheCall
+from dvidpy.datatypes.rooms import Room, TheCall, at_once
 from dvidpy.errors import BadRequest
 
 room = Room()
@@ -62,23 +63,33 @@ def get_all_elements(data: Annotated[Annotations, Here], call: Annotated[Call, T
 
 
 @room.get("/tag/{tag}", summary="Elements with a tag", responses=BARE_ELEMENTS)
+@at_once
 def get_tag(
     data: Annotated[Annotations, Here],
+    call: Annotated[Call, TheCall],
     tag: Annotated[str, Path(description="Any text without a slash.", examples=["T1"])],
     relationships: Relationships = "",
-) -> Reply:
+) -> Reply | Awaitable[Reply]:
     """Without relationships, unless they are asked for."""
-    return _listed(data, tag_prefix(tag), relationships)
+    return _listed_soon(data, call, tag_prefix(tag), relationships)
 
 
 @room.get("/label/{label}", summary="Elements in a label", responses=BARE_ELEMENTS)
+@at_once
 def get_label(
     data: Annotated[Annotations, Here],
+    call: Annotated[Call, TheCall],
     label: Annotated[str, Path(description="Label (body) of the segmentation that is followed.", examples=["23"])],
     relationships: Relationships = "",
-) -> Reply:
+) -> Reply | Awaitable[Reply]:
     """Without relationships, unless they are asked for. Edits of the segmentation show a little later: see `info`."""
-    return _listed(data, label_prefix(parse_label(label)), relationships)
+    return _listed_soon(data, call, label_prefix(parse_label(label)), relationships)
+
+
+def _listed_soon(data: Annotations, call: Call, prefix: bytes, relationships: str) -> Reply | Awaitable[Reply]:
+    """At once where that is quick."""
+    few = None if relationships in ("true", "verbose") else reading.listed_if_few(data, prefix)
+    return call.pool.run(_listed, data, prefix, relationships) if few is None else json_bytes(few)
 
 
 def _listed(data: Annotations, prefix: bytes, relationships: str) -> Reply:

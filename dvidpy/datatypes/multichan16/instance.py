@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,14 @@ from dvidpy.datatypes.multichan16.keys import (
     EXTENTS,
     channel_key,
 )
+from dvidpy.datatypes.multichan16.v3draw import V3DRaw
 from dvidpy.datatypes.voxels.cutting import paste
 from dvidpy.datatypes.voxels.extents import decode
 from dvidpy.datatypes.voxels.grid import index_of, row_spans
 from dvidpy.datatypes.voxels.kinds import RGBA8, UINT8, UINT16, Kind, Voxels
 from dvidpy.datatypes.voxels.volume import Volume
 from dvidpy.errors import BadRequest, StoreError
-from dvidpy.geometry import Box
+from dvidpy.geometry import Box, from_wire
 from dvidpy.versioning.duties import Kept
 
 MOST_BLOCKS = 1 << 22
@@ -58,6 +60,21 @@ class MultiChan16(Volume):
         if not 0 <= channel <= len(channels):
             raise BadRequest(f"there is no channel {channel}, but 1 to {len(channels)}, and 0, their composite")
         return RGBA8 if channel == COMPOSITE else _KINDS[channels[channel - 1]["DataType"]]
+
+    def file(self) -> V3DRaw:
+        """What a file of all channels says in its head; BadRequest where nothing was loaded."""
+        kind, extents = self.demand_channel(1), self.extents()
+        assert extents.MaxPoint is not None  # it comes with the channels
+        box = Box((0, 0, 0), from_wire([last + 1 for last in extents.MaxPoint]))
+        return V3DRaw(kind, box, len(self.channels()), big_endian=False)
+
+    def pieces(self, file: V3DRaw) -> Iterator[bytes]:
+        """Voxels of all channels, one after the other, a layer of blocks at a time."""
+        still = copy(self)
+        still.view = self.view.frozen()
+        for channel in range(1, file.channels + 1):
+            for z in range(0, file.box.stop[0], self.block[0]):
+                yield still.read_channel(channel, file.kind, file.box.layer(z, z + self.block[0])).tobytes()
 
     def info(self) -> dict[str, Any]:
         """Base and Extended."""

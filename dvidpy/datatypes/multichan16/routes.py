@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Annotated
 
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import Call, Reply, json_reply, octets
+from dvidpy.datatypes.exchange import OCTETS, Call, Reply, json_reply, octets, pieces_reply
 from dvidpy.datatypes.multichan16.instance import MultiChan16
 from dvidpy.datatypes.multichan16.intake import load
+from dvidpy.datatypes.multichan16.v3draw import HEAD, head_of
 from dvidpy.datatypes.params import PictureFormat, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Parse, Room, TheCall, streaming
 from dvidpy.datatypes.voxels.pictures import parse_format, picture
@@ -96,6 +98,17 @@ async def post_load(data: Annotated[MultiChan16, Here], call: Annotated[Call, Th
     """An addition: in the reference a command of its program. Replaces all that this version has, all or nothing."""
     head = await load(data, call)
     return json_reply({"NumChannels": head.channels, "Size": [*reversed(head.box.size)]})
+
+
+@room.get(
+    "/v3draw",
+    summary="All channels as a V3D Raw file",
+    responses=gives("The file: its voxels begin at 0, 0, 0", "application/octet-stream"),
+)
+def get_v3draw(data: Annotated[MultiChan16, Here]) -> Reply:
+    """An addition. What was loaded in this version, or in the ancestor it comes from. 400 before a file was loaded."""
+    file = data.file()
+    return pieces_reply(chain((head_of(file),), data.pieces(file)), OCTETS, HEAD + file.size)
 
 
 @room.post("/info", summary="Nothing can be changed", responses=gives("As GET", "application/json", {}))

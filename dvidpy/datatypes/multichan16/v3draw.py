@@ -37,8 +37,14 @@ class V3DRaw(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes behind the head."""
+        """Bytes of voxels, behind the head."""
         return self.channels * self.box.volume * self.kind.itemsize
+
+
+def head_of(file: V3DRaw) -> bytes:
+    """The head that says this."""
+    order, mark = (b"B", ">") if file.big_endian else (b"L", "<")
+    return MAGIC + order + struct.pack(f"{mark}H4I", file.kind.itemsize, *reversed(file.box.size), file.channels)
 
 
 def parse_head(head: bytes) -> V3DRaw:

@@ -22,7 +22,7 @@ import orjson
 from dvidpy.errors import BadRequest, TooLarge
 
 Annotation = dict[str, Any]
-USER, TIME = "_user", "_time"
+USER, TIME = _SIGNS = "_user", "_time"
 LARGEST = 1 << 24
 """Bytes of an annotation."""
 _DEEPEST = 100
@@ -34,7 +34,7 @@ _MOST_PICKED = 64
 
 def is_meta(field: str) -> bool:
     """Whether a field tells who wrote another one, or when."""
-    return field.endswith((USER, TIME))
+    return field.endswith(_SIGNS)
 
 
 def to_json(value: Any) -> bytes:
@@ -44,8 +44,10 @@ def to_json(value: Any) -> bytes:
 
 def encode(annotation: Annotation) -> bytes:
     """The stored form; TooLarge for one beyond LARGEST."""
-    plain = to_json({field: value for field, value in annotation.items() if not is_meta(field)})
-    meta = to_json({field: value for field, value in annotation.items() if is_meta(field)})
+    fields: tuple[Annotation, Annotation] = {}, {}
+    for field, value in annotation.items():
+        fields[field.endswith(_SIGNS)][field] = value
+    plain, meta = map(to_json, fields)
     if len(plain) + len(meta) > LARGEST:
         raise TooLarge(f"an annotation of {len(plain) + len(meta)} bytes is larger than {LARGEST}")
     return len(plain).to_bytes(_SIZE, "little") + plain + meta

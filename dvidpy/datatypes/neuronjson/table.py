@@ -114,10 +114,10 @@ class Table:
         return changes | gone
 
     def _complete(self, changes: Changes) -> None:
-        """Enter what is missing, and what came meanwhile."""
+        """Enter what is missing, and what came meanwhile. Nobody reads it yet; edits are not held up."""
+        self._apply(changes, 0)
+        self._columns.begin()
         with self._lock:
-            self._apply(changes, 0)
-            self._columns.begin()
             early, self._early = self._early or [], None
             for some, mutation in early:
                 self._apply(some, mutation)

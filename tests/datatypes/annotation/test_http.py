@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from dvidpy.datatypes.annotation import instance
+from dvidpy.datatypes.annotation import elements, instance
 from dvidpy.datatypes.annotation.elements import parse_list
 from dvidpy.errors import BadRequest
 
@@ -38,8 +38,10 @@ GARBAGE = [
 ]
 
 
-@pytest.fixture
-def a(client: TestClient, repo: str) -> str:
+@pytest.fixture(params=[elements.LONG, 0], ids=["short", "long"])
+def a(client: TestClient, repo: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An instance; lists that are posted are taken for short ones, or for long ones."""
+    monkeypatch.setattr(elements, "LONG", request.param)
     made = client.post(f"/api/repo/{repo}/instance", json={"typename": "annotation", "dataname": "a"})
     assert made.status_code == 200
     return f"/api/node/{repo}/a"

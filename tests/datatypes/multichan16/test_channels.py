@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from served import Serve, Served
 
-from dvidpy.datatypes.multichan16.v3draw import HEAD, MAGIC, parse_head
+from dvidpy.datatypes.multichan16.v3draw import HEAD, MAGIC, head_of, parse_head
 from dvidpy.errors import BadRequest
 
 RANDOM = np.random.default_rng(5)
@@ -59,6 +59,16 @@ def composed(channels: np.ndarray) -> np.ndarray:
 
 
 # ---------------------------------------------------------------------- loading
+@pytest.mark.parametrize("order", ["L", "B"])
+def test_heads_are_written_as_they_are_read(order: str) -> None:
+    head = v3draw(made(), order)[:HEAD]
+    assert head_of(parse_head(head)) == head
+
+
+def test_there_is_no_file_before_one_was_loaded(served: Served, m: str) -> None:
+    assert served.http.get(f"{m}/v3draw").status_code == 400
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("order", ["L", "B"])
 @pytest.mark.parametrize("number", [1, 2, 5])
@@ -70,6 +80,7 @@ def test_channels_come_back(served: Served, m: str, dtype: Any, order: str, numb
         assert np.array_equal(read(served, m, at + 1, dtype, channel.shape), channel)
     body = served.http.get(f"{m}/0_1_2/37_18_21/0_0_0").content
     assert np.array_equal(np.frombuffer(body, np.uint8).reshape(21, 18, 37, 4), composed(channels))
+    assert served.http.get(f"{m}/v3draw").content == v3draw(channels)
     assert served.http.get(f"{m}/xy/4_4/0_0_0?channel={number + 1}").status_code == 400
     assert served.http.get(f"{m}/xy/4_4/0_0_0?channel=-1").status_code == 400
 
