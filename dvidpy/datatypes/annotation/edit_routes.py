@@ -33,7 +33,7 @@ def post_elements(
 ) -> Reply:
     """An element takes the place of the one at its point; two of a post may not share one. All are stored, or none.
 
-    More than 131,072 are stored as several edits, so that memory does not grow with them: all are looked at before the
+    More than 65,536 are stored as several edits, so that memory does not grow with them: all are looked at before the
     first, but readers see one after the other, and a crash may come between; posting them again does no harm.
     """
     data.post(body)

@@ -120,9 +120,9 @@ class Listed:
             return [self._few[number] for number in numbers]
         return [self._body[begin:end] for begin, end in (self._bounds[number].tolist() for number in numbers)]
 
-    def points(self) -> NDArray[np.int64]:
+    def points(self) -> NDArray[np.int32]:
         """(n, 3) points x, y, z of all; BadRequest where one has none."""
-        out = np.empty((len(self), 3), np.int64)
+        out = np.empty((len(self), 3), np.int32)
         for first, past in self._parts():
             try:
                 out[first:past] = [one.Pos for one in _located(self._between(first, past))]

@@ -44,7 +44,7 @@ from dvidpy.versioning.commits import Change
 from dvidpy.versioning.mutations import Mutation
 
 BLOCK_SIDE = 64
-AT_ONCE = 1 << 17
+AT_ONCE = 1 << 16
 """Elements of a post that are one edit."""
 TOLD_TOGETHER = 1 << 15
 """Rows of one event."""
@@ -195,7 +195,7 @@ class Annotations(Data):
             with self.editing({"Action": "element-post", "Elements": len(piece)}) as edit:
                 for among in grouped(points[piece], self.block):
                     places = piece[among]
-                    edit.post(listed.texts(places), points[places], places.tolist())
+                    edit.post(listed.texts(places), points[places].astype(np.int64), places.tolist())
 
     def delete(self, at: Point) -> None:
         """Delete an element, and the relationships that lead to it; BadRequest where there is none."""
@@ -370,10 +370,10 @@ def _is_silent(data: Annotations) -> bool:
     return data.call is not None and data.call.query.get("kafkalog") == "off"
 
 
-def demand_apart(points: NDArray[np.int64]) -> None:
+def demand_apart(points: NDArray[np.integer[Any]]) -> None:
     """BadRequest where two of (n, 3) points x, y, z are the same: the reference would keep both elements."""
     order = np.lexsort(points.T)
-    same = np.flatnonzero((points[order[1:]] == points[order[:-1]]).all(axis=1))
+    same = np.flatnonzero(~_changes(points, order))
     if len(same):
         one, other = sorted(order[same[0] : same[0] + 2].tolist())
         raise BadRequest(f"members {one} and {other} of the list are both at {points[one].tolist()}")
@@ -386,7 +386,7 @@ def _need(book: Book, at: Point) -> Element:
     return found
 
 
-def in_pieces(points: NDArray[np.int64], block: Zyx) -> list[NDArray[np.int64]]:
+def in_pieces(points: NDArray[np.integer[Any]], block: Zyx) -> list[NDArray[np.int64]]:
     """Which of (n, 3) points x, y, z belong to one edit: AT_ONCE at most, near each other."""
     if len(points) <= AT_ONCE:
         return [np.arange(len(points))]
@@ -394,13 +394,22 @@ def in_pieces(points: NDArray[np.int64], block: Zyx) -> list[NDArray[np.int64]]:
     return [order[first : first + AT_ONCE] for first in range(0, len(order), AT_ONCE)]
 
 
-def grouped(points: NDArray[np.int64], block: Zyx) -> Iterator[NDArray[np.int64]]:
+def grouped(points: NDArray[np.integer[Any]], block: Zyx) -> Iterator[NDArray[np.int64]]:
     """Which of (n, 3) points x, y, z lie in each place, in their order."""
-    width = np.array(block[::-1]) * np.array(blocks_of_place(block)[::-1])
-    places = points // width
+    places = np.empty_like(points)
+    for axis, (side, blocks) in enumerate(zip(block[::-1], blocks_of_place(block)[::-1], strict=True)):
+        np.floor_divide(points[:, axis], side * blocks, out=places[:, axis])
     order = np.lexsort(places.T)
-    cuts = np.flatnonzero((np.diff(places[order], axis=0) != 0).any(axis=1)) + 1
-    return iter(np.split(order, cuts))
+    return iter(np.split(order, np.flatnonzero(_changes(places, order)) + 1))
+
+
+def _changes(rows: NDArray[np.integer[Any]], order: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which rows, in an order, differ from the one before, from the second on; column by column, to save memory."""
+    found = np.zeros(max(0, len(order) - 1), np.bool_)
+    for column in rows.T:
+        ordered = column[order]
+        found |= ordered[1:] != ordered[:-1]
+    return found
 
 
 def _demand_inside(found: Iterable[Point], block: Zyx, size: Zyx) -> None:
