@@ -45,7 +45,7 @@ from dvidpy.versioning.mutations import Mutation
 
 BLOCK_SIDE = 64
 AT_ONCE = 1 << 16
-"""Elements of a post that are one edit."""
+"""Elements of a post from which on the rest is another edit."""
 TOLD_TOGETHER = 1 << 15
 """Rows of one event."""
 
@@ -179,8 +179,9 @@ class Annotations(Data):
         """Put the elements of a JSON list in the place of those at their points; BadRequest for what is none, and where
         two of the list have the same point: then nothing is stored.
 
-        Up to AT_ONCE are one edit. More are several, so that memory hardly grows with the list beyond its text: all are
-        looked at before the first edit, but others see one edit after the other, and a crash may come between.
+        Up to AT_ONCE are one edit. More are several of so many, or of one place that has more, so that memory hardly
+        grows with the list beyond its text: all are looked at before the first edit, but others see one edit after the
+        other, and a crash may come between.
         """
         listed = elements.Listed(body)
         if not len(listed):
@@ -387,11 +388,20 @@ def _need(book: Book, at: Point) -> Element:
 
 
 def in_pieces(points: NDArray[np.integer[Any]], block: Zyx) -> list[NDArray[np.int64]]:
-    """Which of (n, 3) points x, y, z belong to one edit: AT_ONCE at most, near each other."""
+    """Which of (n, 3) points x, y, z belong to one edit: those of whole places, until they are AT_ONCE.
+
+    A place is not parted: its lists would be written anew by each part.
+    """
     if len(points) <= AT_ONCE:
         return [np.arange(len(points))]
-    order = np.concatenate(list(grouped(points, block)))
-    return [order[first : first + AT_ONCE] for first in range(0, len(order), AT_ONCE)]
+    pieces: list[NDArray[np.int64]] = []
+    waiting: list[NDArray[np.int64]] = []
+    for group in grouped(points, block):
+        waiting.append(group)
+        if sum(map(len, waiting)) >= AT_ONCE:
+            pieces.append(np.concatenate(waiting))
+            waiting = []
+    return [*pieces, np.concatenate(waiting)] if waiting else pieces
 
 
 def grouped(points: NDArray[np.integer[Any]], block: Zyx) -> Iterator[NDArray[np.int64]]:
