@@ -396,11 +396,13 @@ def in_pieces(points: NDArray[np.integer[Any]], block: Zyx) -> list[NDArray[np.i
         return [np.arange(len(points))]
     pieces: list[NDArray[np.int64]] = []
     waiting: list[NDArray[np.int64]] = []
+    size = 0
     for group in grouped(points, block):
         waiting.append(group)
-        if sum(map(len, waiting)) >= AT_ONCE:
+        size += len(group)
+        if size >= AT_ONCE:
             pieces.append(np.concatenate(waiting))
-            waiting = []
+            waiting, size = [], 0
     return [*pieces, np.concatenate(waiting)] if waiting else pieces
 
 
