@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import groupby, product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
@@ -40,6 +41,18 @@ class Slab(NamedTuple):
     offset: Point
     files: int
     """Files read so far."""
+
+
+def load_channels(client: Client, uuid: str, name: str, files: list[str]) -> None:
+    """Send a V3D Raw file to a multichan16 instance; CommandError where it cannot be read."""
+    if len(files) != 1:
+        raise CommandError("one V3D Raw file is needed")
+    try:
+        with Path(files[0]).open("rb") as file:
+            found = client.json("POST", path_of("node", uuid, name, "load"), file)
+    except OSError as error:
+        raise CommandError(f"{files[0]} cannot be read: {error.strerror or error}") from None
+    typer.echo(f"Loaded {found['NumChannels']} channels of {' x '.join(map(str, found['Size']))} voxels.")
 
 
 def load_pictures(

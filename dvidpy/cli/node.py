@@ -54,10 +54,16 @@ def load(
     force: Force = False,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
-    """Load a stack of pictures into an image or labels; with proc=noindex no index and no scale follows."""
-    from dvidpy.cli.loading import load_pictures
+    """Load a stack of pictures into an image or labels; with proc=noindex no index and no scale follows.
+
+    Into a multichan16 instance: `local FILE`, a V3D Raw file.
+    """
+    from dvidpy.cli.loading import load_channels, load_pictures
 
     uuid, name = context.obj
+    if offset in WHO:
+        load_channels(Client(server, admin=force), uuid, name, words)
+        return
     images = [word for word in words if not word.startswith("proc=")]
     if not images:
         raise CommandError("no pictures are named")
@@ -80,8 +86,8 @@ def put(
     """Put standard input under a KEY (keyvalue, neuronjson), or pictures of a PLANE (xy, xz, yz) into an image."""
     client = Client(server, admin=force)
     uuid, name = context.obj
-    if words[0] in ("local", "remote") and len(words) > 1:
-        words = words[1:]  # the reference asks who reads the files; here it is always the one who sends them
+    if words[0] in WHO and len(words) > 1:
+        words = words[1:]
     kind = typename_of(client, uuid, name)
     if kind in ("keyvalue", "neuronjson"):
         if len(words) != 1:
@@ -100,6 +106,8 @@ def put(
     load_pictures(client, uuid, name, words[0], words[1], words[2:])
 
 
+WHO = ("local", "remote")
+"""The reference asks who reads files; here it is always the one who sends them."""
 ORDERS: dict[str, Callable[..., None]] = {
     "reload": reload,
     "delete-all": delete_all,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import sys
 import time
 from pathlib import Path
@@ -59,6 +60,19 @@ def gray(terminal: Terminal) -> str:
         place = f"raw/0_1_2/{width * SIDE}_{SIDE}_{SIDE}/{(4 - width) * SIDE - SIDE}_{y}_0"
         assert terminal.served.http.post(f"{path}/{place}", content=part.tobytes()).status_code == 200
     return path
+
+
+# ---------------------------------------------------------------------- channels
+def test_a_v3d_raw_file_is_loaded(terminal: Terminal, tmp_path: Path) -> None:
+    path = terminal.make("multichan16", "m", BlockSize="4,4,4")
+    file = tmp_path / "brain.v3draw"
+    file.write_bytes(b"raw_image_stack_by_hpengL" + struct.pack("<H4I", 2, 3, 2, 1, 2) + bytes(range(24)))
+    assert "2 channels of 3 x 2 x 1 voxels" in terminal.run("m", "load", "local", str(file))
+    assert terminal.served.http.get(f"{path}/v3draw").content == file.read_bytes()
+    assert "cannot be read" in terminal.run("m", "load", "local", str(tmp_path / "none"), status=1)
+    assert "one V3D Raw file" in terminal.run("m", "load", "local", "a", "b", status=1)
+    file.write_bytes(b"something else")
+    assert "V3D Raw file ends early" in terminal.run("m", "load", "remote", str(file), status=1)
 
 
 # ---------------------------------------------------------------------- regions
