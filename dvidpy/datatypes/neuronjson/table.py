@@ -30,8 +30,8 @@ QUERIES = 1000
 PATIENCE_S = 5.0
 """Seconds that a query may take."""
 
-LOOKS = 64
-"""One in so many annotations it is asked whether to go on reading."""
+LOOKS, TOGETHER = 64, 4096
+"""Annotations that are read, and entered, between two looks at whether to go on."""
 
 Changes = Mapping[int, bytes | None]
 """Body -> its annotation, packed as in the store; None for a deleted one."""
@@ -87,12 +87,12 @@ class Table:
         """All annotations of a frozen view; what another table has too is taken from it. `going` may stop it."""
         if other is not None:
             self._copy(other)
-        self._complete(self._differing(view, going))
+        self._complete(self._differing(view, going), going)
 
     def begin_as(self, parent: Table) -> None:
         """What a parent has, whose child was made after this table."""
         self._copy(parent)
-        self._complete({})
+        self._complete({}, lambda: None)
 
     def _copy(self, other: Table) -> None:
         with other._lock:
@@ -113,9 +113,12 @@ class Table:
                 going()
         return changes | gone
 
-    def _complete(self, changes: Changes) -> None:
+    def _complete(self, changes: Changes, going: Callable[[], None]) -> None:
         """Enter what is missing, and what came meanwhile. Nobody reads it yet; edits are not held up."""
-        self._apply(changes, 0)
+        missing = list(changes.items())
+        for first in range(0, len(missing), TOGETHER):
+            going()
+            self._apply(dict(missing[first : first + TOGETHER]), 0)
         self._columns.begin()
         with self._lock:
             early, self._early = self._early or [], None
