@@ -1,8 +1,8 @@
 """annotation: points with a kind, tags, properties and relationships, seen by box, block, tag, label and region.
 
 `elements` their forms, `keys` places in the store, `book` what one edit changes, `arrivals` many new ones at once,
-`instance` posting, moving, deleting, `reading` what is asked for, `points` the same for other formats, `following`
-events of the segmentation, `reload` all lists made again.
+`pieces` those that are stored together, `instance` posting, moving, deleting, `reading` what is asked for, `points` the
+same for other formats, `following` events of the segmentation, `reload` all lists made again.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from dvidpy.datatypes.annotation import elements, instance
+from dvidpy.datatypes.annotation import elements, pieces
 from dvidpy.datatypes.annotation.elements import parse_list
 from dvidpy.errors import BadRequest
 
@@ -110,7 +110,7 @@ def test_two_elements_at_a_point_are_refused(client: TestClient, a: str) -> None
 def test_a_large_post_is_several_edits_and_all_of_it_is_looked_at_first(
     client: TestClient, a: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(instance, "AT_ONCE", 100)
+    monkeypatch.setattr(pieces, "AT_ONCE", 100)
     sent = [element((600 * (number % 10), number, 0), "PreSyn", ["t"]) for number in range(350)]
     bad = [*sent[:300], {"Pos": [1, 2, 3], "Kind": "nonsense"}]
     answer = client.post(f"{a}/elements", json=bad)
