@@ -238,4 +238,4 @@ def test_other_types_take_no_pictures(served: Served, tmp_path: Path) -> None:
         ["node", root, "kv", "load", "0,0,0", str(tmp_path / "a.png")],
         env={"DVIDPY_SERVER": f"127.0.0.1:{served.port}"},
     )
-    assert (said.exit_code, "this is a keyvalue" in said.stderr) == (1, True)
+    assert (said.exit_code, "not a keyvalue" in said.stderr) == (1, True)
