@@ -30,7 +30,7 @@ Subject = Annotated[Data, Here]
 Body = Annotated[int, Path(description="A body.", examples=["23"]), Parse(parse_number)]
 Scale = Annotated[
     int | None,
-    Query(description="0 is full resolution; without it the finest that takes about a second."),
+    Query(description="0 is full resolution; without it the finest at which it has at most a million voxels."),
     Parse(parse_integer),
 ]
 

@@ -15,7 +15,7 @@ from dvidpy.errors import BadRequest, NotFound, TooLarge
 from dvidpy.geometry import Box, Zyx, box_between
 
 COMFORT = 1 << 20
-"""Voxels of a body that are looked at where nobody asks for a scale: about a second."""
+"""Voxels of a body that are looked at where nobody asks for a scale: seconds at most for smooth ones."""
 MOST = 1 << 24
 """Voxels of a body that are looked at where somebody does."""
 WIDEST = 1 << 27
@@ -81,7 +81,7 @@ def digest(order: Order) -> bytes:
 
 
 def choose_scale(volume: Shaped, label: int, asked: int | None) -> tuple[int, Box]:
-    """(scale, box around the body there): the one that is asked for, or the finest that takes about a second.
+    """(scale, box around the body there): the one that is asked for, or the finest of at most a million voxels.
 
     NotFound where there is no such body, TooLarge where it is too large at that scale, or at all of them.
     """
