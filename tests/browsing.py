@@ -24,9 +24,12 @@ DESK, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
 PATIENCE_MS = 30_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A browser without a window; where there is none, the test is skipped."""
+    """A browser without a window; where there is none, the test is skipped.
+
+    While it is open, an event loop runs in this thread: no test of another module could run one of its own.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: make browser")
     program = shutil.which(CHROMIUM)
     if program is None:

@@ -32,7 +32,7 @@ def paths(served: Served) -> list[tuple[str, str, int]]:
         ("GET", "/healthz", 200),
         ("GET", "/docs", 200),
         ("GET", "/openapi.json", 200),
-        ("GET", "/", 307),
+        ("GET", "/", 200),
     ]
 
 
