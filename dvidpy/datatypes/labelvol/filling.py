@@ -46,7 +46,7 @@ def ask(data: LabelVol) -> None:
     """What it follows was set: all versions that are open get the blocks of the labelblk, in the background."""
     gates, nodes = data.datastore.gates, data.datastore.catalogue.repo(data.instance.repo).nodes
     for number, node in list(nodes.items()) if data.instance.versioned else [(data.version, data.node)]:
-        if node.locked and data.instance.versioned:
+        if (node.locked and data.instance.versioned) or not _is_worth_it(data, number):
             continue
         try:
             gates.enter(number)
@@ -59,6 +59,14 @@ def ask(data: LabelVol) -> None:
             view.commit(change)
         finally:
             gates.leave(number)
+
+
+def _is_worth_it(data: LabelVol, version: int) -> bool:
+    """Whether there is any block to compare; what is posted from now on comes by events."""
+    there = subject_of(data.datastore, data.instance.number, version)
+    if not isinstance(there, LabelVol) or (source := there.labelblk()) is None:
+        return False
+    return bool(_places(there, source))
 
 
 def fill(datastore: Datastore, task: Task, change: Change) -> None:
