@@ -18,7 +18,7 @@ import typer
 
 from dvidpy.cli.client import Client, CommandError, path_of
 from dvidpy.cli.stacks import files_of, slices_of
-from dvidpy.cli.targets import Point, Target, each, target_of
+from dvidpy.cli.targets import Point, Target, each, parse_point, target_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +64,7 @@ def load_pictures(
     """
     if plane not in PLANES:
         raise CommandError(f"{plane!r} is no plane; there are {', '.join(PLANES)}")
-    first = _point(offset)
+    first = parse_point(offset)
     files = files_of(patterns)
     target = target_of(client, path_of("node", uuid, name), indexing=indexing)
     low, high = first, first
@@ -145,14 +145,6 @@ def _set_extents(target: Target, low: Point, high: Point) -> None:
 
 
 # ---------------------------------------------------------------------- points
-def _point(text: str) -> Point:
-    try:
-        x, y, z = map(int, text.replace("_", ",").split(","))
-    except ValueError:
-        raise CommandError(f"{text!r} is no offset x,y,z") from None
-    return x, y, z
-
-
 def _end(slab: Slab) -> Point:
     depth, height, width = slab.zyx.shape
     return each(int.__add__, slab.offset, (width, height, depth))

@@ -88,3 +88,12 @@ def each(work: Any, one: Point, other: Point) -> Point:
 def words_of(point: Point) -> str:
     """x_y_z."""
     return "_".join(map(str, point))
+
+
+def parse_point(text: str) -> Point:
+    """x,y,z or x_y_z; CommandError for anything else."""
+    try:
+        x, y, z = map(int, text.replace("_", ",").split(","))
+    except ValueError:
+        raise CommandError(f"{text!r} is no offset x,y,z") from None
+    return x, y, z

@@ -75,13 +75,9 @@ def progress_of(place: str | Path) -> Path:
 
 
 def _point(text: str) -> Any:
-    if not text:
-        return None
-    try:
-        x, y, z = map(int, text.replace("_", ",").split(","))
-    except ValueError:
-        raise CommandError(f"{text!r} is no offset x,y,z") from None
-    return z, y, x
+    from dvidpy.cli.targets import parse_point
+
+    return parse_point(text)[::-1] if text else None
 
 
 def _box(text: str) -> Any:

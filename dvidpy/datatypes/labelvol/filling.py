@@ -66,7 +66,7 @@ def _is_worth_it(data: LabelVol, version: int) -> bool:
     there = subject_of(data.datastore, data.instance.number, version)
     if not isinstance(there, LabelVol) or (source := there.labelblk()) is None:
         return False
-    return bool(_places(there, source))
+    return any(True for one in (there, source) for _ in one.view.keys(scale_prefix(0), scale_prefix(1)))
 
 
 def fill(datastore: Datastore, task: Task, change: Change) -> None:

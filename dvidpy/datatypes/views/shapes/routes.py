@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import orjson
@@ -54,10 +54,7 @@ def get_mesh(
     if form not in MESHES:
         raise BadRequest(f"{form[:40]!r} is no format of meshes; there are {', '.join(MESHES)}")
     media_type = TEXT if form == "obj" else OCTETS
-    also = f"{MADE_OF} {form} {scale} {data.instance.settings.get('VoxelSize')}"
-    return WORKSHOP.answer(
-        lambda: kept_reply(call, [data], lambda: mesh_file(data, body, form, scale), media_type, also=also)
-    )
+    return _made(call, data, lambda: mesh_file(data, body, form, scale), media_type, f"{form} {scale}")
 
 
 @room.get(
@@ -89,7 +86,10 @@ def get_skeleton(
     if form not in SKELETONS:
         raise BadRequest(f"{form[:40]!r} is no format of skeletons; there are {', '.join(SKELETONS)}")
     media_type = TEXT if form == "swc" else OCTETS
-    also = f"{MADE_OF} {form} {scale} {data.instance.settings.get('VoxelSize')}"
-    return WORKSHOP.answer(
-        lambda: kept_reply(call, [data], lambda: skeleton_file(data, body, form, scale), media_type, also=also)
-    )
+    return _made(call, data, lambda: skeleton_file(data, body, form, scale), media_type, f"{form} {scale}")
+
+
+def _made(call: Call, data: Data, make: Callable[[], bytes], media_type: bytes, asked: str) -> Awaitable[Reply]:
+    """The file, made in the workshop where the client does not have it."""
+    also = f"{MADE_OF} {asked} {data.instance.settings.get('VoxelSize')}"
+    return WORKSHOP.answer(lambda: kept_reply(call, [data], make, media_type, also=also))
