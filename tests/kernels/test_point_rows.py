@@ -41,6 +41,8 @@ def test_runs_are_gathered_by_label(columns: Any, runs: list[tuple[int, int, int
     labels = np.array([(1 << 63) + label for _, _, label in runs], np.uint64)
     heads = np.flatnonzero(np.append(True, labels[1:] != labels[:-1]))
     given_ = (labels, labels.astype(np.int32), firsts, counts, heads)
-    for one, other in zip(gather_rows(columns, *given_), gather_rows_plain(columns, *given_), strict=True):
+    gathered: tuple[Any, ...] = gather_rows(columns, *given_)
+    plain: tuple[Any, ...] = gather_rows_plain(columns, *given_)
+    for one, other in zip(gathered, plain, strict=True):
         assert one.dtype == other.dtype
         assert np.array_equal(one, other)
