@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from dvidpy.datatypes.exchange import Headers, Reply
 
 _EXPOSED = (b"access-control-expose-headers", b"content-range, accept-ranges, etag, retry-after, x-request-id")
+_CREDENTIALS = (b"access-control-allow-credentials", b"true")
+"""To origins that are named: Neuroglancer asks for a token with the cookies of whoever guards the server. Never to all."""
 
 
 class Cors:
@@ -28,7 +30,7 @@ class Cors:
         origin = next((value for name, value in given if name == b"origin"), b"")
         if not self._allows(origin.decode("latin-1").lower()):
             return [(b"vary", b"origin"), *self._timing]
-        return [(b"access-control-allow-origin", origin), (b"vary", b"origin"), _EXPOSED, *self._timing]
+        return [(b"access-control-allow-origin", origin), (b"vary", b"origin"), _CREDENTIALS, _EXPOSED, *self._timing]
 
     @staticmethod
     def is_preflight(given: Iterable[tuple[bytes, bytes]]) -> bool:
