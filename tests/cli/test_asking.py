@@ -15,7 +15,8 @@ from served import TOKEN, Serve, Served
 from servers import free_port
 from typer.testing import CliRunner
 
-from dvidpy.cli import app, client
+from dvidpy.cli import client
+from dvidpy.cli.commands import app
 from dvidpy.cli.client import Client, CommandError
 
 

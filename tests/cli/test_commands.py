@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dvidpy.cli import app
+from dvidpy.cli.commands import app
 from dvidpy.config import default_settings
 from dvidpy.kernels.jit import KERNELS, warm
 from dvidpy.storage.keys import DATA, cell, part_key

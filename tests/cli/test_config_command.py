@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from dvidpy.api.redaction import HIDDEN
-from dvidpy.cli import app
+from dvidpy.cli.commands import app
 from dvidpy.config import load_settings
 
 REFERENCE = Path(__file__).parents[1] / "config" / "reference.toml"

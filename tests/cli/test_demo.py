@@ -15,7 +15,7 @@ from PIL import Image
 from servers import TRIES, free_port
 from typer.testing import CliRunner
 
-from dvidpy.cli import app
+from dvidpy.cli.commands import app
 from dvidpy.cli.demo import SHAPE_ZYX
 from dvidpy.cli.neuropil import neuropil
 from dvidpy.config import default_settings

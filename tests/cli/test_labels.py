@@ -19,7 +19,8 @@ from pyarrow import ipc
 from served import TOKEN, Served
 from typer.testing import CliRunner
 
-from dvidpy.cli import app, shards
+from dvidpy.cli import shards
+from dvidpy.cli.commands import app
 from dvidpy.cli.client import CommandError
 from dvidpy.cli.precomputed import Scale, read_volume
 from dvidpy.datatypes.labels import blocks as codec

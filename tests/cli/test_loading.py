@@ -12,7 +12,8 @@ from PIL import Image
 from served import TOKEN, Served
 from typer.testing import CliRunner
 
-from dvidpy.cli import app, client, loading
+from dvidpy.cli import client, loading
+from dvidpy.cli.commands import app
 
 Voxels = npt.NDArray[Any]
 BLOCK = 16

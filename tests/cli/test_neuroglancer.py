@@ -11,7 +11,7 @@ import pytest
 from house.tree import REPOSITORY
 from typer.testing import CliRunner
 
-from dvidpy.cli import app
+from dvidpy.cli.commands import app
 from dvidpy.config import viewer_folder
 
 runner = CliRunner()

@@ -15,7 +15,8 @@ from annotated import element
 from served import TOKEN, Served
 from typer.testing import CliRunner
 
-from dvidpy.cli import app, node_orders
+from dvidpy.cli import node_orders
+from dvidpy.cli.commands import app
 
 SIDE = 16
 LEVELS = {"0": {"Resolution": [8, 8, 8], "TileSize": [16, 16, 16]}}

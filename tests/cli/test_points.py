@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
-from dvidpy.cli import app
+from dvidpy.cli.commands import app
 
 runner = CliRunner()
 LABELS = np.random.default_rng(0).integers(0, 4, (10, 70, 66), np.uint32)

@@ -96,3 +96,32 @@ def test_a_server_whose_port_is_taken_ends_with_one_line_and_opens_no_store(tmp_
     (line,) = said.stderr.splitlines()
     assert line.startswith(f"dvidpy: cannot listen on 127.0.0.1:{place[3]}: Address already in use")
     assert not (tmp_path / "data").exists()
+
+
+def test_little_is_loaded_before_it_listens(tmp_path: Path) -> None:
+    """neuclease's tests connect a second after the start, on machines that do much else."""
+    words = ("serve", "--host", "127.0.0.1", "--port", "0", "--data", str(tmp_path))
+    program = f"""
+import sys
+from dvidpy.cli import sockets
+from dvidpy.__main__ import main
+
+def listening(host, port):
+    print(*{{name.partition(".")[0] for name in sys.modules}})
+    raise SystemExit(0)
+
+sockets.listening_sockets = listening
+sys.argv = ["dvidpy", *{words!r}]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={"DVIDPY_NO_TUNING": "1"},
+    )
+    loaded = {*done.stdout.split()}
+    assert "dvidpy" in loaded
+    assert not loaded & {"numpy", "numba", "plyvel", "fastapi", "uvicorn", "httpx", "structlog"}

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from served import TOKEN, Served
 from typer.testing import CliRunner
 
-from dvidpy.cli import app, transferring
+from dvidpy.cli import transferring
+from dvidpy.cli.commands import app
 from dvidpy.cli.outside import formats
 from dvidpy.cli.outside.record import Record
 from dvidpy.client import Server, Version

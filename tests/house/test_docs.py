@@ -16,7 +16,7 @@ from house.api_page import page
 from house.tree import REPOSITORY, tracked
 from servers import ServerProcess, free_port
 
-from dvidpy.cli import app
+from dvidpy.cli.commands import app
 from dvidpy.config import NAMED, SINGLE, load_settings
 from dvidpy.storage.keys import SPACES
 
