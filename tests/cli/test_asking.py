@@ -16,8 +16,8 @@ from servers import free_port
 from typer.testing import CliRunner
 
 from dvidpy.cli import client
-from dvidpy.cli.commands import app
 from dvidpy.cli.client import Client, CommandError
+from dvidpy.cli.commands import app
 
 
 class Terminal:

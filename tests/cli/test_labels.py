@@ -20,8 +20,8 @@ from served import TOKEN, Served
 from typer.testing import CliRunner
 
 from dvidpy.cli import shards
-from dvidpy.cli.commands import app
 from dvidpy.cli.client import CommandError
+from dvidpy.cli.commands import app
 from dvidpy.cli.precomputed import Scale, read_volume
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels import sheets
