@@ -23,7 +23,12 @@ FILES ?=
 .PHONY: install readers browser viewer stores demo test test-long test-kernels record docs check bench coverage clean
 .DEFAULT_GOAL := install
 
-install: $(VENV)/.warm
+# With Neuroglancer, so that nothing later needs the network. Where that fails the rest is there, and is not tried again.
+install: $(VENV)/.warm $(VENV)/.viewer-tried
+
+$(VENV)/.viewer-tried: $(VENV)/.installed
+	@$(MAKE) --no-print-directory viewer || echo 'dvidpy: installed, without Neuroglancer; `make viewer` tries to build it again'
+	@touch $@
 
 $(VENV)/.installed: pyproject.toml constraints.txt scripts/install.sh
 	@PYTHON="$(PYTHON)" sh scripts/install.sh $(VENV)
@@ -62,31 +67,30 @@ $(VENV)/.viewer: $(VENV)/.installed $(wildcard dvidpy/cli/viewer/*)
 	@touch $@
 
 demo: install
-	@$(MAKE) --no-print-directory viewer || echo 'dvidpy: the demo goes on without Neuroglancer; make viewer builds it'
 	$(BIN)/dvidpy demo --data '$(DATA)' --port $(PORT) $(if $(IMAGES),--images '$(IMAGES)')
 
-test: install $(READERS) $(BROWSER) $(STORES)
+test: $(VENV)/.warm $(READERS) $(BROWSER) $(STORES)
 	$(PYTEST) -n $(JOBS) $(STRICT) -m 'not long'
 
-test-long: install
+test-long: $(VENV)/.warm
 	$(PYTEST) -n $(JOBS) -m long
 
 # The kernels as plain Python, so that coverage sees their lines.
-test-kernels: install
+test-kernels: $(VENV)/.warm
 	NUMBA_DISABLE_JIT=1 $(PYTEST) tests/kernels --cov --cov-report=
 
-record: install
+record: $(VENV)/.warm
 	cd tests && ../$(BIN)/python -m recorded.record $(FILES)
 
-docs: install
+docs: $(VENV)/.warm
 	cd tests && ../$(BIN)/python -m house.api_page
 
-check: install
+check: $(VENV)/.warm
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: install
+bench: $(VENV)/.warm
 	$(BIN)/python -m benchmarks $(URLS)
 
 coverage: test-kernels

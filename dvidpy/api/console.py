@@ -59,8 +59,10 @@ def add_console(app: FastAPI, server: Server, *, at_root: bool) -> None:
         return console.page()
 
     def state(request: Request) -> Response:
-        may_create = server.is_trusted(request.scope, dict(request.scope["headers"]))
-        return Response(orjson.dumps({**state_of(server), "may_create": may_create}), media_type="application/json")
+        headers = dict(request.scope["headers"])
+        privileged = server.is_admin(request.query_params) or server.is_trusted(request.scope, headers)
+        shown = state_of(server, sizes=privileged or not server.token) | {"may_create": privileged}
+        return Response(orjson.dumps(shown), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     methods = ["GET", "HEAD"]
     if at_root:
@@ -70,14 +72,17 @@ def add_console(app: FastAPI, server: Server, *, at_root: bool) -> None:
 
 
 # ---------------------------------------------------------------------- what the page shows of the server
-def state_of(server: Server) -> dict[str, Any]:
-    """Stores with their queues, bytes of instances by data uuid, the most asked routes with their latencies."""
+def state_of(server: Server, *, sizes: bool = True) -> dict[str, Any]:
+    """Stores with their queues, bytes of instances by data uuid, the most asked routes with their latencies.
+
+    Without `sizes` nothing of what /api/storage tells to bearers of the admin token alone.
+    """
     return {
         "workers": server.pool.workers,
         "workers_busy": server.pool.under_way,
         "stores": {
             name: {
-                "bytes": stack.store.size(),
+                "bytes": stack.store.size() if sizes else None,
                 "tasks": stack.queue.length(),
                 "given_up": stack.queue.failed,
                 "edits_waiting": stack.committer.pending(),
@@ -85,7 +90,7 @@ def state_of(server: Server) -> dict[str, Any]:
             }
             for name, stack in server.datastore.stacks.items()
         },
-        "instances": _sizes(server),
+        "instances": _sizes(server) if sizes else {},
         "routes": _routes(server),
     }
 

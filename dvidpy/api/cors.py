@@ -9,7 +9,7 @@ from dvidpy.datatypes.exchange import Headers, Reply
 
 _EXPOSED = (b"access-control-expose-headers", b"content-range, accept-ranges, etag, retry-after, x-request-id")
 _CREDENTIALS = (b"access-control-allow-credentials", b"true")
-"""To origins that are named, never to all: Neuroglancer asks for a token with the cookies of whoever guards the server."""
+"""To origins that are named, never to all: Neuroglancer asks for a token with the cookies of who guards the server."""
 
 
 class Cors:

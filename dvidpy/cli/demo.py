@@ -17,6 +17,7 @@ import typer
 
 from dvidpy.cli.client import Client, CommandError, Unreachable, one_line
 from dvidpy.cli.stacks import files_of, slices_of
+from dvidpy.config import is_built, viewer_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,6 +168,7 @@ def _stack(images: str) -> Iterator[Voxels]:
 def _guide(port: int, data: Path, root: str, edited: str, *, made_up: bool) -> str:
     """What to open and to type."""
     server = f"http://{HOST}:{port}"
+    viewer = "Neuroglancer" if is_built(viewer_folder()) else "not built yet: `dvidpy neuroglancer` does it"
     node, child = f"{server}/api/node/{root[:8]}", f"{server}/api/node/{edited[:8]}"
     bodies = (
         f"""  {node}/segmentation/pseudocolor/xy/256_256/0_0_60         its bodies, each in a colour
@@ -181,6 +183,7 @@ dvidpy serves {server} from {data.resolve()}
 
 Open
   {server}/                                        the console: versions, slices, and each instance in Neuroglancer
+  {server}/neuroglancer/                           {viewer}
   {server}/docs                                    every route, to try out
   {server}/api/help                                help, in plain words
   {node}/grayscale/raw/xy/256_256/0_0_60/png       a slice

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -53,6 +52,7 @@ def export(
     dataset: Annotated[str, typer.Option("--dataset", help="Path of the volume in it (zarr, N5, HDF5).")] = "",
     box: Annotated[str, typer.Option("--box", help="FIRST:END as x,y,z:x,y,z, END outside; else the extents.")] = "",
     scale: Annotated[int, typer.Option("--scale", min=0, help="0 is full resolution.")] = 0,
+    scales: Annotated[str, typer.Option("--scales", help="How many, from that one on, or `all`.")] = "",
     supervoxels: Annotated[bool, typer.Option("--supervoxels", help="Labels as they are stored, not bodies.")] = False,
     sharded: Annotated[bool, typer.Option("--sharded", help="Many chunks a file (zarr, precomputed).")] = False,
     workers: Workers = 4,
@@ -60,18 +60,14 @@ def export(
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
     """Write the voxels of an image or label instance as a volume of another format."""
-    from dvidpy.cli.transferring import Asked, Job, take_out
+    from dvidpy.cli.exporting import Asked, take_out
+    from dvidpy.cli.transferring import Job
 
     with told():
         job = Job(Client(server, admin=False).line, uuid, name, workers, restart=restart)
-        count = take_out(job, dest, Asked(form, dataset, _box(box), scale, supervoxels=supervoxels, sharded=sharded))
+        asked = Asked(form, dataset, _box(box), scale, scales, supervoxels=supervoxels, sharded=sharded)
+        count = take_out(job, dest, asked)
     typer.echo(f"{count} voxels")
-
-
-def progress_of(place: str | Path) -> Path:
-    """Where it is kept which pieces are done."""
-    whole = Path(place)
-    return whole.with_name(f".{whole.name}.dvidpy")
 
 
 def _point(text: str) -> Any:

@@ -1,4 +1,7 @@
-"""Volumes between an instance and a file, piece by piece, some at a time; what breaks off goes on where it was."""
+"""Volumes into an instance, and what import and export have in common: piece by piece, some at a time.
+
+What breaks off goes on where it was.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dvidpy.cli.client import CommandError
-from dvidpy.cli.outside.formats import make_outside
 from dvidpy.cli.outside.record import Record
-from dvidpy.cli.outside.volume import Outside, Plan
+from dvidpy.cli.outside.volume import Outside
 from dvidpy.client.boxes import Box, Zyx
 from dvidpy.client.instances import Instance
-from dvidpy.client.labels import LabelMap
 from dvidpy.client.line import Line
 from dvidpy.client.progress import bar, each
 from dvidpy.client.versions import Version
@@ -24,7 +25,6 @@ LABELS = ("labelmap", "labelarray", "labelblk")
 IMAGES = ("uint8blk", "uint16blk", "uint32blk", "uint64blk", "float32blk", "rgba8blk")
 COARSEST = 256
 """Voxels along the longest side of the coarsest scale of a labelmap that is made."""
-NANOMETERS = {"nanometers": 1.0, "microns": 1e3, "micrometers": 1e3, "millimeters": 1e6}
 
 
 class Job(NamedTuple):
@@ -51,15 +51,11 @@ class Job(NamedTuple):
         return self.version.image(self.name)
 
 
-class Asked(NamedTuple):
-    """What of an instance is written, and how."""
+class Part(NamedTuple):
+    """A piece of one of the scales that are written."""
 
-    form: str
-    dataset: str
-    box: tuple[Zyx, Zyx] | None
     scale: int
-    supervoxels: bool
-    sharded: bool
+    box: Box
 
 
 # ---------------------------------------------------------------------- in
@@ -71,14 +67,14 @@ def bring_in(job: Job, outside: Outside, source: str, dataset: str, offset: Zyx 
     start = outside.offset if offset is None else offset
     box = _placed(outside.shape, start)
     before = volume.bounds
-    pieces = [one for one in box.pieces(volume.block, PIECE) if one.volume]
+    parts = parts_of(box, volume.block)
     about = {"into": f"{job.uuid} {job.name}", "from": source, "dataset": dataset, "at": start, "piece": PIECE}
     record = Record(Path(f".{job.name}-{job.uuid[:8].replace(':', '-')}.dvidpy"), about, restart=job.restart)
 
-    def work(piece: Box) -> None:
-        volume.write(piece.start, outside.read(_moved(piece, start)))
+    def work(part: Part) -> None:
+        volume.write(part.box.start, outside.read(moved(part.box, start)))
 
-    _each(job, work, pieces, record, outside, f"import {job.name}")
+    each_part(job, work, parts, record, [outside], f"import {job.name}")
     _set_extents(volume, box, before)
     return box.volume
 
@@ -105,70 +101,29 @@ def _set_extents(volume: Image, box: Box, before: Box) -> None:
     volume.ask("POST", "extents", {"MinPoint": [*low[::-1]], "MaxPoint": last[::-1]})
 
 
-# ---------------------------------------------------------------------- out
-def take_out(job: Job, dest: str, asked: Asked) -> int:
-    """Write voxels of an instance as a volume of another format; how many."""
-    volume = _at_scale(job.volume(), asked)
-    box = volume.bounds if asked.box is None else Box(*asked.box)
-    if not box.volume:
-        raise CommandError(f"{job.name!r} has no voxels: nothing to export")
-    about = {"from": f"{job.uuid} {job.name}", "box": box, **asked._replace(box=None)._asdict(), "piece": PIECE}
-    whole = Path(dest)
-    record = Record(whole.with_name(f".{whole.name}.dvidpy"), about, restart=job.restart)
-    if not record.begun and whole.exists() and not (whole.is_dir() and asked.dataset):
-        raise CommandError(f"{dest} is there already; --restart does not replace it, remove it first")
-    plan = Plan(
-        box.shape,
-        volume.dtype,
-        box.start,
-        _nanometers(volume),
-        isinstance(volume, LabelMap),
-        asked.dataset,
-        sharded=asked.sharded,
-        again=record.begun and whole.exists(),
-    )
-    outside = make_outside(dest, asked.form, plan)
-    pieces = [one for one in _placed(box.shape, (0, 0, 0)).pieces(outside.grid, PIECE) if one.volume]
-
-    def work(piece: Box) -> None:
-        outside.write(piece, volume.read(_moved(piece, (-box.start[0], -box.start[1], -box.start[2]))))
-
-    _each(job, work, pieces, record, outside, f"export {job.name}")
-    return box.volume
-
-
-def _at_scale(volume: Image, asked: Asked) -> Image:
-    if asked.supervoxels:
-        if not isinstance(volume, LabelMap):
-            raise CommandError(f"{volume.name!r} is an image: it has no supervoxels")
-        volume = volume.supervoxels()
-    return volume.scale(asked.scale)
-
-
-def _nanometers(volume: Image) -> tuple[float, float, float]:
-    units = volume.info()["Extended"].get("VoxelUnits") or ["nanometers"] * 3
-    z, y, x = (side * NANOMETERS.get(unit, 1.0) for side, unit in zip(volume.resolution, reversed(units), strict=True))
-    return z, y, x
-
-
 # ---------------------------------------------------------------------- both
-def _each(
-    job: Job, work: Callable[[Box], None], pieces: list[Box], record: Record, outside: Outside, what: str
+def parts_of(box: Box, grid: Zyx, scale: int = 0) -> list[Part]:
+    """A volume in pieces."""
+    return [Part(scale, one) for one in box.pieces(grid, PIECE) if one.volume]
+
+
+def each_part(
+    job: Job, work: Callable[[Part], None], parts: list[Part], record: Record, outsides: list[Outside], what: str
 ) -> None:
     """Do all pieces that are not done."""
-    waiting = [one for one in pieces if one not in record]
+    waiting = [one for one in parts if one not in record]
     finished = False
 
-    def one(piece: Box) -> Box:
-        work(piece)
-        return piece
+    def one(part: Part) -> Part:
+        work(part)
+        return part
 
     try:
-        with bar(len(pieces), what) as shown:
-            shown.update(len(pieces) - len(waiting))
+        with bar(len(parts), what) as shown:
+            shown.update(len(parts) - len(waiting))
 
-            def done(piece: Box) -> None:
-                record.add(piece)
+            def done(part: Part) -> None:
+                record.add(part)
                 shown.update()
 
             each(one, waiting, job.workers, done)
@@ -176,15 +131,16 @@ def _each(
     except (ValueError, OSError) as error:
         raise CommandError(str(error)) from None
     finally:
-        outside.close()
+        for outside in outsides:
+            outside.close()
         record.close(finished=finished)
 
 
 def _placed(shape: Zyx, start: Zyx) -> Box:
-    return _moved(Box((0, 0, 0), shape), (-start[0], -start[1], -start[2]))
+    return moved(Box((0, 0, 0), shape), (-start[0], -start[1], -start[2]))
 
 
-def _moved(box: Box, origin: Zyx) -> Box:
+def moved(box: Box, origin: Zyx) -> Box:
     """The same box, counted from another voxel."""
     (a, b, c), (d, e, f) = box
     z, y, x = origin

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from house.tree import REPOSITORY
-from served import Serve, Served
+from served import TOKEN, Serve, Served
 
 from dvidpy.api.console import within_ms
 
@@ -56,8 +56,8 @@ def test_state(served: Served) -> None:
     path = served.instance(uuid)
     served.http.post(f"{path}/key/k", content=bytes(5000))
     served.http.get(f"{path}/key/absent")
-    state = served.http.get("/dvidpy/state.json").json()
-    assert state["may_create"] is False  # there is a token
+    state = served.http.get("/dvidpy/state.json", params={"admintoken": TOKEN}).json()
+    assert state["may_create"] is True
     assert state["workers"] == 2
     assert state["stores"]["main"].keys() == {"bytes", "tasks", "given_up", "edits_waiting", "log_behind"}
     (size,) = state["instances"].values()
@@ -68,11 +68,21 @@ def test_state(served: Served) -> None:
     assert asked["GET", "/api/node/{uuid}/{keyvalue}/key/{key}"]["failed"] == 1
 
 
+def test_sizes_are_told_where_a_token_is_set_to_its_bearers_alone(served: Served) -> None:
+    """As /api/storage has it."""
+    served.instance(served.repo())
+    for query in ({}, {"admintoken": "guessed"}):
+        assert served.http.get("/api/storage", params=query).status_code == 400
+        state = served.http.get("/dvidpy/state.json", params=query).json()
+        assert (state["may_create"], state["instances"], state["stores"]["main"]["bytes"]) == (False, {}, None)
+
+
 def test_who_may_make_repos(serve: Serve) -> None:
     served = serve(admin_token="")
     assert served.http.get("/dvidpy/state.json").json()["may_create"] is True
-    through_a_proxy = served.http.get("/dvidpy/state.json", headers={"x-forwarded-for": "10.0.0.1"})
-    assert through_a_proxy.json()["may_create"] is False
+    through_a_proxy = served.http.get("/dvidpy/state.json", headers={"x-forwarded-for": "10.0.0.1"}).json()
+    assert through_a_proxy["may_create"] is False
+    assert through_a_proxy["stores"]["main"]["bytes"] is not None  # nothing is closed here
 
 
 def test_latencies_are_ends_of_buckets() -> None:

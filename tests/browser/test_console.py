@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from browsing import PHONE
-from served import Serve, Served
+from served import TOKEN, Serve, Served
 
 BIG = 2**63 + 12345
 """A label that no number of JavaScript holds."""
@@ -120,6 +120,48 @@ def test_work_on_versions_from_the_page(open_page: Any, garden: Garden) -> None:
     assert garden.node("v1")["Locked"]
 
 
+def test_an_instance_is_made_by_keyboard_alone(open_page: Any, garden: Garden) -> None:
+    page = open_page(f"/#/repo/{garden.root}", "table.stacks")
+    page.focus("summary:has-text('New instance')")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("button:has-text('Create instance')")
+    for word in ("Tab", "cells", "Tab", "labelmap", "Tab", "4,4,40", "Tab", "2", "Tab", "Tab", "Enter"):
+        page.keyboard.press(word) if word in ("Tab", "Enter") else page.keyboard.type(word)
+    page.wait_for_selector("th:has-text('cells')")
+    made = garden.served.http.get(f"/api/node/{garden.root}/cells/info").json()
+    assert made["Base"]["TypeName"] == "labelmap"
+    assert made["Extended"]["VoxelSize"] == [4, 4, 40]
+    assert made["Extended"]["MaxDownresLevel"] == 2
+
+    page.click("summary:has-text('New instance')")
+    page.locator("select[name=typename]").select_option("annotation")
+    assert not page.is_visible("text=Of images and labels")
+    page.get_by_label("Name of the instance").fill("spines")
+    page.get_by_label("Follows these instances").fill("cells")
+    page.click("button:has-text('Create instance')")
+    page.wait_for_selector("tr:has(th:has-text('spines')) td[data-label=Follows]:has-text('cells')")
+    page.click("summary:has-text('New instance')")
+    page.get_by_label("Name of the instance").fill("gray")
+    page.click("button:has-text('Create instance')")
+    page.wait_for_selector("[role=alert]:has-text('gray')")
+
+
+def test_the_admin_token_opens_what_is_kept_from_others(open_page: Any, garden: Garden) -> None:
+    page = open_page("/", ".card")
+    page.click("summary:has-text('New repos need the admin token')")
+    for token in ("guessed", TOKEN):
+        page.locator("input[name=token]").fill(token)
+        page.click("button:has-text('Use it')")
+        page.wait_for_selector("[role=alert]:has-text('not the admin token')" if token != TOKEN else "text=New repo")
+    page.click("summary:has-text('New repo')")
+    page.get_by_label("Name", exact=True).fill("orchard")
+    page.click("button:has-text('Create')")
+    page.wait_for_selector("h1:has-text('orchard')")
+    page.click("nav a:has-text('Repos')")
+    page.click("a:has-text('garden')")
+    page.wait_for_selector("tr:has(th:has-text('gray')) td[data-label=Stored]:has-text('KiB')")
+
+
 def test_what_the_server_refuses_is_said(open_page: Any, garden: Garden) -> None:
     garden.served.commit(garden.root)
     garden.served.child(garden.root, "branch", branch="side")
@@ -172,7 +214,7 @@ def test_instances_with_their_sizes_and_links(open_page: Any, garden: Garden) ->
     rows = {row.locator("th").inner_text(): row for row in page.locator("table.stacks tbody tr").all()}
     assert set(rows) == {"gray", "bodies", "synapses", "notes"}
     assert "8 \N{MULTIPLICATION SIGN} 8 \N{MULTIPLICATION SIGN} 16 nm" in rows["gray"].inner_text()
-    assert "KiB" in rows["gray"].inner_text()
+    assert "KiB" not in rows["gray"].inner_text()  # it is told to bearers of the admin token
     assert "bodies" in rows["synapses"].locator("td[data-label=Follows]").inner_text()
     assert rows["notes"].locator("a:has-text('Slices')").count() == 0
     assert rows["gray"].locator("a:has-text('uint8blk')").get_attribute("href") == "/docs/uint8blk"

@@ -15,6 +15,7 @@ from PIL import Image
 from servers import TRIES, free_port
 from typer.testing import CliRunner
 
+from dvidpy.cli import demo as demo_command
 from dvidpy.cli.commands import app
 from dvidpy.cli.demo import SHAPE_ZYX
 from dvidpy.cli.neuropil import neuropil
@@ -143,3 +144,10 @@ def test_a_port_that_is_taken(demo: tuple[str, subprocess.Popen[str]], tmp_path:
     said = runner.invoke(app, ["demo", "--once", "--data", str(tmp_path / "data"), "--port", port])
     assert said.exit_code == 1
     assert f"port {port} is taken" in said.stderr
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_it_says_whether_neuroglancer_is_there(monkeypatch: pytest.MonkeyPatch, built: bool) -> None:
+    monkeypatch.setattr(demo_command, "is_built", lambda _: built)
+    guide = demo_command._guide(8000, Path("data"), "a" * 32, "b" * 32, made_up=True)
+    assert ("not built yet: `dvidpy neuroglancer`" in guide) is not built

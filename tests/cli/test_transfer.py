@@ -91,7 +91,7 @@ def test_labels_go_out_and_come_back_with_all_that_belongs_to_them(desk: Desk, p
     desk.version.labelmap("seg")[64:104, 0:70, -32:58] = volume
     desk.out("seg", place, "--box", "-32,0,64:58,70,104")
     desk.version.new_instance("labelmap", "again", BlockSize=[32, 32, 32], MaxDownresLevel=1)
-    knows = place.endswith((".zarr", ".precomputed", ".h5", ".nrrd"))
+    knows = place.endswith((".zarr", ".n5", ".precomputed", ".h5", ".nrrd"))
     desk.back("again", place, *([] if knows else ["--offset=-32,0,64"]))
     again = desk.version.labelmap("again")
     assert again.bounds.start == (64, 0, -32)
@@ -133,6 +133,40 @@ def test_scales_and_supervoxels(desk: Desk) -> None:
         found = formats.open_outside(f"l{len(expected)}{len(words)}.h5", "", "")
         assert {*np.unique(found.read(Box((0, 0, 0), found.shape))).tolist()} == expected
         found.close()
+
+
+@pytest.mark.parametrize("place", ["l.zarr", "l.n5", "l.precomputed"])
+def test_all_scales_go_out(desk: Desk, place: str) -> None:
+    """Coarser ones as the server has them, at their places; what comes back is the finest, and makes its own."""
+    desk.version.new_instance("labelmap", "seg", BlockSize=[32, 32, 32], MaxDownresLevel=2, VoxelSize=[4, 4, 40])
+    seg = desk.version.labelmap("seg")
+    seg[64:104, 0:70, -32:58] = bodies()
+    desk.out("seg", place, "--scales", "all", "--box", "-32,0,64:58,70,103")
+    for scale in range(3):
+        name = str(scale) if place.endswith("precomputed") else f"s{scale}"
+        found = formats.open_outside(place, "", name)
+        box = Box((64 >> scale, 0, -32 >> scale), (-(-103 >> scale), -(-70 >> scale), -(-58 >> scale)))
+        assert (found.shape, found.offset) == (box.shape, box.start)
+        assert found.resolution == tuple(side << scale for side in (40, 4, 4))
+        assert np.array_equal(found.read(Box((0, 0, 0), found.shape)), seg.scale(scale).read(box))
+    desk.back("again", place, "--new", "labelmap")
+    assert np.array_equal(desk.version.labelmap("again")[64:103, 0:70, -32:58], bodies()[:39])
+    assert desk.version.labelmap("again").info()["Extended"]["VoxelSize"] == [4, 4, 40]
+    desk.out("seg", f"two.{place}", "--scale", "1", "--scales", "1")
+    assert "from 1 to 3" in desk.run("export", "seg", f"x.{place}", "--scales", "4", status=1)
+
+
+def test_scales_of_an_image_are_its_pyramid(desk: Desk) -> None:
+    zarr = pytest.importorskip("zarr", reason="needs zarr: make readers")
+    desk.version.new_instance("uint8blk", "gray", BlockSize=[32, 32, 32], VoxelSize=[8, 8, 8], Pyramid=1)
+    gray = desk.version.image("gray")
+    gray[0:64, 0:64, 0:64] = noise(shape=(64, 64, 64))
+    gray.ask("GET", "info", query={"wait": "true"})
+    desk.out("gray", "g.zarr", "--scales", "all")
+    group = zarr.open_group("g.zarr", mode="r")
+    assert [*group.attrs["ome"]["multiscales"][0]["datasets"]][1]["path"] == "s1"
+    for scale in range(2):
+        assert np.array_equal(group[f"s{scale}"][:], gray.scale(scale)[...])
 
 
 def test_resolution_and_scales_follow_from_the_source(desk: Desk) -> None:
@@ -185,6 +219,8 @@ def test_what_breaks_off_goes_on_where_it_was(desk: Desk, place: str, monkeypatc
         (["export", "gray", "x.stl"], "--format is one of"),
         (["export", "gray", "x", "--format", "stl"], "'stl' is no format"),
         (["export", "gray", "x.h5", "--sharded"], "hdf5 has no shards"),
+        (["export", "gray", "x.h5", "--scales", "all"], "hdf5 has one scale"),
+        (["export", "gray", "x.zarr", "--scales", "2"], "a number from 1 to 1"),
         (["export", "gray", "x.h5", "--box", "1,2"], "no offset"),
         (["export", "gray", "x.h5", "--box", "1,2,3:1,2,3"], "no box"),
         (["export", "gray", "x.h5", "--supervoxels"], "no supervoxels"),

@@ -12,9 +12,16 @@ export function user() {
   return document.getElementById("user").value.trim();
 }
 
+let token = ""; // the admin token, forgotten when the page is closed or loaded anew
+
+/** From now on requests carry the admin token. */
+export function bear(given) {
+  token = given;
+}
+
 function address(path) {
   const who = user();
-  const query = new URLSearchParams({ app: "dvidpy-console", ...(who && { u: who }) });
+  const query = new URLSearchParams({ app: "dvidpy-console", ...(who && { u: who }), ...(token && { admintoken: token }) });
   return `${path}${path.includes("?") ? "&" : "?"}${query}`;
 }
 

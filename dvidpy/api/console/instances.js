@@ -10,7 +10,7 @@ const COLUMNS = ["Name", "Type", "Extents", "Stored", "Follows", "Open"];
 
 export function instanceTable(repo, version, state) {
   const all = Object.entries(repo.DataInstances).sort();
-  if (!all.length) return el("p", {}, "There are none yet: POST /api/repo/{uuid}/instance makes one.");
+  if (!all.length) return el("p", {}, "There are none yet.");
   const rows = all.map(([name, instance]) => row(repo, version, name, instance, state));
   const heads = COLUMNS.map((name) => el("th", { scope: "col", class: name === "Stored" ? "number" : null }, name));
   return el(

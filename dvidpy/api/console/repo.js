@@ -1,6 +1,7 @@
 // One repo: its versions, what can be done with the chosen one, and the instances as it sees them.
 
 import { json } from "./api.js";
+import { newInstance } from "./create.js";
 import { dag } from "./dag.js";
 import { el, show } from "./dom.js";
 import { instanceTable } from "./instances.js";
@@ -25,7 +26,7 @@ export async function repoPage([root, wanted], query) {
       el("section", { "aria-labelledby": "versions" }, el("h2", { id: "versions" }, "Versions"), dag(repo, chosen.UUID, query.has("all"))),
       el("section", { "aria-labelledby": "version" }, versionPanel(repo, chosen, again)),
     ),
-    el("section", { "aria-labelledby": "instances" }, el("h2", { id: "instances" }, "Instances"), instanceTable(repo, chosen, state)),
+    el("section", { "aria-labelledby": "instances" }, el("h2", { id: "instances" }, "Instances"), instanceTable(repo, chosen, state), newInstance(repo, chosen, again)),
     repo.Log.length > 0 && log(repo.Log),
   );
 }

@@ -1,6 +1,6 @@
 // All repos of the server, and the form for a new one.
 
-import { json, post } from "./api.js";
+import { bear, json, post } from "./api.js";
 import { el, field, form, show, when } from "./dom.js";
 
 export async function reposPage() {
@@ -10,7 +10,7 @@ export async function reposPage() {
     "dvidpy",
     el("h1", {}, newest.length ? "Repos" : "This server has no repos yet"),
     el("ul", { class: "cards" }, newest.map(card)),
-    state.may_create ? newRepo() : el("p", { class: "quiet" }, "New repos need the admin token: POST /api/repos?admintoken=…"),
+    state.may_create ? newRepo() : admin(),
   );
 }
 
@@ -29,6 +29,22 @@ function card(repo) {
 }
 
 const counted = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
+
+/** Whoever has the token may make repos, and sees what is stored where. */
+function admin() {
+  const input = { type: "password", required: true, autocomplete: "off" };
+  return el(
+    "details",
+    {},
+    el("summary", {}, "New repos need the admin token"),
+    form("Admin token", [field("Admin token, kept until the page is closed", "token", input)], "Use it", async ({ token }) => {
+      bear(token);
+      if ((await json("/dvidpy/state.json")).may_create) return reposPage();
+      bear("");
+      throw new Error("That is not the admin token of this server.");
+    }),
+  );
+}
 
 function newRepo() {
   return el(

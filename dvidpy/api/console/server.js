@@ -54,7 +54,7 @@ function fill(meters, stores, routes, load, state, past) {
   meters.replaceChildren(...values.map(([name, value, shown = String]) => meter(name, value, shown, past)));
   stores.replaceChildren(
     ...Object.entries(state.stores).map(([name, store]) =>
-      line(name, inBytes(store.bytes), store.tasks, store.given_up, store.edits_waiting, store.log_behind ? "cannot be written" : "fine"),
+      line(name, store.bytes === null ? "–" : inBytes(store.bytes), store.tasks, store.given_up, store.edits_waiting, store.log_behind ? "cannot be written" : "fine"),
     ),
   );
   routes.replaceChildren(...state.routes.map((one) => line(`${one.method} ${one.route}`, one.count, one.mean_ms, one.half_ms, one.most_ms, one.failed)));

@@ -22,6 +22,7 @@ class Hdf5(InArray):
         self._file = file
         z, y, x = map(int, dataset.attrs.get(OFFSET, (0, 0, 0)))
         self.offset = z, y, x
+        self.resolution = _three(dataset.attrs.get("resolution"))
         self.grid = tuple(dataset.chunks) if dataset.chunks else (1, self.shape[1], self.shape[2])
 
     def close(self) -> None:
@@ -57,6 +58,12 @@ def make_hdf5(place: str, plan: Plan) -> Hdf5:
     return Hdf5(file, file[name])
 
 
+def _three(sides: Any) -> tuple[float, float, float] | None:
+    """Sizes of voxels, as far as they are some."""
+    found = [] if sides is None else [float(side) for side in sides]
+    return (found[0], found[1], found[2]) if len(found) == 3 and min(found) > 0 else None
+
+
 class Mapped(InArray):
     """Voxels in a file, mapped into memory."""
 
@@ -76,7 +83,10 @@ def open_nrrd(place: str, _: str) -> Mapped:
     import nrrd
 
     data, header = nrrd.read(place, index_order="C")
-    return Mapped(data, header.get(OFFSET, "0 0 0").split())
+    found = Mapped(data, header.get(OFFSET, "0 0 0").split())
+    spacings = header.get("spacings")
+    found.resolution = None if spacings is None else _three(spacings[::-1])
+    return found
 
 
 def make_nrrd(place: str, plan: Plan) -> Mapped:

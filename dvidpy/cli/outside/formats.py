@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dvidpy.cli.client import CommandError
-from dvidpy.cli.outside import files, slices, tensors
+from dvidpy.cli.outside import files, groups, slices, tensors
 from dvidpy.cli.outside.volume import Outside, Plan
 
 FORMATS = ("zarr", "zarr2", "n5", "precomputed", "hdf5", "nrrd", "tiff", "png")
@@ -43,6 +43,8 @@ def make_outside(place: str, form: str, plan: Plan) -> Outside:
     form = _demand(form or _named(place), place)
     if plan.sharded and form not in ("zarr", "precomputed"):
         raise CommandError(f"{form} has no shards; zarr and precomputed have")
+    if plan.scale is not None and form not in groups.FORMATS:
+        raise CommandError(f"{form} has one scale; {', '.join(groups.FORMATS)} have several")
     try:
         if form in tensors.DRIVERS:
             return tensors.make_tensor(form, place, plan)
@@ -54,6 +56,14 @@ def make_outside(place: str, form: str, plan: Plan) -> Outside:
     except ImportError as error:
         raise _missing(error) from None
     except (ValueError, OSError) as error:
+        raise CommandError(f"{place}: {error}") from None
+
+
+def finish(place: str, form: str, name: str, plans: list[Plan]) -> None:
+    """Say of a volume with several scales which ones it has."""
+    try:
+        groups.write_group(form or _named(place), place, name, plans)
+    except OSError as error:
         raise CommandError(f"{place}: {error}") from None
 
 

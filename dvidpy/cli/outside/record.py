@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import IO, Any
 
-from dvidpy.client.boxes import Box
-
 
 class Record:
     """Pieces of a job. It is another job where anything about it is different: then it begins anew."""
@@ -21,10 +19,10 @@ class Record:
         self._done = set(lines[1:]) if self.begun else set()
         self._file: IO[str] | None = None
 
-    def __contains__(self, piece: Box) -> bool:
+    def __contains__(self, piece: Any) -> bool:
         return _words(piece) in self._done
 
-    def add(self, piece: Box) -> None:
+    def add(self, piece: Any) -> None:
         """It is done."""
         if self._file is None:
             self._file = self._path.open("a" if self.begun else "w", encoding="utf-8")
@@ -41,5 +39,5 @@ class Record:
             self._path.unlink(missing_ok=True)
 
 
-def _words(piece: Box) -> str:
-    return json.dumps([piece.start, piece.stop])
+def _words(piece: Any) -> str:
+    return json.dumps(piece)

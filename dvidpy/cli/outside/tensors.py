@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from dvidpy.cli.outside.groups import FILES, finest, path_of
 from dvidpy.cli.outside.volume import SIDE, Outside, Plan, Voxels
 from dvidpy.client.boxes import Box, Zyx
 
 DRIVERS = {"zarr": "zarr3", "zarr2": "zarr", "n5": "n5", "precomputed": "neuroglancer_precomputed"}
 XYZ = ("n5", "precomputed")
 """Formats whose first axis is x."""
+METERS = {"nm": 1.0, "um": 1e3, "µm": 1e3, "mm": 1e6, "m": 1e9}
+"""Nanometers of units."""
 OFFSET = "voxel_offset"
 """Attribute of a zarr: where its first voxel lies, z, y, x. As the server's own zarr has it."""
 
@@ -26,7 +29,7 @@ class Tensor(Outside):
         self.dtype = opened.dtype.numpy_dtype
         metadata = opened.spec().to_json().get("metadata") or {}
         self.offset = _offset_of(opened, form, metadata)
-        self.resolution = _resolution_of(opened, form)
+        self.resolution = _resolution_of(opened, form, metadata)
         names = opened.domain.labels
         if form == "precomputed":
             opened = opened[ts.d["channel"][0]] if opened.shape[3] == 1 else opened
@@ -55,9 +58,19 @@ def open_tensor(form: str, place: str, dataset: str) -> Tensor:
     import tensorstore as ts
 
     spec = {"driver": DRIVERS[form], "kvstore": _kvstore(place, "" if form == "precomputed" else dataset)}
+    if form in FILES:
+        spec["kvstore"] = _kvstore(place, _within(form, place, dataset))
     if form == "precomputed" and dataset:
         spec["scale_index"] = int(dataset.removeprefix("s"))
     return Tensor(ts.open(spec, read=True).result(), form)
+
+
+def _within(form: str, place: str, dataset: str) -> str:
+    """The dataset, or of a group with several scales the finest."""
+    import tensorstore as ts
+
+    said = ts.KvStore.open(_kvstore(place, dataset)).result().read(FILES[form]).result().value
+    return "/".join(part for part in (dataset.strip("/"), finest(form, said)) if part)
 
 
 def make_tensor(form: str, place: str, plan: Plan) -> Tensor:
@@ -66,7 +79,7 @@ def make_tensor(form: str, place: str, plan: Plan) -> Tensor:
 
     spec: dict[str, Any] = {
         "driver": DRIVERS[form],
-        "kvstore": _kvstore(place, "" if form == "precomputed" else plan.dataset),
+        "kvstore": _kvstore(place, "" if form == "precomputed" else path_of(plan)),
         **_metadata(form, plan),
     }
     how: Any = {"open": True} if plan.again else {"create": True, "delete_existing": form != "precomputed"}
@@ -99,7 +112,11 @@ def _metadata(form: str, plan: Plan) -> dict[str, Any]:
     if form == "n5":
         packing = {"type": "gzip", "level": 1}
         size = list(plan.shape[::-1])
-        return {"metadata": {"dimensions": size, "blockSize": chunk, "dataType": dtype, "compression": packing}}
+        known = {"axes": ["x", "y", "z"], "units": ["nm"] * 3, "resolution": plan.resolution[::-1], OFFSET: plan.offset}
+        whole = {"dimensions": size, "blockSize": chunk, "dataType": dtype, "compression": packing, **known}
+        if plan.scale is not None:
+            whole["downsamplingFactors"] = [2**plan.scale] * 3
+        return {"metadata": whole}
     return _precomputed(plan)
 
 
@@ -149,15 +166,17 @@ def _offset_of(opened: Any, form: str, metadata: dict[str, Any]) -> Zyx:
     if form == "precomputed":
         x, y, z = map(int, opened.domain.origin[:3])
     else:
-        z, y, x = map(int, (metadata.get("attributes") or {}).get(OFFSET) or (0, 0, 0))
+        known = metadata if form == "n5" else metadata.get("attributes") or {}
+        z, y, x = map(int, known.get(OFFSET) or (0, 0, 0))
     return z, y, x
 
 
-def _resolution_of(opened: Any, form: str) -> tuple[float, float, float] | None:
-    if form != "precomputed":
-        return None
-    units = opened.dimension_units[:3]
-    if any(unit is None for unit in units):
-        return None
-    x, y, z = (float(unit.multiplier) for unit in units)
-    return z, y, x
+def _resolution_of(opened: Any, form: str, metadata: dict[str, Any]) -> tuple[float, float, float] | None:
+    """Nanometers; those of a zarr as this program writes them."""
+    if form in XYZ:
+        units = opened.dimension_units[:3]
+        known = [unit is not None and unit.base_unit in METERS for unit in units]
+        x, y, z = (float(unit.multiplier) * METERS[unit.base_unit] for unit in units) if all(known) else (0, 0, 0)
+    else:
+        z, y, x = (metadata.get("attributes") or {}).get("resolution") or (0, 0, 0)
+    return (float(z), float(y), float(x)) if z and y and x else None

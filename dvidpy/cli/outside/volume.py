@@ -30,6 +30,8 @@ class Plan(NamedTuple):
     sharded: bool
     again: bool
     """Part of it is there: it is opened, not made."""
+    scale: int | None = None
+    """Of a volume with several: 0 is the finest one."""
 
 
 class Outside:
