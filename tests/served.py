@@ -1,4 +1,4 @@
-"""Fixtures `served` and `serve`: a server in this process behind a real socket.
+"""Fixtures `served`, `serve` and `lasting`: a server in this process behind a real socket.
 
 Tests see HTTP as clients do, and may look behind the door.
 """
@@ -117,17 +117,21 @@ def running(settings: Settings) -> Iterator[Served]:
     assert not thread.is_alive()
 
 
+def on_memory(text: str = "", **server: Any) -> Settings:
+    """Settings of a server with an admin token and two workers, unless they are given."""
+    return Settings(
+        server=ServerSettings(**{"admin_token": TOKEN, "workers": 2, **server}),
+        stores={"main": StoreSettings(engine="memory")},
+        text=text,
+    )
+
+
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Starts servers on memory stores."""
 
     def start(text: str = "", **server: Any) -> Served:
-        settings = Settings(
-            server=ServerSettings(**{"admin_token": TOKEN, "workers": 2, **server}),
-            stores={"main": StoreSettings(engine="memory")},
-            text=text,
-        )
-        return started.enter_context(running(settings))
+        return started.enter_context(running(on_memory(text, **server)))
 
     with ExitStack() as started:
         yield start
@@ -137,6 +141,13 @@ def serve() -> Iterator[Serve]:
 def served(serve: Serve) -> Served:
     """One server with an admin token."""
     return serve()
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[Served]:
+    """One server for all tests of a module, each with a repo of its own."""
+    with running(on_memory()) as one:
+        yield one
 
 
 def _listen(app: Any) -> tuple[uvicorn.Server, threading.Thread, int]:

@@ -57,8 +57,8 @@ def _format(place: str) -> list[str]:
 
 
 @pytest.fixture
-def desk(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(served, tmp_path, monkeypatch)
+def desk(lasting: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    return Desk(lasting, tmp_path, monkeypatch)
 
 
 def noise(dtype: str = "uint8", shape: tuple[int, int, int] = (40, 70, 90)) -> NDArray[Any]:

@@ -22,8 +22,8 @@ DRAW = np.random.default_rng(3)
 
 
 @pytest.fixture
-def server(served: Served) -> Any:
-    found = Server(f"127.0.0.1:{served.port}", user="ann", token=TOKEN)
+def server(lasting: Served) -> Any:
+    found = Server(f"127.0.0.1:{lasting.port}", user="ann", token=TOKEN)
     yield found
     found.close()
 

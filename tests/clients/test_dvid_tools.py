@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from clients import neurons
 from clients.neurons import BODIES, SIDE, START
-from served import Serve, Served
+from served import Served, on_memory, running
 
 CALLER = {"u": "dvid_tools_CI", "app": "dvidtools"}
 BODY = BODIES[0]
@@ -32,9 +33,11 @@ class Node:
         return answer
 
 
-@pytest.fixture
-def node(serve: Serve) -> Node:
-    return Node(serve(admin_token=""))
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    """Tests read it alone."""
+    with running(on_memory(admin_token="")) as served:
+        yield Node(served)
 
 
 def runs(body: bytes) -> list[tuple[int, ...]]:

@@ -43,8 +43,8 @@ class Service:
 
 
 @pytest.fixture
-def service(served: Served) -> Service:
-    return Service(served)
+def service(lasting: Served) -> Service:
+    return Service(lasting)
 
 
 def test_keys_are_asked_for_between_two_of_them(service: Service) -> None:

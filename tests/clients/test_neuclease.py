@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import re
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from served import Serve, Served
+from served import Served, on_memory, running
 
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels.messages import MappingOp, encode_mappings
@@ -59,9 +60,15 @@ class Segmentation:
         return str(answer.json()["child"])
 
 
+@pytest.fixture(scope="module")
+def open_server() -> Iterator[Served]:
+    with running(on_memory(admin_token="", fullwrite=True)) as one:
+        yield one
+
+
 @pytest.fixture
-def segmentation(serve: Serve) -> Segmentation:
-    return Segmentation(serve(admin_token="", fullwrite=True))
+def segmentation(open_server: Served) -> Segmentation:
+    return Segmentation(open_server)
 
 
 def pairs(body: bytes) -> list[list[int]]:
