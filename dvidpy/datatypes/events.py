@@ -68,7 +68,17 @@ class Moved(Struct, frozen=True, array_like=True):
     left: int
     """How many the label still has; 0: it is no more."""
     supervoxels: tuple[int, ...] = ()
-    """All that went, where labels are bodies of supervoxels and none was cut; else none are named."""
+    """All that went, where labels are bodies of supervoxels."""
+    others: int = 0
+    """How many supervoxels the label still has, where it has any."""
+
+
+class Recut(Struct, frozen=True, array_like=True):
+    """A supervoxel that is no more, before anything moved: two others of its body have its voxels."""
+
+    body: int
+    supervoxel: int
+    into: tuple[int, int]
 
 
 class LabelsMoved(Struct, frozen=True, tag=True):
@@ -76,6 +86,7 @@ class LabelsMoved(Struct, frozen=True, tag=True):
 
     moves: tuple[Moved, ...]
     """One after the other."""
+    cuts: tuple[Recut, ...] = ()
 
 
 class ElementsChanged(Struct, frozen=True, tag=True):

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import orjson
 from msgspec import Raw
 
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.events import turn
-from dvidpy.datatypes.labelgraph.keys import (
-    EDGE,
-    KEPT,
-    MERGE,
-    VERTEX,
-    Pair,
-    numbers_key,
-    numbers_of,
-    pack_weight,
-    pair_of,
-    property_key,
-    unpack_weight,
-)
-from dvidpy.datatypes.labelgraph.wire import demand_weight
+from dvidpy.datatypes.labelgraph.keys import EDGE, MEMBER, MERGE, PART, VERTEX, Pair, numbers_key, pack_weight, pair_of
+from dvidpy.datatypes.labelgraph.keys import property_key as keyed
+from dvidpy.datatypes.labelgraph.parts import Graph, Part
+from dvidpy.datatypes.labelgraph.wire import bounded, demand_weight, total
+from dvidpy.datatypes.labels.numbers import LARGEST
 from dvidpy.errors import BadRequest
 from dvidpy.storage.keys import after
 from dvidpy.versioning.records import Instance
@@ -51,83 +42,54 @@ class LabelGraph(Data):
 
         self.datastore.repos.update_instance(self.instance, update)
 
-    def still(self) -> LabelGraph:
-        """The same on an unchanging view: vertices and edges agree."""
-        other = copy(self)
-        other.view = self.view.frozen()
-        return other
-
-    def vertex(self, vertex: int) -> float | None:
-        """Weight of a vertex; None where there is no such one."""
-        stored = self.view.get(numbers_key(VERTEX, vertex))
-        return None if stored is None else unpack_weight(stored)
-
-    def edge(self, ends: Pair) -> float | None:
-        """Weight of an edge; None where there is no such one."""
-        stored = self.view.get(numbers_key(EDGE, *ends))
-        return None if stored is None else unpack_weight(stored)
-
-    def vertices(self) -> Iterator[tuple[int, float]]:
-        """(vertex, weight) of all, ascending."""
-        for key, found in self.view.range(VERTEX, after(VERTEX)):
-            yield numbers_of(key)[0], unpack_weight(found.read())
-
-    def edges(self) -> Iterator[tuple[Pair, float]]:
-        """(ends, weight) of all, ascending."""
-        for key, found in self.view.range(EDGE, after(EDGE)):
-            one, other = numbers_of(key)
-            if one < other:
-                yield (one, other), unpack_weight(found.read())
-
-    def edges_of(self, vertex: int) -> Iterator[tuple[Pair, float]]:
-        """(ends, weight) of the edges that a vertex has."""
-        prefix = numbers_key(EDGE, vertex)
-        for key, found in self.view.range(prefix, after(prefix)):
-            yield pair_of(*numbers_of(key)), unpack_weight(found.read())
+    def still(self) -> Graph:
+        """All of it at one moment."""
+        return Graph(self.view.frozen())
 
 
-class Edit:
+class Edit(Graph):
     """What one edit changes; made by `editing`."""
 
     def __init__(self, data: LabelGraph, mutation: int) -> None:
+        super().__init__(data.view)
         self.data = data
         self.mutation = mutation
         self.change = data.change()
-        self.vertices: dict[int, float | None] = {}
-        """Weights as this edit leaves them; None: no more."""
-        self.edges: dict[Pair, float | None] = {}
-        self.kept: dict[int, bytes | None] = {}
-        """What is kept of vertices that became part of others (`following`)."""
 
-    def vertex(self, vertex: int) -> float | None:
-        """Weight of a vertex as this edit has left it."""
-        return self.vertices[vertex] if vertex in self.vertices else self.data.vertex(vertex)
-
-    def edge(self, ends: Pair) -> float | None:
-        """The same of an edge."""
-        return self.edges[ends] if ends in self.edges else self.data.edge(ends)
-
-    def edges_of(self, vertex: int) -> dict[Pair, float]:
-        """The edges that a vertex has."""
-        found: dict[Pair, float | None] = dict(self.data.edges_of(vertex))
-        found |= {ends: weight for ends, weight in self.edges.items() if vertex in ends}
-        return {ends: weight for ends, weight in found.items() if weight is not None}
-
-    def others(self, vertex: int) -> dict[int, float]:
-        """Neighbours of a vertex, with the weight of the edge to each."""
-        return {one if other == vertex else other: of for (one, other), of in self.edges_of(vertex).items()}
-
-    def find_kept(self, vertex: int) -> bytes | None:
-        """What is kept of a vertex that became part of another one."""
-        return self.kept[vertex] if vertex in self.kept else self.data.view.get(numbers_key(KEPT, vertex))
+    def put_link(self, pair: Pair, weight: float | None) -> None:
+        """An edge between two parts has a weight, or is no more."""
+        self.links[pair[0]][pair[1]] = self.links[pair[1]][pair[0]] = weight
 
     def put_vertex(self, vertex: int, weight: float) -> None:
-        """A vertex has a weight. A new one has nothing of one that was merged away."""
-        if self.vertex(vertex) is None:
+        """A vertex has a weight: its head is given what it takes. A new one has no properties."""
+        had, name = self.vertex(vertex), self.head(vertex)
+        if had is None:
             self.forget_properties((vertex,))
-            if self.find_kept(vertex) is not None:
-                self.kept[vertex] = None
-        self.vertices[vertex] = weight
+            if self.part(vertex) is not None:  # of another vertex by now
+                name = self.fresh()
+                self.put_part(name, Part(vertex, vertex))
+        elif len(self.names(vertex)) > 1:
+            weight = bounded((self.weight(name) or 0.0) + weight - had)
+        self.weights[name] = weight
+
+    def put_edge(self, ends: Pair, weight: float) -> None:
+        """The same of an edge; BadRequest where one of its vertices is not there."""
+        for vertex in ends:
+            if self.vertex(vertex) is None:
+                raise BadRequest(f"there is no vertex {vertex}")
+        found, pair = self.between(ends), pair_of(*map(self.head, ends))
+        if not found:
+            self.forget_properties(ends)
+        elif found.keys() != {pair}:
+            weight = bounded(found.get(pair, 0.0) + weight - total(found.values()))
+        self.put_link(pair, weight)
+
+    def fresh(self) -> int:
+        """A number that no part has, nor a vertex so far."""
+        name = LARGEST - self.mutation
+        while self.weight(name) is not None or self.part(name) is not None:
+            name -= 1
+        return name
 
     def add_vertex(self, vertex: int, weight: float) -> None:
         """A weight is added to that of a vertex, which may be new; BadRequest where it becomes too large."""
@@ -137,69 +99,75 @@ class Edit:
         """The same of an edge."""
         self.put_edge(ends, demand_weight((self.edge(ends) or 0.0) + weight))
 
-    def put_edge(self, ends: Pair, weight: float) -> None:
-        """An edge has a weight; BadRequest where one of its vertices is not there."""
-        for vertex in ends:
-            if self.vertex(vertex) is None:
-                raise BadRequest(f"there is no vertex {vertex}")
-        if self.edge(ends) is None:
-            self.forget_properties(ends)
-        self.edges[ends] = weight
-
-    def remove_vertex(self, vertex: int) -> None:
-        """A vertex, and the edges it has, are no more. Properties stay, for who undoes it."""
-        self.edges |= dict.fromkeys(self.edges_of(vertex))
-        self.vertices[vertex] = None
+    def delete_edge(self, ends: Pair) -> None:
+        """An edge is no more, nor its properties."""
+        self.forget_properties(ends)
+        for pair in self.between(ends):
+            self.put_link(pair, None)
 
     def delete_vertex(self, vertex: int) -> None:
-        """The same, with their properties."""
-        for pair in self.edges_of(vertex):
-            self.forget_properties(pair)
+        """A vertex, its parts, and the edges it has, are no more, nor their properties."""
         self.forget_properties((vertex,))
-        self.remove_vertex(vertex)
+        for ends in self.edges_of(vertex):
+            self.forget_properties(ends)
+        for name in self.names(vertex):
+            for other in self.links_of(name):
+                self.put_link((name, other), None)
+            self.weights[name] = None
+            if self.part(name) is not None:
+                self.put_part(name, None)
 
-    def carry_properties(self, ends: tuple[int, ...], to: tuple[int, ...]) -> None:
-        """Properties of a vertex, or of an edge, are those of another one too."""
-        prefix = property_key(ends, "")
-        for key, found in self.data.view.range(prefix, after(prefix)):
-            self.data.view.put(self.change, property_key(to, "") + key[len(prefix) :], found.read())
+    # ------------------------------------------------------------------ properties
+    def inherit(self, vertex: int) -> None:
+        """A new vertex has the properties that its head had, and its edges those of edges between heads."""
+        known = self.known_as(vertex)
+        self.forget_properties((vertex,))
+        self._carry((known,), (vertex,))
+        for other in self.others(vertex):
+            self.forget_properties(pair_of(vertex, other))
+            self._carry(pair_of(known, self.known_as(other)), pair_of(vertex, other))
+
+    def _carry(self, ends: tuple[int, ...], to: tuple[int, ...]) -> None:
+        prefix = keyed(ends, "")
+        for key, found in self.view.range(prefix, after(prefix)):
+            self.view.put(self.change, keyed(to, "") + key[len(prefix) :], found.read())
 
     def forget_properties(self, ends: tuple[int, ...]) -> None:
         """Properties of a vertex, or of an edge, are no more."""
-        prefix = property_key(ends, "")
-        for key in self.data.view.keys(prefix, after(prefix)):
-            self.data.view.delete(self.change, key)
+        prefix = keyed(ends, "")
+        for key in self.view.keys(prefix, after(prefix)):
+            self.view.delete(self.change, key)
 
     def forget_merges(self) -> None:
         """Merges up to here cannot be undone any more."""
-        for key in self.data.view.keys(MERGE, after(KEPT)):
-            self.data.view.delete(self.change, key)
+        for key in self.view.keys(MERGE, after(MERGE)):
+            self.view.delete(self.change, key)
 
+    # ------------------------------------------------------------------ the end
     def commit(self, said: dict[str, Any]) -> None:
         """Write everything at once, with what the mutation log says."""
-        view, said = self.data.view, {**said, "UUID": self.data.version_uuid, "MutationID": self.mutation}
+        said = {**said, "UUID": self.data.version_uuid, "MutationID": self.mutation}
         said["Timestamp"] = datetime.now(UTC).isoformat(sep=" ")
-        for vertex, weight in self.vertices.items():
-            self._put(numbers_key(VERTEX, vertex), weight)
-        for (one, other), weight in self.edges.items():
-            self._put(numbers_key(EDGE, one, other), weight)
-            self._put(numbers_key(EDGE, other, one), weight)
-        for vertex, kept in self.kept.items():
-            self._put_kept(vertex, kept)
+        for name, weight in self.weights.items():
+            self._put(numbers_key(VERTEX, name), weight)
+        for name, links in self.links.items():
+            for other, weight in links.items():
+                self._put(numbers_key(EDGE, name, other), weight)
+        for name, part in self.parts.items():
+            before = self.stored.get(name)
+            if before and (part is None or before.vertex != part.vertex):
+                self._put(numbers_key(MEMBER, before.vertex, name), None)
+            if part is not None:
+                self._put(numbers_key(MEMBER, part.vertex, name), b"")
+            self._put(numbers_key(PART, name), None if part is None else msgspec.json.encode(part))
         self.change.mutation = self.data.change(Raw(orjson.dumps(said))).mutation
-        view.commit(self.change)
+        self.view.commit(self.change)
 
-    def _put_kept(self, vertex: int, kept: bytes | None) -> None:
-        if kept is None:
-            self.data.view.delete(self.change, numbers_key(KEPT, vertex))
+    def _put(self, key: bytes, value: float | bytes | None) -> None:
+        if value is None:
+            self.view.delete(self.change, key)
         else:
-            self.data.view.put(self.change, numbers_key(KEPT, vertex), kept)
-
-    def _put(self, key: bytes, weight: float | None) -> None:
-        if weight is None:
-            self.data.view.delete(self.change, key)
-        else:
-            self.data.view.put(self.change, key, pack_weight(weight))
+            self.view.put(self.change, key, value if isinstance(value, bytes) else pack_weight(value))
 
 
 @contextmanager

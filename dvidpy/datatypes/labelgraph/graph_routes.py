@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import Path, Query
@@ -9,9 +10,10 @@ from fastapi import Path, Query
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Reply, json_bytes
 from dvidpy.datatypes.labelgraph.graph import LabelGraph, editing
-from dvidpy.datatypes.labelgraph.keys import Pair, pair_of
+from dvidpy.datatypes.labelgraph.keys import pair_of
 from dvidpy.datatypes.labelgraph.merging import merge, undo
-from dvidpy.datatypes.labelgraph.wire import MOST, Edge, Vertex, demand_vertex, encode, ends, parse_graph
+from dvidpy.datatypes.labelgraph.parts import Graph
+from dvidpy.datatypes.labelgraph.wire import MOST, Vertex, demand_vertex, encode, ends, parse_graph
 from dvidpy.datatypes.labels.numbers import parse_number
 from dvidpy.datatypes.params import Flag, gives, takes
 from dvidpy.datatypes.rooms import Parse, Room, WholeBody
@@ -38,31 +40,26 @@ VertexId = Annotated[int, Path(description="A vertex.", examples=["12"]), Parse(
 def get_subgraph(data: Annotated[LabelGraph, Here], body: Annotated[bytes, WholeBody], unsafe: Unsafe = False) -> Reply:
     """With vertices in the body, those and all edges that they have; 400 where one is not there. Without, all."""
     asked, still = parse_graph(body, whole=not unsafe), data.still()
-    if asked.Vertices:
-        return json_bytes(_shown(still, [vertex.Id for vertex in asked.Vertices]))
-    edges = (Edge(*ends, weight) for ends, weight in still.edges())
-    return json_bytes(encode((Vertex(*one) for one in still.vertices()), edges))
+    if not asked.Vertices:
+        return json_bytes(encode((Vertex(*one) for one in still.vertices().items()), still.edges()))
+    vertices = dict.fromkeys(vertex.Id for vertex in asked.Vertices)
+    return _shown(still, vertices, vertices)
 
 
 @room.get("/neighbors/{vertex}", summary="Neighbours of a vertex", responses=SHOWN)
 def get_neighbors(data: Annotated[LabelGraph, Here], vertex: VertexId) -> Reply:
     """The vertex, then those it has an edge with; and these edges. 400 where it is not there."""
     still = data.still()
-    edges = dict(still.edges_of(vertex))
-    others = sorted({end for ends in edges for end in ends} - {vertex})
-    vertices = [_need(still, one) for one in (vertex, *others)]
-    return json_bytes(encode(vertices, (Edge(*ends, weight) for ends, weight in edges.items())))
+    return _shown(still, (vertex, *still.others(vertex)), [vertex])
 
 
-def _shown(data: LabelGraph, vertices: list[int]) -> bytes:
-    edges: dict[Pair, float] = {}
-    for vertex in vertices:
-        edges |= dict(data.edges_of(vertex))
-    found = [_need(data, vertex) for vertex in dict.fromkeys(vertices)]
-    return encode(found, (Edge(*ends, weight) for ends, weight in edges.items()))
+def _shown(data: Graph, vertices: Iterable[int], of: Iterable[int]) -> Reply:
+    """Vertices, and edges of some of them."""
+    edges = {ends: weight for vertex in of for ends, weight in data.edges_of(vertex).items()}
+    return json_bytes(encode([_need(data, vertex) for vertex in vertices], edges))
 
 
-def _need(data: LabelGraph, vertex: int) -> Vertex:
+def _need(data: Graph, vertex: int) -> Vertex:
     weight = data.vertex(vertex)
     if weight is None:
         raise BadRequest(f"there is no vertex {vertex}")
@@ -96,11 +93,10 @@ def delete_subgraph(
     graph = parse_graph(body, whole=not unsafe)
     with editing(data, "delete-subgraph") as edit:
         everything = not (graph.Vertices or graph.Edges)
-        for vertex in [one for one, _ in data.vertices()] if everything else [one.Id for one in graph.Vertices]:
+        for vertex in edit.vertices() if everything else [one.Id for one in graph.Vertices]:
             edit.delete_vertex(vertex)
         for edge in graph.Edges:
-            edit.forget_properties(pair_of(*ends(edge)))
-            edit.edges[pair_of(*ends(edge))] = None
+            edit.delete_edge(pair_of(*ends(edge)))
         edit.forget_merges()
     return DONE
 

@@ -2,21 +2,23 @@
 
 | type key | value |
 |---|---|
-| 01 vertex:u64 | its weight, float64 little-endian |
-| 02 vertex:u64 vertex:u64 | weight of the edge between them; there a second time with the vertices turned round |
+| 01 part:u64 | weight of a part (`parts`), float64 little-endian; of its own number if never merged |
+| 02 part:u64 part:u64 | weight of the edge between two parts; there a second time with the parts turned round |
 | 03 vertex:u64 name | property of a vertex, any bytes |
 | 04 vertex:u64 vertex:u64 name | property of an edge, the smaller vertex first |
-| 05 mutation:u64 | a merge that can be undone: JSON (`merging`) |
-| 06 vertex:u64 | a vertex that became part of another one, as it was: JSON (`following`) |
+| 07 part:u64 | what is known of a part: JSON (`parts`) |
+| 08 vertex:u64 part:u64 | the vertex has the part; nothing |
+| 09 mutation:u64 | a merge that can be undone: JSON (`merging`) |
 
-Numbers in keys are big-endian, names UTF-8.
+Numbers in keys are big-endian, names UTF-8. 05 and 06 were merges in another form once.
 """
 
 from __future__ import annotations
 
 import struct
 
-VERTEX, EDGE, VERTEX_PROPERTY, EDGE_PROPERTY, MERGE, KEPT = (bytes((number,)) for number in range(1, 7))
+VERTEX, EDGE, VERTEX_PROPERTY, EDGE_PROPERTY = (bytes((number,)) for number in range(1, 5))
+PART, MEMBER, MERGE = (bytes((number,)) for number in range(7, 10))
 _WEIGHT = struct.Struct("<d")
 Pair = tuple[int, int]
 """Ends of an edge, the smaller one first."""
@@ -47,6 +49,6 @@ def pack_weight(weight: float) -> bytes:
     return _WEIGHT.pack(weight)
 
 
-def unpack_weight(stored: bytes) -> float:
-    """The reverse."""
-    return float(_WEIGHT.unpack(stored)[0])
+def weight_in(stored: bytes | None) -> float | None:
+    """The reverse; None where nothing is."""
+    return None if stored is None else float(_WEIGHT.unpack(stored)[0])

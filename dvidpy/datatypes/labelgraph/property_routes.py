@@ -7,14 +7,15 @@ from typing import Annotated
 from fastapi import Path
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, Reply, octets
+from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, octets
 from dvidpy.datatypes.labelgraph.graph import Edit, LabelGraph, editing
-from dvidpy.datatypes.labelgraph.graph_routes import VertexId
+from dvidpy.datatypes.labelgraph.graph_routes import VertexId, parse_vertex
 from dvidpy.datatypes.labelgraph.keys import pair_of, property_key
+from dvidpy.datatypes.labelgraph.parts import Graph
 from dvidpy.datatypes.labelgraph.transactions import stamps_of
 from dvidpy.datatypes.labelgraph.wire import Words, demand_vertex, read_stamps, words
 from dvidpy.datatypes.params import gives, takes
-from dvidpy.datatypes.rooms import Room, WholeBody
+from dvidpy.datatypes.rooms import Room, TheCall, WholeBody
 from dvidpy.errors import BadRequest
 
 room = Room()
@@ -41,80 +42,62 @@ def _ends(*vertices: int) -> Ends:
     return vertices if len(vertices) == 1 else pair_of(*vertices)
 
 
-def _need(data: LabelGraph | Edit, ends: Ends) -> None:
+def _need(data: Edit, ends: Ends) -> None:
     """BadRequest where there is no such vertex or edge."""
     if not _is_there(data, ends):
         raise BadRequest(f"there is no {'vertex' if len(ends) == 1 else 'edge'} {'-'.join(map(str, ends))}")
 
 
-def _get(data: LabelGraph, ends: Ends, name: str) -> Reply:
-    return octets(_read(data.still(), ends, name))
-
-
-def _read(data: LabelGraph, ends: Ends, name: str) -> bytes:
+def _read(data: Graph, ends: Ends, name: str) -> bytes:
     """No bytes where there is none, as in the reference."""
     return (data.view.get(property_key(ends, name)) or b"") if _is_there(data, ends) else b""
 
 
-def _is_there(data: LabelGraph | Edit, ends: Ends) -> bool:
+def _is_there(data: Graph, ends: Ends) -> bool:
     return (data.vertex(ends[0]) if len(ends) == 1 else data.edge(pair_of(*ends))) is not None
 
 
-def _put(data: LabelGraph, ends: Ends, name: str, value: bytes) -> Reply:
-    with editing(data, "post-property") as edit:
-        _need(edit, ends)
-        data.view.put(edit.change, property_key(ends, name), value)
-    return DONE
+def _place(call: Call, vertex: int, name: str) -> tuple[Ends, str]:
+    """Whose property, and which; BadRequest for more than two vertices."""
+    *others, last = [part for part in call.parts[2:] if part] or [name]
+    if len(others) > 1:
+        raise BadRequest("a property is of a vertex, or of the two vertices of an edge")
+    return _ends(vertex, *map(parse_vertex, others)), last
 
 
-def _delete(data: LabelGraph, ends: Ends, name: str) -> Reply:
-    with editing(data, "delete-property") as edit:
-        data.view.delete(edit.change, property_key(ends, name))
-    return DONE
-
-
-@room.get("/property/{vertex}/{name}", summary="Property of a vertex", responses=BYTES)
-def get_property(data: Annotated[LabelGraph, Here], vertex: VertexId, name: Name) -> Reply:
-    """No bytes where there is none."""
-    return _get(data, _ends(vertex), name)
+@room.get("/property/{vertex}/{name}", summary="Property of a vertex or edge", responses=BYTES)
+def get_property(
+    data: Annotated[LabelGraph, Here], call: Annotated[Call, TheCall], vertex: VertexId, name: Name
+) -> Reply:
+    """No bytes where there is none. Of an edge with both vertices, in any order: `property/1/2/size`; so below."""
+    return octets(_read(data.still(), *_place(call, vertex, name)))
 
 
 @room.post("/property/{vertex}/{name}", summary="Set one", openapi_extra=VALUE, responses=STORED)
 def post_property(
-    data: Annotated[LabelGraph, Here], body: Annotated[bytes, WholeBody], vertex: VertexId, name: Name
+    data: Annotated[LabelGraph, Here],
+    call: Annotated[Call, TheCall],
+    body: Annotated[bytes, WholeBody],
+    vertex: VertexId,
+    name: Name,
 ) -> Reply:
-    """400 where there is no such vertex."""
-    return _put(data, _ends(vertex), name, body)
+    """400 where there is no such vertex or edge."""
+    ends, name = _place(call, vertex, name)
+    with editing(data, "post-property") as edit:
+        _need(edit, ends)
+        edit.view.put(edit.change, property_key(ends, name), body)
+    return DONE
 
 
 @room.delete("/property/{vertex}/{name}", summary="Delete one", responses=STORED)
-def delete_property(data: Annotated[LabelGraph, Here], vertex: VertexId, name: Name) -> Reply:
-    """Nothing happens where there is none."""
-    return _delete(data, _ends(vertex), name)
-
-
-@room.get("/property/{vertex}/{other}/{name}", summary="Property of an edge", responses=BYTES)
-def get_edge_property(data: Annotated[LabelGraph, Here], vertex: VertexId, other: VertexId, name: Name) -> Reply:
-    """Its vertices in any order. No bytes where there is none."""
-    return _get(data, _ends(vertex, other), name)
-
-
-@room.post("/property/{vertex}/{other}/{name}", summary="Set one of an edge", openapi_extra=VALUE, responses=STORED)
-def post_edge_property(
-    data: Annotated[LabelGraph, Here],
-    body: Annotated[bytes, WholeBody],
-    vertex: VertexId,
-    other: VertexId,
-    name: Name,
+def delete_property(
+    data: Annotated[LabelGraph, Here], call: Annotated[Call, TheCall], vertex: VertexId, name: Name
 ) -> Reply:
-    """400 where there is no such edge."""
-    return _put(data, _ends(vertex, other), name, body)
-
-
-@room.delete("/property/{vertex}/{other}/{name}", summary="Delete one of an edge", responses=STORED)
-def delete_edge_property(data: Annotated[LabelGraph, Here], vertex: VertexId, other: VertexId, name: Name) -> Reply:
     """Nothing happens where there is none."""
-    return _delete(data, _ends(vertex, other), name)
+    place = _place(call, vertex, name)
+    with editing(data, "delete-property") as edit:
+        edit.view.delete(edit.change, property_key(*place))
+    return DONE
 
 
 # ---------------------------------------------------------------------- transactions
@@ -178,5 +161,5 @@ def post_properties(
         granted, refused = stamps_of(data).take(stamps)
         for ends, value in values:
             if value and set(ends) <= granted.keys():
-                data.view.put(edit.change, property_key(_ends(*ends), name), value)
+                edit.view.put(edit.change, property_key(_ends(*ends), name), value)
     return octets(_granted(granted, refused))

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct
 
+from dvidpy.datatypes.labelgraph.keys import Pair
 from dvidpy.datatypes.labels.numbers import LARGEST
 from dvidpy.errors import BadRequest
 
@@ -77,8 +78,8 @@ def demand_vertex(number: int) -> int:
 
 
 def demand_weight(weight: float) -> float:
-    """BadRequest for a sum that is no number any more."""
-    if not math.isfinite(weight):
+    """BadRequest for a sum that is no number any more, or was `bounded`."""
+    if not abs(weight) < sys.float_info.max:
         raise BadRequest("a weight is too large")
     return weight
 
@@ -88,9 +89,19 @@ def bounded(weight: float) -> float:
     return max(-sys.float_info.max, min(weight, sys.float_info.max))
 
 
-def encode(vertices: Iterable[Vertex], edges: Iterable[Edge]) -> bytes:
+def total(weights: Iterable[float]) -> float:
+    """The sum, the same in any order; bounded."""
+    found = list(weights)
+    try:
+        return math.fsum(found)
+    except OverflowError:
+        return bounded(sum(found))
+
+
+def encode(vertices: Iterable[Vertex], edges: dict[Pair, float]) -> bytes:
     """A graph as JSON."""
-    return msgspec.json.encode(Graph(Vertices=[*vertices], Edges=[*edges]))
+    shown = [Edge(*ends, weight) for ends, weight in edges.items()]
+    return msgspec.json.encode(Graph(Vertices=[*vertices], Edges=shown))
 
 
 # ---------------------------------------------------------------------- transactions

@@ -144,7 +144,7 @@ class Edit(IndexEdit):
             view.put(change, split_key(self.mutation), np.array(self._splits, "<u8").tobytes())
         self._put_properties()
         moves = [*self._moves, *self._ended()]
-        publish(data, change, self.mutation, events_of(data, self._blocks, mapped, moves))
+        publish(data, change, self.mutation, events_of(data, self._blocks, mapped, moves, self._splits))
         change.mutation = self._record() if recorded else None
         try:
             if recorded and not self._by_hand:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dvidpy.datatypes.events import BlocksChanged, BodiesChanged, Event, LabelsMoved, Moved
+from dvidpy.datatypes.events import BlocksChanged, BodiesChanged, Event, LabelsMoved, Moved, Recut
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import block_key
 from dvidpy.datatypes.labelled.state import Bodies
@@ -31,15 +31,23 @@ def labels_at(data: LabelMap, bodies: Bodies, points: NDArray[np.int64]) -> Labe
     return bodies.apply(out)
 
 
-def events_of(data: LabelMap, blocks: Sequence[Zyx], mapped: Mapping, moves: Sequence[Moved]) -> Iterator[Event]:
+def events_of(
+    data: LabelMap,
+    blocks: Sequence[Zyx],
+    mapped: Mapping,
+    moves: Sequence[Moved],
+    splits: Sequence[tuple[int, int, int]],
+) -> Iterator[Event]:
     """What an edit changes that moves labels, writes blocks at full resolution, or maps supervoxels to other bodies.
 
     Moves come first: who copies blocks, and is followed itself, tells of them before it finds labels gone.
 
     Supervoxels that a block-writing edit maps lie in those blocks; the others are named by the bodies they leave.
     """
-    if moves:
-        yield LabelsMoved(tuple(moves))
+    if moves or splits:
+        bodies = data.bodies().apply(np.array([supervoxel for supervoxel, _, _ in splits], np.uint64)).tolist()
+        cuts = (Recut(body, one, (remain, split)) for body, (one, remain, split) in zip(bodies, splits, strict=True))
+        yield LabelsMoved(tuple(moves), tuple(cuts))
     for first in range(0, len(blocks), TOGETHER):
         labels = tuple(move.to for move in moves if move.to) if first + TOGETHER >= len(blocks) else ()
         yield BlocksChanged(data.block, tuple(blocks[first : first + TOGETHER]), labels)

@@ -12,7 +12,7 @@ from datatypes.labelgraph.test_labelgraph import Graphs, edges, graph_of, same, 
 from datatypes.labelmap.conftest import Labels, Segs
 
 from dvidpy.datatypes.labelgraph.graph import LabelGraph
-from dvidpy.datatypes.labelgraph.keys import VERTEX, numbers_key, pack_weight
+from dvidpy.datatypes.labelgraph.keys import MEMBER, PART, numbers_key
 
 KINDS = ("labelmap", "labelarray", "labelvol", "labelblk")
 """What a graph may follow; of the last two it follows one, and edits are asked of the labelvol."""
@@ -201,12 +201,20 @@ def test_check_finds_a_vertex_that_was_merged_away(segs: Segs) -> None:
     assert segs.soundness() == []
     repo, node = segs.datastore.catalogue.place(segs.root)
     data = LabelGraph(segs.datastore, repo, node, repo.instances["g"], None)
+    stored = data.view.get(numbers_key(PART, 2))
     change = data.change()
-    data.view.put(change, numbers_key(VERTEX, 2), pack_weight(1))
+    data.view.delete(change, numbers_key(PART, 2))  # which says that it is a part of 1
+    data.view.commit(change)
+    found = "\n".join(segs.soundness())
+    assert "vertex 1 has part 2, which is none of it" in found
+    assert "vertex 2 is no label any more" not in found  # so the members of 1 say
+    change = data.change()
+    data.view.delete(change, numbers_key(MEMBER, 1, 2))
     data.view.commit(change)
     assert any("vertex 2 is no label any more" in fault for fault in segs.soundness())
     change = data.change()
-    data.view.delete(change, numbers_key(VERTEX, 2))
+    data.view.put(change, numbers_key(PART, 2), stored or b"")
+    data.view.put(change, numbers_key(MEMBER, 1, 2), b"")
     data.view.commit(change)
     assert segs.soundness() == []
 

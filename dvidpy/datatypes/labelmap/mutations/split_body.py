@@ -76,7 +76,9 @@ def split_body(data: LabelMap, body: int, runs: Runs, *, label: int | None = Non
         event.apply_with(edit, event.cutting(data, runs))
         edit.publish(event)
         inner = voxels_in(runs)
-        edit.moved(Moved(body, new, inner, index.voxels - inner, () if event.cuts else tuple(event.whole)))
+        gone = (*event.whole, *(one.split for one in event.cuts))
+        others = index.supervoxels.size - len(event.whole)
+        edit.moved(Moved(body, new, inner, index.voxels - inner, gone, others))
         edit.say(
             {
                 "Action": "split-complete",
