@@ -181,10 +181,20 @@ def is_known(data: Data, heard: Heard) -> bool:
 
 
 def noted(data: Data, change: Change, heard: Heard) -> None:
-    """Add to the edit that answers an event that it was heard."""
+    """Add to the edit that answers an event that it was heard.
+
+    It needs no fsync where it stands behind its source's edit in the same log: it is durable before its task is gone.
+    """
+    change.sync = change.sync and not _shares_log(data, heard.source)
     marks = _marks(data, heard.source)
     marks.known = [*marks.known, heard.mark][-REMEMBERED:]
     data.view.put(change, _marks_key(heard.source), msgspec.json.encode(marks))
+
+
+def _shares_log(data: Data, source: str) -> bool:
+    """Whether a source and its follower are stored together."""
+    instance = data.datastore.catalogue.by_data(data.repo, source)
+    return instance is not None and data.datastore.values(instance).committer is data.view.of.committer
 
 
 def noted_all(data: Data, change: Change, source: str, below: int) -> None:

@@ -6,6 +6,7 @@
 | u32 LE, only with the flag | CRC-32 of what follows |
 | payload | as the packing says |
 
+A codec of LZ4 stores as `none` what LZ4 would hardly make smaller, as it does gray of electron microscopes.
 Payloads: none as it is; snappy raw; lz4 u32 LE size and one raw LZ4 block; gzip a member; jpeg a picture; blosc
 a frame; zstd a frame.
 The payload of LZ4 is what the reference streams for "as stored" blocks.
@@ -37,6 +38,10 @@ _TITLES = {
 _PACKINGS = {"none": NONE, "snappy": SNAPPY, "lz4": LZ4, "gzip": GZIP, "jpeg": JPEG, "blosc": BLOSC, "zstd": ZSTD}
 _LEVELS = {"gzip": range(-1, 10), "zstd": range(1, 20)}
 """What may stand behind a colon."""
+HARDLY = 16
+"""LZ4 must save one byte in so many, or what is read would be unpacked for nothing."""
+LONG, SAMPLE, SAMPLES = 1 << 16, 1 << 12, 4
+"""Of a value of so many bytes, samples of some bytes are packed before it is."""
 ZSTD_LEVEL = 3
 JPEG_LEVEL = 80
 
@@ -60,13 +65,32 @@ class Codec(NamedTuple):
 
     def encode(self, value: bytes | memoryview) -> bytes:
         """Plain bytes -> stored bytes. Pictures come here packed already (see `wrap`)."""
-        return self.wrap(_PACK[self.packing](value, self))
+        if self.packing != LZ4:
+            return self._stored(self.packing, _PACK[self.packing](value, self))
+        if not _is_noise(value):
+            payload = _lz4(value, self)
+            if len(payload) <= len(value) - len(value) // HARDLY:
+                return self._stored(LZ4, payload)
+        return self._stored(NONE, value)
 
     def wrap(self, payload: bytes) -> bytes:
         """Payload that is packed already -> stored bytes."""
+        return self._stored(self.packing, payload)
+
+    def _stored(self, packing: int, payload: bytes | memoryview) -> bytes:
         if not self.checksum:
-            return b"%c%b" % (self.packing, payload)
-        return b"%c%b%b" % (self.packing | _FLAG, _U32.pack(zlib.crc32(payload)), payload)
+            return b"".join((bytes((packing,)), payload))
+        return b"".join((bytes((packing | _FLAG,)), _U32.pack(zlib.crc32(payload)), payload))
+
+
+def _is_noise(value: bytes | memoryview) -> bool:
+    """Whether LZ4 finds nothing in some samples of a long value."""
+    size = len(value)
+    if size < LONG:
+        return False
+    flat = memoryview(value)
+    starts = range(0, size, size // SAMPLES)[:SAMPLES]
+    return all(len(lz4.block.compress(flat[at : at + SAMPLE])) > SAMPLE for at in starts)
 
 
 def payload_of(stored: bytes) -> tuple[int, memoryview]:
@@ -95,6 +119,17 @@ def decode(stored: bytes) -> bytes:
         raise
     except Exception as error:
         raise StoreError(f"a stored value cannot be unpacked: {error}") from error
+
+
+def plain_view(stored: bytes) -> bytes | memoryview:
+    """As `decode`, but what is not packed is a view of the stored bytes."""
+    return memoryview(stored)[1:] if stored[:1] == b"\x00" else decode(stored)
+
+
+def as_packed(stored: bytes, packing: int) -> memoryview:
+    """The payload as a packing has it, whether it is stored so or as it is."""
+    found, payload = payload_of(stored)
+    return memoryview(_PACK[packing](payload, Codec(packing))) if found == NONE != packing else payload
 
 
 def parse_codec(compression: str | None, checksum: str | None, itemsize: int = 1) -> Codec:

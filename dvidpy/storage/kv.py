@@ -89,6 +89,10 @@ class KeyValueStore(Reader, Protocol):
         """Bytes that start <= key < stop take, roughly: what was just written may be left out."""
         ...
 
+    def damaged(self) -> Iterator[str]:
+        """What the medium has not kept as it was written, in words; looks at everything."""
+        ...
+
     def close(self) -> None:
         """Flush and let go; closing twice is allowed."""
         ...

@@ -1,9 +1,12 @@
-"""The embedded store: LevelDB through plyvel, with measured settings (docs/decisions/002-leveldb.md)."""
+"""The embedded store: LevelDB through plyvel, with measured settings (docs/decisions/002-leveldb.md).
+
+Long values stand in files beside it (`long_values`), of which `collecting` frees what nothing names any more.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,14 @@ import plyvel
 
 from dvidpy.errors import StoreError
 from dvidpy.storage import keys as layout
+from dvidpy.storage.collecting import Collector, Exchange
+from dvidpy.storage.long_values import LONG, PLACE, SIGN, GoneError, LongValues, place_in
 
 MiB = 1 << 20
 DELETE_STEP = 10_000
 """Keys deleted in one batch of `delete_range`."""
+COUNTED = 20_000
+"""Keys whose long values `size_of` counts; of more it takes the mean."""
 TUNING: dict[str, Any] = {
     "compression": None,  # values come compressed; snappy costs 18 us at every uncached read
     "write_buffer_size": 32 * MiB,
@@ -30,12 +37,34 @@ TUNING: dict[str, Any] = {
 class LevelReader:
     """Reading from a plyvel database or snapshot; both speak alike."""
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, long: LongValues, readers: set[object]) -> None:
         self._source = source
-        self.get = source.get
+        self._get = source.get
+        self._long = long
+        self._readers = readers
+
+    def get(self, key: bytes) -> bytes | None:
+        kept: bytes | None = self._get(key)
+        return kept if kept is None or len(kept) != PLACE else self._whole(key, kept)
+
+    def _whole(self, key: bytes, kept: bytes) -> bytes | None:
+        """The value itself; its place may be another one by now."""
+        while (place := place_in(kept)) is not None:
+            try:
+                return self._long.read(place)
+            except GoneError:
+                newer: bytes | None = self._get(key)
+                if newer is None:
+                    return None
+                if newer == kept:
+                    raise StoreError(f"{self._long.path(place.file)} is missing") from None
+                kept = newer
+        return kept
 
     def get_many(self, keys: Iterable[bytes]) -> list[bytes | None]:
-        return list(map(self._source.get, keys))
+        whole = self._whole
+        found: Iterator[tuple[bytes, bytes | None]] = ((key, self._get(key)) for key in keys)
+        return [kept if kept is None or len(kept) != PLACE else whole(key, kept) for key, kept in found]
 
     def versions(self, row: bytes) -> list[bytes]:
         size = len(row) + layout.CELL
@@ -43,8 +72,22 @@ class LevelReader:
             return [key for key in found if len(key) == size]
 
     def scan(self, start: bytes, stop: bytes, limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
-        found: Iterator[tuple[bytes, bytes]] = self._source.iterator(start=start, stop=stop)
+        found = self._scan(start, stop)
+        next(found)  # the state it reads is that of now
         return found if limit is None else islice(found, limit)
+
+    def _scan(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+        reader = object()
+        self._readers.add(reader)
+        try:
+            with self._source.iterator(start=start, stop=stop) as found:
+                yield b"", b""
+                for key, kept in found:
+                    value = kept if len(kept) != PLACE else self._whole(key, kept)
+                    if value is not None:
+                        yield key, value
+        finally:
+            self._readers.discard(reader)
 
     def scan_keys(self, start: bytes, stop: bytes, limit: int | None = None) -> Iterator[bytes]:
         found: Iterator[bytes] = self._source.iterator(start=start, stop=stop, include_value=False)
@@ -54,8 +97,15 @@ class LevelReader:
 class LevelSnapshot(LevelReader):
     """The database as it was at one moment."""
 
+    def __init__(self, database: Any, long: LongValues, collector: Collector) -> None:
+        self._collector = collector
+        collector.readers.add(self)
+        super().__init__(database.snapshot(), long, collector.readers)
+
     def close(self) -> None:
         self._source.close()
+        self._readers.discard(self)
+        self._collector.forget_read()
 
 
 class LevelStore(LevelReader):
@@ -71,28 +121,63 @@ class LevelStore(LevelReader):
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._db = plyvel.DB(str(path), create_if_missing=True, **(TUNING | tuning))
+            long = LongValues(path)
         except (plyvel.Error, OSError) as error:
             raise StoreError(f"cannot open the store in {path}: {error}") from error
-        super().__init__(self._db)
+        self._collector = Collector(self._db, long, self._exchange)
+        super().__init__(self._db, long, self._collector.readers)
         self._writing = threading.Lock()
         self._failed = ""
 
     def batch(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes] = (), *, sync: bool = False) -> None:
-        batch = self._db.write_batch(sync=sync)
-        for key, value in puts:
-            batch.put(key, value)
-        for key in deletes:
-            batch.delete(key)
-        # After a failed write (a full disk) LevelDB goes on behind half a log record, and loses at the next opening
-        # all it took since. So nothing is taken any more, and writes wait for each other to know of a failure.
+        with self._collector.batches.one():
+            batch = self._db.write_batch(sync=sync)
+            for key, value in puts:
+                batch.put(key, value if len(value) < LONG and not value.startswith(SIGN) else self._put_long(value))
+            for key in deletes:
+                batch.delete(key)
+            if sync:
+                self._sync_long()  # what takes time is done before others wait
+            with self._writing:
+                self._write(batch, sync=sync)
+        self._collector.look()
+
+    def _put_long(self, value: bytes) -> bytes:
+        try:
+            return self._long.append(value).encode()
+        except OSError as error:  # nothing was written that anybody knows of
+            raise StoreError(f"{self.description} cannot be written: {error}") from error
+
+    def _sync_long(self) -> None:
+        try:
+            self._long.sync()
+        except OSError as error:
+            raise StoreError(f"{self.description} cannot be written: {error}") from error
+
+    def _write(self, batch: Any, *, sync: bool) -> None:
+        """The caller holds `_writing`.
+
+        After a failed write (a full disk) LevelDB goes on behind half a log record, and loses at the next opening all
+        that it took since. So nothing is taken any more, and writes wait for each other to know of a failure.
+        """
+        if self._failed:
+            raise StoreError(f"{self.description} takes no writes until it is opened again: {self._failed}")
+        try:
+            if sync:
+                self._long.sync()
+            batch.write()
+        except (plyvel.Error, OSError) as error:
+            self._failed = str(error)
+            raise StoreError(f"{self.description} cannot be written: {error}") from error
+
+    def _exchange(self, exchanges: Collection[Exchange]) -> None:
+        """Exchange places, where they are still the same: durable, before the file of the old ones goes."""
+        batch = self._db.write_batch(sync=True)
         with self._writing:
-            if self._failed:
-                raise StoreError(f"{self.description} takes no writes until it is opened again: {self._failed}")
-            try:
-                batch.write()
-            except plyvel.Error as error:
-                self._failed = str(error)
-                raise StoreError(f"{self.description} cannot be written: {error}") from error
+            for key, old, new in exchanges:
+                if self._get(key) == old:
+                    batch.put(key, new)
+            self._write(batch, sync=True)
 
     def delete_range(self, start: bytes, stop: bytes) -> int:
         deleted = 0
@@ -105,18 +190,36 @@ class LevelStore(LevelReader):
     def compact(self, start: bytes, stop: bytes) -> None:
         # Without explicit bounds plyvel 1.5.1 silently does nothing.
         self._db.compact_range(start=start, stop=stop)
+        try:
+            if self._long.newest:
+                self._collector.collect()
+        except (plyvel.Error, OSError) as error:
+            raise StoreError(f"{self.description} cannot be compacted: {error}") from error
 
     def snapshot(self) -> LevelSnapshot:
-        return LevelSnapshot(self._db.snapshot())
+        return LevelSnapshot(self._db, self._long, self._collector)
 
     def size(self) -> int:
         return sum(map(_file_size, self.path.iterdir()))
 
     def size_of(self, start: bytes, stop: bytes) -> int:
-        return int(self._db.approximate_size(start, stop))
+        size, last = 0, start
+        with self._db.iterator(start=start, stop=stop) as found:
+            for last, kept in islice(found, COUNTED):
+                place = place_in(kept)
+                size += len(last) + (len(kept) if place is None else place.size)
+            if next(found, None) is None:
+                return size
+        seen = self._db.approximate_size(start, last)
+        return size * int(self._db.approximate_size(start, stop)) // seen if seen else size
+
+    def damaged(self) -> Iterator[str]:
+        return self._collector.damaged()
 
     def close(self) -> None:
+        self._collector.close()
         self._db.close()
+        self._long.close()
 
 
 def _file_size(file: Path) -> int:

@@ -76,3 +76,6 @@ class MemoryStore(MemoryReader):
     def size_of(self, start: bytes, stop: bytes) -> int:
         with self._lock:
             return sum(len(key) + len(value) for key, value in self._values.items() if start <= key < stop)
+
+    def damaged(self) -> Iterator[str]:
+        return iter(())

@@ -99,6 +99,9 @@ def _repo_faults(repo: Repo) -> Iterator[str]:
 
 
 def _store_faults(datastore: Datastore, stack: Stack, counts: Counter[str]) -> Iterator[str]:
+    if damage := list(dict.fromkeys(stack.store.damaged())):
+        yield from damage
+        return  # what follows reads all of it
     for key in stack.store.scan_keys(b"", b"\xff" * 8):
         try:
             counts[keys.parse(key)] += 1
@@ -186,6 +189,6 @@ def _log_faults(datastore: Datastore, stack: Stack) -> Iterator[str]:
 
 def _manifests(stack: Stack) -> Iterator[bytes]:
     """(instance:u32 + upload) of every manifest."""
-    for key, stored in stack.store.scan(DATA, keys.after(DATA)):
+    for key in stack.store.scan_keys(DATA, keys.after(DATA)):
         if key[-1] == LARGE:
-            yield key[1:5] + decode_manifest(stored).upload
+            yield key[1:5] + decode_manifest(stack.store.get(key) or b"").upload

@@ -2,7 +2,7 @@
 
 | META key | value (JSON) |
 |---|---|
-| 00 00 | `{"format": 1, "store": uuid}` |
+| 00 00 | `{"format": 2, "store": uuid}` |
 | 00 01 | counters: next repo, version and instance number |
 | 00 02 | mutation ids below this number may be in use |
 | 00 03 | mutations up to this number stand, synced, in the JSON-lines files |
@@ -29,8 +29,10 @@ from dvidpy.storage.keys import META, after
 from dvidpy.storage.kv import KeyValueStore
 from dvidpy.versioning.records import Deleted, Instance, Node, Repo, RepoRecord
 
-FORMAT = 1
+FORMAT = 2
 """Raised when stored bytes change their meaning; a program refuses stores of a format it does not know."""
+OLDER = (1,)
+"""Formats that are read too, and become the newest as they are opened. 1: no long values stand beside LevelDB."""
 FORMAT_KEY, COUNTERS_KEY, MUTATION_MARK, LOG_MARK, LOG_PLACES, HOME, _KNOWN = (
     META + bytes([kind]) for kind in range(7)
 )
@@ -104,10 +106,13 @@ def prepare(store: KeyValueStore) -> None:
         store.batch([(FORMAT_KEY, encode({"format": FORMAT, "store": uuid.uuid4().hex}))], sync=True)
         return
     try:
-        number = msgspec.json.decode(found, type=dict[str, Any]).get("format")
+        record = msgspec.json.decode(found, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise StoreError(f"{store.description} holds data of another program") from None
-    if number != FORMAT:
+    number = record.get("format")
+    if type(number) is int and number in OLDER:
+        store.batch([(FORMAT_KEY, encode(record | {"format": FORMAT}))], sync=True)
+    elif number != FORMAT:
         raise StoreError(f"{store.description} has format {number}, this program knows format {FORMAT}")
 
 

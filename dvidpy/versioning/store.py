@@ -19,7 +19,7 @@ from dvidpy.storage.kv import KeyValueStore, Reader
 from dvidpy.versioning.ancestry import Ancestries, Ancestry
 from dvidpy.versioning.commits import Change, Committer
 from dvidpy.versioning.large import PART, Manifest, Upload, decode_manifest, read_parts, upload_all
-from dvidpy.versioning.visibility import FEW, cells_by_row, choose, walk_rows, walk_values
+from dvidpy.versioning.visibility import FEW, cells_by_row, choose, first_value, walk_rows, walk_values
 
 REMEMBERED = 64
 """Versions of an instance whose view is kept."""
@@ -84,9 +84,8 @@ class View:
         return None
 
     def _find_further(self, row: bytes) -> Found | None:
-        for _, kind, stored in walk_values(self.reader, row + self._cell, row + PAST, self.ancestry):
-            return Found(self, kind, stored)
-        return None
+        found = first_value(self.reader, row + self._cell, row + PAST, self.ancestry)
+        return None if found is None else Found(self, found[1], found[2])
 
     def _find_after_merge(self, row: bytes) -> Found | None:
         while True:
@@ -228,6 +227,14 @@ class View:
         """Make an edit durable and visible; returns when it is. For worker threads."""
         self.of.committer.commit(change)
 
+    def write(self, change: Change) -> int:
+        """Make an edit visible before it is durable; `settle` returns when it is. For worker threads."""
+        return self.of.committer.write(change)
+
+    def settle(self, written: int) -> None:
+        """Return when what `write` wrote is durable."""
+        self.of.committer.settle(written)
+
     async def commit_soon(self, change: Change) -> None:
         """The same, for the event loop."""
         await self.of.committer.commit_soon(change)
@@ -256,6 +263,10 @@ class Found:
                 self._plain = codecs.decode(self.stored)
             return self._plain
         return b"".join(self.pieces(0, self.manifest.size))
+
+    def look(self) -> bytes | memoryview:
+        """The whole value, copied only where it must be."""
+        return self.read() if self.manifest is not None else codecs.plain_view(self.stored)
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
         """Bytes start <= i < stop, in pieces of at most a megabyte."""

@@ -18,6 +18,8 @@ FEW = 8
 """Cells of no use that a scan steps over before it seeks past them."""
 FIRST_CHUNK, CHUNK = 32, 1024
 """Keys that are looked at together: few at first, as they may all be versions of one row."""
+FIRST_VALUES, TOGETHER = 8, 1 << 20
+"""Values that are read together: few at first, then as many as make some bytes."""
 STRETCH = 4096
 """Rows that are walked key by key before chunks are tried again."""
 
@@ -42,8 +44,13 @@ def cells_by_row(keys: Iterable[bytes]) -> Iterator[tuple[bytes, list[tuple[int,
 def walk_values(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[Cell]:
     """Visible cells of the rows from start to stop, with their stored values."""
     if ancestry.linear:
-        return _walk_line(reader, start, stop, ancestry, with_values=True)
+        return _values_in_line(reader, start, stop, ancestry)
     return _walk_merged(reader, start, stop, ancestry, with_values=True)
+
+
+def first_value(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Cell | None:
+    """The first visible cell from start to stop where no merge is among the ancestors; reads no other value."""
+    return next(_walk_line(reader, start, stop, ancestry, with_values=True), None)
 
 
 def walk_rows(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[bytes]:
@@ -72,6 +79,30 @@ def _rows_in_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry)
             return
         yield stretch
         start, size = stretch[-1] + PAST, FIRST_CHUNK
+
+
+def _values_in_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[Cell]:
+    """As `_rows_in_line`, with values."""
+    source, size, last = reader.scan(start, stop), FIRST_VALUES, b""
+    while chunk := list(islice(source, size)):
+        rows = [key[:-CELL] for key, _ in chunk]
+        again = rows[0] == last
+        if not again and len(set(rows)) == len(rows) and ancestry.sees_all({key[-CELL:] for key, _ in chunk}):
+            yield from ((row, key[-1], stored) for row, (key, stored) in zip(rows, chunk, strict=True))
+            last, size = rows[-1], _next_size(chunk)
+            continue
+        walk = _walk_line(reader, last + PAST if again else chunk[0][0], stop, ancestry, with_values=True)
+        last = b""
+        for cell_ in islice(walk, STRETCH):
+            yield cell_
+            last = cell_[0]
+        source, size = reader.scan(last + PAST, stop) if last else iter(()), FIRST_VALUES
+
+
+def _next_size(chunk: list[tuple[bytes, bytes]]) -> int:
+    """How many values to read after these."""
+    each = sum(len(stored) for _, stored in chunk) // len(chunk) + 1
+    return max(1, min(2 * len(chunk), CHUNK, TOGETHER // each))
 
 
 def _walk_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry, *, with_values: bool) -> Iterator[Cell]:

@@ -137,7 +137,7 @@ def test_a_killed_upload_leaves_orphans_that_are_swept(
     server_process: ServerProcess, session: requests.Session, notes: str
 ) -> None:
     with _half_a_post(notes, "big"):
-        _wait(lambda: sum(file.stat().st_size for file in server_process.data.glob("leveldb/*.log")) > 2 * MiB)
+        _wait(lambda: sum(file.stat().st_size for file in server_process.data.glob("leveldb/*")) > 2 * MiB)
         server_process.kill()
     with closing(Datastore(server_process.settings)) as datastore:
         report = check_datastore(datastore)

@@ -25,23 +25,20 @@ TOGETHER = 20_000
 
 
 def hear(data: Annotations, heard: Heard) -> None:
-    """Give the elements that an event concerns the labels they now have."""
+    """Give the elements that an event concerns the labels they now have. Of none, not even a mark is written."""
     groups = _groups(_concerned(data, heard))
     group = next(groups, [])
-    while True:
-        following = next(groups, None)
+    while group:
+        following = next(groups, [])
         with data.editing() as edit:
             book = edit.book()
-            if group:
-                labels = edit.labels_at(np.array(group, np.int64))
-                for at, label in zip(group, labels.tolist(), strict=True):
-                    book.relabel(at, label)
+            labels = edit.labels_at(np.array(group, np.int64))
+            for at, label in zip(group, labels.tolist(), strict=True):
+                book.relabel(at, label)
             edit.state = None
             edit.add(book)
-            if following is None:
+            if not following:
                 edit.also = lambda change: noted(data, change, heard)
-        if following is None:
-            return
         group = following
 
 

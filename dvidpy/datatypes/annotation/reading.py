@@ -63,7 +63,8 @@ def as_object(blocks: Iterator[tuple[Zyx, Found]]) -> Iterator[bytes]:
     yield b"{"
     separator = b""
     for (z, y, x), found in blocks:
-        yield b'%b"%d,%d,%d":%b' % (separator, x, y, z, found.read())
+        yield b'%b"%d,%d,%d":' % (separator, x, y, z)
+        yield found.read()
         separator = b","
     yield b"}"
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvidpy.datatypes.exchange import PIECE
+from dvidpy.datatypes.exchange import PIECE, Piece
 from dvidpy.datatypes.imageblk.blocks import blank, count, demand_on_grid, pack, payload, plain, put_blocks, walk
 from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.keys import block_key
@@ -40,7 +40,7 @@ def is_kept_as_jpeg(data: ImageBlk) -> bool:
 class Stream(NamedTuple):
     """An answer in pieces."""
 
-    pieces: Iterator[bytes | memoryview]
+    pieces: Iterator[Piece]
     length: int | None = None
     """Bytes of all, where that is known before."""
 
@@ -50,7 +50,7 @@ def span_stream(data: ImageBlk, blocks: Box) -> Stream:
     return Stream(_span_pieces(data, blocks), blocks.volume * data.block_bytes)
 
 
-def _span_pieces(data: ImageBlk, blocks: Box) -> Iterator[bytes]:
+def _span_pieces(data: ImageBlk, blocks: Box) -> Iterator[Piece]:
     """Voxels of blocks in a row, one block after the other; those never written are background."""
     z, y, first = blocks.start
     found = walk(data, blocks)
@@ -87,13 +87,13 @@ def chunk_stream(data: ImageBlk, box: Box) -> Stream:
     """
     blocks = box.blocks(data.block)
     only = data.view.find(block_key(blocks.start)) if box == blocks.voxels(data.block) and blocks.volume == 1 else None
-    picture = bytes(payload(only)) if only else block_to_jpeg(read_box(data, box))
+    picture = bytes(payload(data, only)) if only else block_to_jpeg(read_box(data, box))
     return Stream(iter([block_head(blocks.start, len(picture)), picture]))
 
 
-def _with_heads(data: ImageBlk, found: Iterable[tuple[Zyx, Found]], form: str) -> Iterator[bytes | memoryview]:
+def _with_heads(data: ImageBlk, found: Iterable[tuple[Zyx, Found]], form: str) -> Iterator[Piece]:
     for index, value in found:
-        body = plain(data, value) if form == UNCOMPRESSED else payload(value)
+        body = plain(data, value) if form == UNCOMPRESSED else payload(data, value)
         yield block_head(index, len(body))
         yield body
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from dvidpy.datatypes.exchange import Piece
 from dvidpy.datatypes.imageblk.instance import KIND_OF, ImageBlk
 from dvidpy.datatypes.imageblk.keys import BLOCK, block_key
 from dvidpy.datatypes.voxels.grid import index_of, is_index, row_spans
@@ -15,7 +16,7 @@ from dvidpy.datatypes.voxels.pictures import block_from_jpeg, block_to_jpeg
 from dvidpy.datatypes.voxels.streams import view_of
 from dvidpy.errors import BadRequest, StoreError
 from dvidpy.geometry import Box, Zyx
-from dvidpy.storage.codecs import JPEG, LZ4, NONE, payload_of
+from dvidpy.storage.codecs import JPEG, LZ4, NONE, as_packed
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.duties import Kept
 from dvidpy.versioning.records import Instance
@@ -59,12 +60,12 @@ def count(view: View, blocks: Box) -> int:
     return sum(1 for start, stop in row_spans(BLOCK, blocks) for _ in view.keys(start, stop))
 
 
-def plain(data: ImageBlk, found: Found) -> bytes:
+def plain(data: ImageBlk, found: Found) -> Piece:
     """The voxels of a stored block, x fastest; StoreError where it does not have their number."""
-    return voxels_of(data.instance, found.read(), data.block_bytes)
+    return voxels_of(data.instance, found.look(), data.block_bytes)
 
 
-def voxels_of(instance: Instance, value: bytes, size: int) -> bytes:
+def voxels_of(instance: Instance, value: Piece, size: int) -> Piece:
     """The `size` bytes of a block's voxels from its plain value, which may be a picture; StoreError for others."""
     voxels = block_from_jpeg(value, size) if instance.codec.packing == JPEG else value
     if len(voxels) != size:
@@ -88,9 +89,9 @@ def unpack(data: ImageBlk, found: Found) -> Voxels:
     return np.frombuffer(plain(data, found), data.kind.dtype).reshape(data.block)
 
 
-def payload(found: Found) -> memoryview:
-    """A block as it is packed in the store: of LZ4 the size and one raw block."""
-    return payload_of(found.stored)[1]
+def payload(data: ImageBlk, found: Found) -> memoryview:
+    """A block as it is packed in the store, or would be: of LZ4 the size and one raw block."""
+    return as_packed(found.stored, data.instance.codec.packing)
 
 
 def blank(data: ImageBlk) -> Voxels:

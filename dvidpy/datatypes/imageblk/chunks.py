@@ -47,5 +47,5 @@ def chunk_of(data: ImageBlk, box: Box, encoding: str) -> bytes:
     if is_kept_as_jpeg(data) and box == blocks.voxels(data.block) and blocks.volume == 1:
         only = data.view.find(block_key(blocks.start))
         if only is not None:
-            return bytes(payload(only))
+            return bytes(payload(data, only))
     return block_to_jpeg(read_box(data, box))

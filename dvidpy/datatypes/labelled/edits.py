@@ -53,6 +53,7 @@ class Edit(IndexEdit):
         self._event = NO_EVENT
         self._most = 0
         self._by_hand = False
+        self._durably = True
         self._boxes: list[Box] = []
         self._blocks: list[Zyx] = []
         self._moves: list[Moved] = []
@@ -132,8 +133,11 @@ class Edit(IndexEdit):
         """What happened, with all that it takes to follow, undo or do it again (`events`)."""
         self._event = Raw(msgspec.json.encode(event))
 
-    def commit(self, *, recorded: bool = True) -> None:
-        """Write everything at once, the record of it too; BadRequest where that cannot be, and nothing is written."""
+    def write(self, *, recorded: bool = True) -> int:
+        """Write everything at once, the record of it too; BadRequest where that cannot be, and nothing is written.
+
+        Others see it, and may edit on, before it is durable; `settle` waits for that.
+        """
         data, change, view = self.data, self.change, self.data.plain_view
         self._put_indices()
         mapped = self.mapped()
@@ -146,14 +150,20 @@ class Edit(IndexEdit):
         moves = [*self._moves, *self._ended()]
         publish(data, change, self.mutation, events_of(data, self._blocks, mapped, moves, self._splits))
         change.mutation = self._record() if recorded else None
+        self._durably = change.sync
         try:
             if recorded and not self._by_hand:
                 demand_untouched_below(data, change)
             with data.state.writing(data.datastore.catalogue.ancestries.of, data.version, mapped, data.bodies()):
-                view.commit(change)
+                return view.write(change)
         except DvidError:
             view.forget(change)
             raise
+
+    def settle(self, written: int) -> None:
+        """Return when the edit is durable, where it has to be."""
+        if self._durably:
+            self.data.plain_view.settle(written)
 
     def _ended(self) -> Iterator[Moved]:
         """Labels that no voxel has any more, and that were not said to have moved."""
@@ -180,11 +190,15 @@ class Edit(IndexEdit):
 
 @contextmanager
 def editing(data: LabelMap) -> Iterator[Edit]:
-    """An edit of this version; nobody else edits the instance inside. Runs on a worker thread."""
+    """An edit of this version; nobody else edits the instance inside. Runs on a worker thread.
+
+    The next edit begins when this one is written; both wait for the fsync, which they may share.
+    """
     with data.state.editing, data.datastore.ids.reserved() as mutation:
         edit = Edit(data, mutation)
         yield edit
-        edit.commit()
+        written = edit.write()
+    edit.settle(written)
 
 
 @contextmanager
@@ -193,4 +207,5 @@ def editing_again(data: LabelMap, mutation: Mutation) -> Iterator[Edit]:
     with data.state.editing:
         edit = Edit(data, mutation.id, again=True)
         yield edit
-        edit.commit(recorded=False)
+        written = edit.write(recorded=False)
+    edit.settle(written)

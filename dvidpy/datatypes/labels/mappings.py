@@ -49,9 +49,15 @@ class Mapping(NamedTuple):
 
     def over(self, older: Mapping) -> Mapping:
         """Both as one; where both name a supervoxel, this one holds. Costs a copy of both."""
-        return mapping_of(
-            np.concatenate((older.supervoxels, self.supervoxels)), np.concatenate((older.bodies, self.bodies))
-        )
+        if not older.supervoxels.size:
+            return self
+        place, both = np.searchsorted(older.supervoxels, self.supervoxels), older.names(self.supervoxels)
+        bodies, new = older.bodies.copy(), ~both
+        bodies[place[both]] = self.bodies[both]
+        if not new.any():
+            return Mapping(older.supervoxels, bodies)
+        supervoxels = np.insert(older.supervoxels, place[new], self.supervoxels[new])
+        return Mapping(supervoxels, np.insert(bodies, place[new], self.bodies[new]))
 
 
 EMPTY = Mapping(np.empty(0, np.uint64), np.empty(0, np.uint64))

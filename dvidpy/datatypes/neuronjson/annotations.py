@@ -109,6 +109,11 @@ class Annotations(Data):
         """A schema as it was posted."""
         return self.view.get(which.typekey)
 
+    def whole(self) -> Iterator[bytes] | None:
+        """JSON list of all annotations without who and when, in pieces; None where they are not in memory."""
+        table = tables_of(self.datastore).at_hand(self)
+        return None if table is None else table.whole()
+
     def picked(self, asked: Shown) -> list[bytes] | None:
         """JSON of some fields of all annotations; None where all fields are asked for, or they are not in memory."""
         table = tables_of(self.datastore).at_hand(self)

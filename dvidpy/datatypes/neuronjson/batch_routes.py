@@ -26,7 +26,7 @@ from dvidpy.datatypes.neuronjson.options import (
     takes_gzip,
     writer,
 )
-from dvidpy.datatypes.neuronjson.records import Shown, shown
+from dvidpy.datatypes.neuronjson.records import Shown, as_list, more_than_ids, shown
 from dvidpy.datatypes.neuronjson.schemas import BY_KEY
 from dvidpy.datatypes.params import Flag, Replace, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Room, TheCall, WholeBody, at_once
@@ -50,32 +50,18 @@ def get_all(
 ) -> Reply:
     """Without those that would show a body id alone, unless `fields=bodyid`. In gzip to clients that take it."""
     asked = shown(show, fields)
-    if asked.fields == ("bodyid",):
-        pieces: Iterator[bytes] = (b'{"bodyid":%d}' % body for body in data.bodies(0, LARGEST))
-    else:
-        pieces = _more_than_ids(data.picked(asked) or _each(data, asked))
+    pieces = (data.whole() if asked == Shown() else None) or as_list(_each(data, asked))
     if takes_gzip(call):
-        reply = pieces_reply(_gzipped(gather(as_list(pieces))), JSON)
+        reply = pieces_reply(_gzipped(gather(pieces)), JSON)
         reply.headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
         return reply
-    return pieces_reply(gather(as_list(pieces)), JSON)
+    return pieces_reply(gather(pieces), JSON)
 
 
 def _each(data: Annotations, asked: Shown) -> Iterator[bytes]:
-    return (asked.of(stored) for _, stored in data.everything())
-
-
-def _more_than_ids(texts: Iterable[bytes]) -> Iterator[bytes]:
-    return (text for text in texts if b"," in text or not text.startswith(b'{"bodyid":'))
-
-
-def as_list(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """A JSON list."""
-    separator = b"["
-    for piece in pieces:
-        yield separator + piece
-        separator = b","
-    yield b"[]" if separator == b"[" else b"]"
+    if asked.fields == ("bodyid",):
+        return (b'{"bodyid":%d}' % body for body in data.bodies(0, LARGEST))
+    return more_than_ids(data.picked(asked) or (asked.of(stored) for _, stored in data.everything()))
 
 
 def _gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -10,10 +10,9 @@ from fastapi import Query
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import JSON, Reply, gather, json_reply, pieces_reply
 from dvidpy.datatypes.neuronjson.annotations import Annotations
-from dvidpy.datatypes.neuronjson.batch_routes import as_list
 from dvidpy.datatypes.neuronjson.conditions import bodies_alone, parse
 from dvidpy.datatypes.neuronjson.options import ANNOTATION, Fields, Show
-from dvidpy.datatypes.neuronjson.records import Shown, shown
+from dvidpy.datatypes.neuronjson.records import Shown, as_list, shown
 from dvidpy.datatypes.params import Flag, gives, takes
 from dvidpy.datatypes.rooms import Room, WholeBody, reading
 from dvidpy.errors import BadRequest

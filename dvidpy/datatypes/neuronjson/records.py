@@ -12,7 +12,7 @@ mostly asked for is at hand without being decoded:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -124,6 +124,20 @@ class Shown(NamedTuple):
 def shown(show: str, fields: str) -> Shown:
     """What the options `show` and `fields` ask for; unknown words count as none."""
     return Shown(show in ("user", "all"), show in ("time", "all"), tuple(fields.split(",")) if fields else ())
+
+
+def more_than_ids(texts: Iterable[bytes]) -> Iterator[bytes]:
+    """Of annotations as JSON, those that have more than a body id."""
+    return (text for text in texts if b"," in text or not text.startswith(b'{"bodyid":'))
+
+
+def as_list(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """A JSON list, in pieces."""
+    separator = b"["
+    for piece in pieces:
+        yield separator + piece
+        separator = b","
+    yield b"[]" if separator == b"[" else b"]"
 
 
 # ---------------------------------------------------------------------- what clients send

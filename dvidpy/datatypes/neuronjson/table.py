@@ -18,7 +18,7 @@ import numpy.typing as npt
 from dvidpy.datatypes.neuronjson.columns import Columns, Rows
 from dvidpy.datatypes.neuronjson.conditions import Condition, Query, Values
 from dvidpy.datatypes.neuronjson.keys import ALL, LARGEST, body_of
-from dvidpy.datatypes.neuronjson.records import TIME
+from dvidpy.datatypes.neuronjson.records import TIME, as_list, more_than_ids, plain_part
 from dvidpy.errors import BadRequest
 from dvidpy.storage import codecs
 from dvidpy.versioning.store import Found, View
@@ -30,6 +30,8 @@ QUERIES = 1000
 PATIENCE_S = 5.0
 """Seconds that a query may take."""
 
+KEPT = 16 << 20
+"""Packed bytes of annotations whose text is kept as it was answered."""
 LOOKS, TOGETHER = 64, 4096
 """Annotations that are read, and entered, between two looks at whether to go on."""
 
@@ -71,11 +73,14 @@ class Table:
         self._columns = Columns()
         self._bytes = 0
         """Of packed annotations."""
+        self._edits = 0
+        self._whole = b""
+        """The answer of `whole` after as many edits, where it is kept."""
 
     @property
     def size(self) -> int:
         """Bytes of memory, nearly."""
-        return self._bytes + self._columns.nbytes
+        return self._bytes + self._columns.nbytes + len(self._whole)
 
     @property
     def outgrown(self) -> bool:
@@ -146,6 +151,7 @@ class Table:
             self._bytes += len(packed or b"") - len(self._packed[row] or b"")
             self._packed[row] = packed
         self.mutation = max(self.mutation, mutation)
+        self._edits, self._whole = self._edits + 1, b""
 
     def _row(self, body: int) -> int:
         row = self._row_of.setdefault(body, len(self._packed))
@@ -212,6 +218,22 @@ class Table:
         """All bodies, ascending."""
         with self._lock:
             return np.sort(self._bodies[: len(self._packed)][self._there()])
+
+    def whole(self) -> Iterator[bytes]:
+        """JSON list of all annotations with more than an id, without who and when, by body; a short one is kept."""
+        with self._lock:
+            if self._whole:
+                return iter((self._whole,))
+            edits, short = self._edits, self._bytes <= KEPT
+            packed = list(map(self._packed.__getitem__, self._by_body(self._there()).tolist()))
+        texts = as_list(more_than_ids(plain_part(codecs.decode(one)) for one in packed if one is not None))
+        return iter((self._keep(b"".join(texts), edits),)) if short else texts
+
+    def _keep(self, text: bytes, edits: int) -> bytes:
+        with self._lock:
+            if self._edits == edits:
+                self._whole = text
+        return text
 
     def picked(self, names: Collection[str]) -> list[bytes]:
         """JSON of all annotations, by body, of some fields alone, in the order of their bytes."""

@@ -9,8 +9,8 @@ from fastapi import Path
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import JSON, Reply, gather, json_reply, pieces_reply
 from dvidpy.datatypes.neuronjson.annotations import Annotations
-from dvidpy.datatypes.neuronjson.batch_routes import as_list
 from dvidpy.datatypes.neuronjson.options import ANNOTATION, Conditional, Conditionals, User, writer
+from dvidpy.datatypes.neuronjson.records import as_list
 from dvidpy.datatypes.neuronjson.transfers import changes, import_keyvalue, ingest
 from dvidpy.datatypes.params import Replace, gives, takes
 from dvidpy.datatypes.rooms import Room, WholeBody
