@@ -185,7 +185,7 @@ def full(data: LabelMap, monkeypatch: pytest.MonkeyPatch) -> Iterator[LabelMap]:
         raise Busy("full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(data.view.of.committer, "commit", refuse)
+        patch.setattr(data.view.of.committer, "write", refuse)
         yield data
 
 
