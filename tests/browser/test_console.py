@@ -324,10 +324,15 @@ PAGES = ("/", "/#/repo/{root}", "/#/slices/{root}/gray", "/#/server")
 
 
 def test_it_fits_a_phone(open_page: Open, page: Any, garden: Garden) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe: make browser").Axe()
     page.set_viewport_size(PHONE)
     for path in PAGES:
         open_page(path.format(root=garden.root))
         assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"], path
+        found = axe.run(
+            page, options={"runOnly": ["scrollable-region-focusable", "target-size", "meta-viewport"]}
+        ).response
+        assert found["violations"] == [], path
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

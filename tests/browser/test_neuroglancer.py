@@ -230,6 +230,58 @@ def test_synapses_and_names_of_bodies(data: Data) -> None:
     assert any("KC" in one for one in names), names
 
 
+# ---------------------------------------------------------------------- behind a door
+CLOSED = "https://dvid.closed.test"
+
+
+class Doorkeeper:
+    """A proxy in front of a server: it lets those in who bring any token, and gives one to whoever asks."""
+
+    def __init__(self, served: Served) -> None:
+        self.served, self.asked = served, list[tuple[str, int]]()
+
+    def answer(self, route: Any) -> None:
+        request = route.request
+        path, sent = request.url.removeprefix(CLOSED), request.all_headers()
+        if path == "/api/server/token":
+            said = self.served.http.get(path, headers={"Origin": sent["origin"]})
+            given: dict[str, Any] = {"status": 200, "body": "open sesame"}
+        elif "authorization" in sent:
+            said = self.served.http.get(
+                path, headers={"Origin": sent["origin"], "Authorization": sent["authorization"]}
+            )
+            given = {"status": said.status_code, "body": said.content}
+        else:
+            said = self.served.http.get("/api/heartbeat", headers={"Origin": sent["origin"]})
+            given = {"status": 401, "body": "who are you?"}
+        headers = {
+            name: value for name, value in said.headers.items() if name.startswith(("access-control", "content-type"))
+        }
+        self.asked.append((path.partition("?")[0], given["status"]))
+        route.fulfill(headers=headers, **given)
+
+
+def test_a_token_is_asked_for_where_a_proxy_keeps_others_out(
+    serve: Serve, page: Any, cells: NDArray[np.uint64]
+) -> None:
+    """As Neuroglancer does where it is told 401: its cookies are let through, and its token does not disturb."""
+    demand_viewer()
+    served = serve(cors_domains=("127.0.0.1",))
+    root = served.repo(alias="closed")
+    path = served.instance(root, "cells", "labelmap", VoxelSize="8,8,8", MaxDownresLevel="1")
+    size = f"{SIDE}_{SIDE}_{SIDE}"
+    assert served.http.post(f"{path}/raw/0_1_2/{size}/0_0_0", content=cells.tobytes()).status_code == 200
+    keeper = Doorkeeper(served)
+    page.context.route(f"{CLOSED}/**", keeper.answer)
+    viewer = Viewer(page, f"http://127.0.0.1:{served.port}")
+    layer = {"type": "segmentation", "name": "cells", "source": dvid(CLOSED, root, "cells"), **ALL}
+    viewer.show([layer], (8, 8, 8), position=CENTRE)
+    assert viewer.errors() == []
+    demand_same_parts(viewer.pixels(HALF), middle(cells))
+    assert keeper.asked[:3] == [("/api/repos/info", 401), ("/api/server/token", 200), ("/api/repos/info", 200)]
+    page.faults[:] = [one for one in page.faults if not one.startswith(CLOSED)]
+
+
 # ---------------------------------------------------------------------- from the console
 def test_one_click_from_the_console(serve: Serve, page: Any, cells: NDArray[np.uint64]) -> None:
     demand_viewer()

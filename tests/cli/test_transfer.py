@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from dvidpy.cli.outside.record import Record
 from dvidpy.client import Server, Version
 from dvidpy.client.boxes import Box
 
+MISSING = [name for name in ("tensorstore", "h5py", "nrrd", "tifffile") if find_spec(name) is None]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)} of dvidpy[volumes]: make install")
 LABELS = ["l.zarr", "l.n5", "l.precomputed", "l.h5", "l.nrrd", "l.tif", "l.tiff-folder", "l.zarr2"]
 IMAGES = [*LABELS, "i.png-folder"]
 BIG = (1 << 60) + 3

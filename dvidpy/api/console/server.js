@@ -39,7 +39,8 @@ export async function serverPage() {
 
 function table(title, names, body) {
   const heads = names.map((name, at) => el("th", { scope: "col", class: at ? "number" : null }, name));
-  return [el("h2", {}, title), el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, heads)), body))];
+  const scrolls = { class: "wide", tabindex: "0", role: "region", "aria-label": title }; // by keyboard too, where it is wider than the page
+  return [el("h2", {}, title), el("div", scrolls, el("table", {}, el("thead", {}, el("tr", {}, heads)), body))];
 }
 
 function fill(meters, stores, routes, load, state, past) {

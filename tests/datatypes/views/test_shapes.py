@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from dvidpy.datatypes.views.precomputed.skeletons import from_swc
 from dvidpy.datatypes.views.shapes import files, solids, workshop
 from dvidpy.datatypes.views.shapes.making import Order
 
+MISSING = [name for name in ("zmesh", "kimimaro", "DracoPy") if find_spec(name) is None]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)} of dvidpy[meshes]: make install")
 BOX, ROD, OTHER, FAR = 1, 2, 3, (1 << 60) + 7
 
 
