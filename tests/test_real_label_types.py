@@ -58,6 +58,12 @@ class Everywhere:
         for _, name in PATHS.values():
             self.call("POST", f"{self.node}/{name}/{path}", **options)
 
+    def child(self, branch: str) -> str:
+        """A child of the version, which is committed then."""
+        self.session.post(f"{self.url}{self.node}/commit", json={"note": "edited"}, timeout=120)
+        child = self.call("POST", f"{self.node}/branch", json={"branch": branch}).json()["child"]
+        return f"/api/node/{child}"
+
     def demand_same(self, expected: Labels, labels: list[int]) -> None:
         self.call("GET", f"{self.node}/vol/info?wait=true")
         for voxels, bodies in PATHS.values():
@@ -101,3 +107,15 @@ def test_all_types_agree(everywhere: Everywhere, whole: Labels) -> None:
         everywhere.edit(f"split/{label}?splitlabel={new[at]}", data=runs_of(inside))
         expected[inside] = new[at]
     everywhere.demand_same(expected, [*new, large[0], large[4], *large[6:]])
+
+    edited = []
+    for at, node in enumerate([everywhere.child(branch) for branch in ("one", "other")]):
+        everywhere.node, here = node, expected.copy()
+        everywhere.edit("merge", json=[large[8 + at], large[6]])
+        here[here == large[6]] = large[8 + at]
+        inside = (here == new[at]) & (np.arange(SIDE) < 90)
+        everywhere.edit(f"split/{new[at]}?splitlabel={new[2] + 1000}", data=runs_of(inside))
+        here[inside] = new[2] + 1000
+        edited.append((node, here, [large[8 + at], new[at], new[2] + 1000]))
+    for everywhere.node, here, changed in edited:
+        everywhere.demand_same(here, changed)

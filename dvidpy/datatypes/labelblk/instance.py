@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from dvidpy.datatypes.labelled.instance import LabelMap
 
@@ -11,6 +11,8 @@ class LabelBlk(LabelMap):
     """Labels in blocks."""
 
     __slots__ = ()
+
+    shows_any_scale: ClassVar[bool] = False
 
     def info(self) -> dict[str, Any]:
         """Base and Extended, without Extents and indices of blocks, as in the reference."""

@@ -92,6 +92,8 @@ class LabelMap(Volume):
         return scale
 
     # ------------------------------------------------------------------ as other formats show it (`views.volumes`)
+    shows_any_scale: ClassVar[bool] = True
+    """One that it has not is all background, as in the reference."""
     voxel_type: ClassVar[str] = "uint64"
     voxel_channels: ClassVar[int] = 1
     are_labels: ClassVar[bool] = True

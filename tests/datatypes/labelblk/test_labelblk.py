@@ -67,6 +67,13 @@ def test_what_needs_indices_is_no_route(segs: Segs, route: str) -> None:
     assert segs.status("GET", f"{segs.new('blk', typename='labelblk')}/{route}") == 400
 
 
+@pytest.mark.parametrize("route", ["raw/0_1_2/16_16_16/0_0_0", "blocks/16_16_16/0_0_0", "label/0_0_0"])
+def test_there_are_no_coarser_scales(segs: Segs, route: str) -> None:
+    path = segs.new("seg", typename="labelblk", levels=0)
+    assert segs.status("GET", f"{path}/{route}?scale=0") == 200
+    assert segs.status("GET", f"{path}/{route}?scale=1") == 400
+
+
 def test_check_finds_a_block_that_is_none(segs: Segs) -> None:
     segs.post(segs.new("blk", typename="labelblk"), (0, 0, 0), volume(5))
     assert segs.soundness() == []

@@ -228,6 +228,13 @@ def test_a_split_into_a_label_in_use_joins_it(segs: Segs) -> None:
     assert weights(followed.seen()) == sizes(labels)
 
 
+def test_a_split_of_no_voxels_makes_no_vertex(segs: Segs) -> None:
+    followed = Followed(segs, "labelarray")
+    graph = followed.begin(volume(21, labels=3))
+    followed.edit("split/3", content=rles([]))
+    assert same(followed.seen(), graph)
+
+
 def test_weights_never_stop_a_graph_from_following(segs: Segs) -> None:
     followed = Followed(segs, "labelmap")
     segs.post(followed.voxels, (0, 0, 0), volume(20, labels=6))

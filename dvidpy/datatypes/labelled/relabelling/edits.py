@@ -73,7 +73,7 @@ def split_off(data: Relabelled, label: int, runs: Runs, *, given: int | None = N
         done = {place: split(block, masks[place], cuts) for place, block in _blocks(edit, keys_of([*masks]))}
         rewrite(edit, {place: block for place, (block, _) in done.items()})
         inner = sum(sizes[label].split for _, sizes in done.values() if label in sizes)
-        edit.moved(Moved(label, new, inner, index.voxels - inner))
+        edit.moved(*_moved(label, new, inner, index))
         _say_split(edit, "split", label, new, volume)
     return new
 
@@ -85,7 +85,7 @@ def split_off_blocks(data: Relabelled, label: int, runs: Runs, *, given: int | N
         index, new = _need_index(data, label), _label_for(data, label, given)
         keys = index.block_keys[_among(index.block_keys, runs)]
         inner = int(index.entries.voxels[np.isin(index.entries.blocks, keys)].sum())
-        edit.moved(Moved(label, new, inner, index.voxels - inner))
+        edit.moved(*_moved(label, new, inner, index))
         rewrite(edit, {place: _renamed(block, [label], new) for place, block in _blocks(edit, keys)})
         _say_split(edit, "splitcoarse", label, new, volume)
     return new
@@ -120,6 +120,11 @@ def _label_for(data: Relabelled, label: int, given: int | None) -> int:
         return ids.take_unused(data)
     ids.note_label(data, given)
     return given
+
+
+def _moved(label: int, new: int, inner: int, index: LabelIndex) -> list[Moved]:
+    """As in the reference a volume may have none of the label's voxels: then none moved."""
+    return [Moved(label, new, inner, index.voxels - inner)] if inner else []
 
 
 def _say_split(edit: Edit, action: str, label: int, new: int, volume: str) -> None:
