@@ -49,12 +49,11 @@ $(VENV)/.readers: $(VENV)/.installed
 browser: $(VENV)/.installed
 	@sh scripts/browser.sh $(VENV)
 
-# Servers of object stores, which tests of point clouds need: they take go and npm.
+# Servers of object stores, which tests of point clouds need: they take go and npm, both at once.
 stores: $(VENV)/.stores
 
 $(VENV)/.stores: $(VENV)/.installed
-	@GOBIN='$(CURDIR)/$(BIN)' go install github.com/fsouza/fake-gcs-server@v1.40.0
-	@npm install --loglevel=error --no-audit --no-fund --prefix $(VENV)/node azurite@3.35.0
+	@sh scripts/stores.sh $(VENV)
 	@touch $@
 
 # Neuroglancer as the server shows it at /neuroglancer/; Node.js comes from PyPI where there is none.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -88,13 +88,14 @@ def ingest(
     typer.echo(f"{count:,} points")
 
 
-def _numbers(text: str, count: int) -> list[int]:
+def _numbers(text: str, count: int, kind: Callable[[str], Any] = int) -> list[Any]:
     try:
-        numbers = [int(number) for number in text.split(",")]
+        numbers = [kind(number) for number in text.split(",")]
     except ValueError:
         numbers = []
     if len(numbers) != count:
-        raise CommandError(f"{text!r} is not {count} whole numbers with commas between")
+        what = "whole numbers" if kind is int else "numbers"
+        raise CommandError(f"{text!r} is not {count} {what} with commas between")
     return numbers
 
 
@@ -104,7 +105,12 @@ def _box(text: str) -> Any:
         return None
     first, _, end = text.partition(":")
     axes = first.count(",") + 1
-    return tuple(_numbers(first, axes)), tuple(_numbers(end, axes))
+    return tuple(tuple(_numbers(part, axes, _coordinate)) for part in (first, end))
+
+
+def _coordinate(text: str) -> float:
+    """A whole number as one, however large; else a float."""
+    return int(text) if text.strip().lstrip("-").isdecimal() else float(text)
 
 
 @points.command()

@@ -49,6 +49,9 @@ class BlocksChanged(Struct, frozen=True, tag=True):
     """(z, y, x) of each in the grid."""
     labels: tuple[int, ...] = ()
     """Labels that voxels moved to, with the last blocks of an edit: who copies may find them written over already."""
+    splits: tuple[tuple[int, int, int], ...] = ()
+    """(label, remain, split) of each that was cut, with the last blocks: some of its voxels are `split` now, the rest
+    `remain`, which may be the label itself."""
 
 
 class BodiesChanged(Struct, frozen=True, tag=True):

@@ -30,6 +30,16 @@ def checked_label(label: Any) -> int:
     return int(label)
 
 
+def checked_labels(given: Any, points: Points) -> npt.NDArray[Any]:
+    """Labels of points, one for each, of any integer type; ValueError."""
+    labels: npt.NDArray[Any] = np.asarray(given)
+    if labels.shape != points.shape[:1] or labels.dtype.kind not in "iu":
+        raise ValueError("labels must be integers, one for each point")
+    if labels.dtype.kind == "i" and len(labels) and labels.min() < 0:
+        raise ValueError("labels must not be negative")
+    return labels
+
+
 def _exact_bits(dtype: np.dtype[Any]) -> tuple[int, bool]:
     """(bits of the integers that a type holds exactly, whether negative ones are among them)."""
     if dtype.kind == "f":

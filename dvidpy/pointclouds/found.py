@@ -49,10 +49,14 @@ class Found:
                 keep &= (self._column(f"high{axis}") >= first) & (self._column(f"low{axis}") < end)
         return Found(self.parts.filter(pa.array(keep)))
 
+    def rows(self) -> Ranges:
+        """Rows of each part in its data file."""
+        return np.stack((self._column("first_row"), self._column("point_count")), 1).astype(np.int64)
+
     def ranges(self) -> dict[str, Ranges]:
         """Rows of each data file."""
-        rows = np.stack((self._column("first_row"), self._column("point_count")), 1).astype(np.int64)
-        return by_file(self.parts.column("file_path").to_pylist(), rows)
+        files = self.parts.column("file_path").cast(pa.string()).combine_chunks().dictionary_encode()
+        return by_file(files.dictionary.to_pylist(), files.indices.to_numpy(), self.rows())
 
     def counts_by_file(self) -> list[int]:
         """Number of points in each of the files."""

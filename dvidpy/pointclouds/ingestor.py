@@ -16,6 +16,7 @@ from dvidpy.pointclouds.columns import (
     Points,
     checked,
     checked_label,
+    checked_labels,
     common_type,
     kept_type,
     put_rows,
@@ -90,11 +91,7 @@ class Ingestor:
     def write_many(self, labels: npt.NDArray[Any], block_id: str, points: Points) -> None:
         """Write points (N, D) within a block, each of the label that stands beside it in labels (N,); ValueError."""
         points = checked(points)
-        labels = np.asarray(labels)
-        if labels.shape != points.shape[:1] or labels.dtype.kind not in "iu":
-            raise ValueError("labels must be integers, one for each point")
-        if labels.dtype.kind == "i" and len(labels) and labels.min() < 0:
-            raise ValueError("labels must not be negative")
+        labels = checked_labels(labels, points)
         if len(labels):
             firsts, counts = runs_of(labels)
             self._add(block_id, points, labels[firsts].astype(np.uint64), firsts, counts)
@@ -149,15 +146,20 @@ class Ingestor:
 
     def _settle(self, points: Points) -> None:
         """Begin another file where points are of another type than those before."""
+        self._demand_fitting(points)
         kind = (points.dtype, points.shape[1])
-        if self._kind is not None and self._kind[1] != kind[1]:
-            raise ValueError(f"points have {self._kind[1]} coordinates here, not {kind[1]}")
         if self._kind not in (None, kind) and self.current_points_count:
-            common_type(self._kind[0], kind[0])
             self._end_file()
         if self._kind != kind:
             self._kind = kind
             self._keep_as(kept_type(points.dtype), points.shape[1])
+
+    def _demand_fitting(self, points: Points) -> None:
+        """ValueError for points that do not go with those before."""
+        if self._kind is not None:
+            if self._kind[1] != points.shape[1]:
+                raise ValueError(f"points have {self._kind[1]} coordinates here, not {points.shape[1]}")
+            common_type(self._kind[0], points.dtype)
 
     def _keep_as(self, dtype: np.dtype[Any], dimensions: int) -> None:
         """Gather points of a type from now on, in another file."""
@@ -260,8 +262,12 @@ class Ingestor:
         self._deleted[block_id] = numbers_of(self._place) | {self.worker_id: self.file_counter}
 
     def replace_block(self, block_id: str, labels: npt.NDArray[Any], points: Points) -> None:
-        """Delete what was written of a block so far, and write these points of it, as `write_many` does."""
-        checked(points)
+        """Delete what was written of a block so far, and write these points of it, as `write_many` does; ValueError,
+        and nothing is deleted, for what that refuses.
+        """
+        points = checked(points)
+        checked_labels(labels, points)
+        self._demand_fitting(points)
         self.delete_block(block_id)
         self.write_many(labels, block_id, points)
 

@@ -21,10 +21,10 @@ import pyarrow as pa
 
 from dvidpy.pointclouds.columns import NARROW, Points, narrowed, sorted_unique
 from dvidpy.pointclouds.datafiles import DataFile, joined
+from dvidpy.pointclouds.index import Index
 from dvidpy.pointclouds.parts import Header, Pieces, open_index
 from dvidpy.pointclouds.places import Place
-from dvidpy.pointclouds.query import Index
-from dvidpy.pointclouds.reading import DataFiles, by_file
+from dvidpy.pointclouds.reading import DataFiles
 from dvidpy.pointclouds.storage_config import StorageConfig
 from dvidpy.pointclouds.unified import UNIFIED, Facts, with_file, write_index
 
@@ -122,10 +122,9 @@ def _done(place: Place, folder: str, facts: Facts) -> set[int]:
 def _wanted(index: Index, chosen: Iterable[int] | None, done: set[int]) -> list[tuple[int, int]]:
     """(label, number of points as written) of what is to be done, ascending."""
     only = None if chosen is None else {int(label) for label in chosen}
-    counts = index.database.execute("SELECT label, sum(point_count) FROM parts GROUP BY label ORDER BY label")
     return [
-        (label, int(count))
-        for label, count in counts.fetchall()
+        (label, count)
+        for label, count in zip(*(column.tolist() for column in index.counts()), strict=True)
         if label not in done and (only is None or label in only)
     ]
 
@@ -146,15 +145,9 @@ def _batches_of(wanted: list[tuple[int, int]], size: int) -> Iterator[list[int]]
 
 def _clouds(index: Index, files: DataFiles, labels: list[int]) -> Iterator[tuple[int, Points]]:
     """(label, its points in order) of some labels. Groups of rows that hold several of them are read once."""
-    parts = index.database.sql(
-        "SELECT label, file_path, first_row, point_count FROM parts WHERE label IN (SELECT unnest(?)) "
-        "ORDER BY file_path, first_row",
-        params=[labels],
-    ).to_arrow_table()
-    of_part = parts.column("label").to_numpy()
-    counts = parts.column("point_count").to_numpy().astype(np.int64)
-    rows = np.stack((parts.column("first_row").to_numpy().astype(np.int64), counts), 1)
-    pieces = files.read(by_file(parts.column("file_path").to_pylist(), rows))
+    found = index.find_all(labels)
+    of_part, counts = found.parts.column("label").to_numpy(), found.rows()[:, 1]
+    pieces = files.read(found.ranges())
     points = np.concatenate(pieces, dtype=np.dtype(index.facts.dtype))
     ordered = Pieces(of_part, np.zeros(len(of_part), np.int32), np.cumsum(counts) - counts, counts).in_order()
     points = points[ordered.rows()]
@@ -241,7 +234,8 @@ def consolidate_optimized_indices(
     place = Place(storage_config)
     target = place.given(target_path) if target_path else "optimized"
     facts = _facts_now(place, threads or 1)
-    folders = {path.rpartition("/")[0] for path in place.names(target, recursive=True) if path.endswith(".arrow")}
+    beside = (path.rpartition("/")[0] for path in place.names(target, recursive=True) if path.endswith(".arrow"))
+    folders = {folder for folder in beside if folder.rpartition("/")[2].startswith("optimize_")}
     found = [one for folder in sorted(folders) for one in _indexes(place, folder)]
     generations = {header.generation for _, header, _ in found}
     if facts is None and len(generations) == 1:

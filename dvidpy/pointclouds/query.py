@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing
 from typing import Any, Literal, Self, overload
 
 import duckdb
@@ -16,46 +15,14 @@ import pyarrow as pa
 from dvidpy.pointclouds import timings
 from dvidpy.pointclouds.columns import Box, Points, arrow_of, checked_box, checked_label, inside, sorted_unique
 from dvidpy.pointclouds.found import Found
+from dvidpy.pointclouds.index import Index
 from dvidpy.pointclouds.places import Place
 from dvidpy.pointclouds.reading import DataFiles
 from dvidpy.pointclouds.storage_config import StorageConfig
 from dvidpy.pointclouds.timings import Timing
-from dvidpy.pointclouds.unified import UNIFIED, Facts, read_facts
+from dvidpy.pointclouds.unified import UNIFIED
 
 OPTIMIZED = "optimized/optimized_index.db"
-
-
-class Index:
-    """An index, open to be read; of an object store a copy, for as long as it is open."""
-
-    def __init__(self, place: Place, path: str, threads: int) -> None:
-        if not place.exists(path):
-            raise FileNotFoundError(f"there is no index {path}; Ingestor.consolidate_indexes makes it")
-        with ExitStack() as opening:
-            file = opening.enter_context(place.reading_locally(path))
-            database = opening.enter_context(closing(duckdb.connect(str(file), read_only=True)))
-            self.database: duckdb.DuckDBPyConnection = database
-            database.execute(f"SET threads = {max(1, int(threads))}")
-            self.facts: Facts = read_facts(database)
-            root = place.shown("").replace("'", "''")
-            database.execute(
-                "CREATE TEMP VIEW point_cloud_index AS SELECT label, block_id, "  # noqa: S608 -- quoted
-                f"if(starts_with(file_path, '/'), '', '{root}') || file_path AS file_path, point_count FROM parts"
-            )
-            self._opened = opening.pop_all()
-
-    def find(self, label: int) -> Found:
-        """Where the points of a label are."""
-        return Found(self.database.sql("SELECT * FROM parts WHERE label = ?", params=[label]).to_arrow_table())
-
-    def labels(self) -> npt.NDArray[np.uint64]:
-        """All labels, ascending."""
-        found = self.database.sql("SELECT DISTINCT label FROM parts ORDER BY label").to_arrow_table()
-        return np.asarray(found.column(0).to_numpy(), np.uint64)
-
-    def close(self) -> None:
-        """Close the database, and remove the copy."""
-        self._opened.close()
 
 
 class Query:
@@ -80,8 +47,7 @@ class Query:
         self.using_optimized_data = self._optimized is not None
         used = self._optimized or self._unified
         self.index_path = index_path or self._place.shown(OPTIMIZED if self.using_optimized_data else UNIFIED)
-        self.db_connection: duckdb.DuckDBPyConnection = used.database
-        """Holds the view `point_cloud_index`: label, block_id, file_path, point_count."""
+        self._used = used
         self.dtype = np.dtype(used.facts.dtype)
         self.dimensions = used.facts.dimensions
         self._files = DataFiles(self._place, self.threads)
@@ -102,6 +68,11 @@ class Query:
             return unified, optimized
         optimized.close()
         return unified, None
+
+    @property
+    def db_connection(self) -> duckdb.DuckDBPyConnection:
+        """The index in SQL: its view `point_cloud_index` has label, block_id, file_path and point_count."""
+        return self._used.database
 
     # ------------------------------------------------------------------ what there is
     def get_labels(self) -> npt.NDArray[np.uint64]:
@@ -189,7 +160,7 @@ class Query:
     def _timed_points(self, label: int, clock: Timing, blocks: Iterable[str] | None, box: Any) -> tuple[Points, Found]:
         with clock.of("index_lookup_time"):
             asked = None if box is None else checked_box(box, self.dimensions)
-            found = self._find(label, blocks, asked)
+            found = self._nearest(label, asked) if asked and blocks is None else self._find(label, blocks, asked)
         with clock.of("data_read_time"):
             parts = self._files.read(found.ranges())
         with clock.of("processing_time"):
@@ -205,6 +176,14 @@ class Query:
             if not len(found.parts) and self._optimized is not None:  # of some labels only are there optimised files
                 found = self._unified.find(label)
         return found if box is None else found.near(box)
+
+    def _nearest(self, label: int, box: Box) -> Found:
+        """Where the points of a label in a box are, with as few others as can be.
+
+        Of a cloud that was optimised one part may be all of it, where those that were written are of one block each.
+        """
+        found = (self._find(label), self._unified.find(label))
+        return min((one.near(box) for one in found), key=lambda one: int(one.rows()[:, 1].sum()))
 
     def _points(self, found: Found) -> Points:
         return self._joined(self._files.read(found.ranges()), None)

@@ -1,4 +1,7 @@
-"""The index of a whole store: what the workers' index files say, in one DuckDB database, by label."""
+"""The index of a whole store: what the workers' index files say, by label.
+
+It is a table that `Index` finds parts in, and beside it a DuckDB database of the same, for those who ask in SQL.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,12 @@ from dvidpy.pointclouds.storage_config import StorageConfig
 
 UNIFIED = "unified_index.db"
 WITH_FILE = SCHEMA.append(pa.field("file_path", pa.dictionary(pa.int32(), pa.string())))
+TABLE = pa.schema([pa.field(one.name, pa.string()) if one.name == "block_id" else one for one in WITH_FILE])
+"""Columns of an index."""
+FACTS = b"store"
+"""Name of what a table's metadata says of the store."""
+STRETCH = 1 << 18
+"""Parts that are written at once into the table."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +52,34 @@ def consolidate(config: StorageConfig, output_path: str | None = None) -> str:
 
 
 def write_index(place: Place, path: str, facts: Facts, batches: Iterator[pa.RecordBatch], clause: str = "") -> None:
-    """Write an index of parts, by label; of which parts, a clause of SQL may say."""
+    """Write an index of parts, by label; of which parts, a clause of SQL may say. The table goes first: it is asked."""
     with place.writing_locally(path) as file, closing(duckdb.connect(str(file))) as database:
         database.register("incoming", pa.RecordBatchReader.from_batches(WITH_FILE, batches))
         database.execute(
             f"CREATE TABLE parts AS SELECT * FROM incoming {clause} ORDER BY label, block_id, file_path, first_row"  # noqa: S608 -- of this program
         )
         write_facts(database, facts)
+        _write_table(place, table_of(path), facts, database)
+
+
+def table_of(path: str) -> str:
+    """Path of the table that stands beside the database of an index."""
+    return f"{path.removesuffix('.db')}.arrow"
+
+
+def _write_table(place: Place, path: str, facts: Facts, database: duckdb.DuckDBPyConnection) -> None:
+    """The database's parts as an Arrow file, which is read without being unpacked."""
+    names = database.sql("SELECT DISTINCT file_path FROM parts ORDER BY ALL").to_arrow_table().column(0)
+    files = names.cast(pa.string()).combine_chunks()
+    schema = TABLE.with_metadata({FACTS: json.dumps(facts.__dict__)})
+    parts = database.sql("SELECT * FROM parts").to_arrow_reader(STRETCH)
+    with place.writing(path) as stream, pa.ipc.new_file(stream, schema) as writer:
+        for batch in parts:
+            rows = dict(zip(batch.schema.names, batch.columns, strict=True))
+            numbers = pc.index_in(rows["file_path"].cast(pa.string()), files)
+            rows |= {"file_path": pa.DictionaryArray.from_arrays(numbers, files)}
+            rows |= {"block_id": rows["block_id"].cast(pa.string())}
+            writer.write_batch(pa.record_batch([rows[name] for name in schema.names], schema=schema))
 
 
 def write_facts(database: duckdb.DuckDBPyConnection, facts: Facts) -> None:
@@ -61,11 +91,10 @@ def write_facts(database: duckdb.DuckDBPyConnection, facts: Facts) -> None:
 def read_facts(database: duckdb.DuckDBPyConnection) -> Facts:
     """What `write_facts` put there; ValueError where the database is no index of this kind."""
     try:
-        row = database.execute("SELECT facts FROM store").fetchone()
+        rows = database.execute("SELECT facts FROM store").fetchall()
     except duckdb.CatalogException:
         raise ValueError("this index was not made by this program") from None
-    assert row is not None
-    return Facts(**json.loads(row[0]))
+    return Facts(**json.loads(rows[0][0]))
 
 
 def facts_of(headers: dict[str, Header]) -> Facts:

@@ -50,6 +50,7 @@ def test_labels_and_points_are_listed(store: str) -> None:
     assert [list(map(int, line.split())) for line in lines] == expected(2)
     assert run("query", store, "2", "--blocks").splitlines() == sorted(f"-5_{y}_{x}" for y in (0, 64) for x in (7, 71))
     near = run("query", store, "2", "--box", "-5,0:0,3").splitlines()
+    assert run("query", store, "2", "--box", "-5.5,-0.5:-0.5,2.5").splitlines() == near
     assert len(near) == sum(z < 0 and y < 3 for z, y, _ in expected(2))
 
 
@@ -90,7 +91,7 @@ def test_a_cloud_is_written_into_a_file(store: str, tmp_path: Path) -> None:
     ("words", "said"),
     [
         (("query", "STORE", "x"), "no label"),
-        (("query", "STORE", "1", "--box", "1,2"), "whole numbers"),
+        (("query", "STORE", "1", "--box", "1,2"), "numbers with commas"),
         (("query", "STORE", "1", "--box", "1,2,3,4:5,6,7,8"), "box"),
         (("query", "nowhere"), "no index"),
         (("query", "s3://bucket/store"), "s3_region"),

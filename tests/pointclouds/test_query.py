@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from pointclouds.clouds import BLOCK, store_of, volume
+from pointclouds.clouds import BLOCK, demand_clouds, store_of, volume
 
-from dvidpy.pointclouds import Ingestor, Query, StorageConfig, consolidate_optimized_indices, optimize_point_clouds
+from dvidpy.pointclouds import (
+    Ingestor,
+    Query,
+    StorageConfig,
+    consolidate_optimized_indices,
+    optimize_point_clouds,
+    reading,
+    unified,
+)
 from dvidpy.pointclouds.columns import sorted_unique
 
 
@@ -112,6 +121,49 @@ def test_the_index_is_open_to_sql(query: Query) -> None:
     paths = query.db_connection.execute("SELECT DISTINCT file_path FROM point_cloud_index").fetchall()
     rows = query.db_connection.execute("SELECT count(data.c0) FROM read_parquet(?)", [[path for (path,) in paths]])
     assert rows.fetchone() == (volume().size,)
+
+
+def test_a_box_reads_few_other_points(tmp_path: Path) -> None:
+    config = store_of(tmp_path, volume())
+    optimize_point_clouds(config, f"{tmp_path}/unified_index.db", labels_to_process=[LABEL], verbose=False)
+    consolidate_optimized_indices(config, verbose=False)
+    with Query(config) as query:
+        for label in (LABEL, 7):  # optimised, and not
+            expected = np.argwhere(volume() == label)
+            found, info = query.get_points(label, box=((0, 0, 0), (8, 8, 8)), timing=True)
+            assert np.array_equal(found, expected[(expected < 8).all(1)])
+            assert info["query_efficiency"]["total_points"] < len(expected) / 9
+
+
+@pytest.mark.parametrize("stretch", [1, 3, 1000])
+def test_a_label_is_found_in_stretches_of_any_length(
+    stretch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unified, "STRETCH", stretch)
+    config = store_of(tmp_path, volume(1))
+    demand_clouds(config, volume(1))
+    with Query(config) as query:
+        assert query.get_points(2).shape == (0, 3)
+        assert query.get_points(LABEL + 5).shape == (0, 3)
+
+
+def test_a_database_that_was_moved_alone_says_the_same(tmp_path: Path) -> None:
+    config = store_of(tmp_path / "store", volume())
+    moved = shutil.copy(tmp_path / "store" / "unified_index.db", tmp_path / "moved.db")
+    with Query(config, index_path=str(moved)) as query:
+        assert query.get_labels().tolist() == np.unique(volume()).tolist()
+        assert np.array_equal(query.get_points(LABEL), np.argwhere(volume() == LABEL))
+
+
+def test_more_files_than_are_kept_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "OPEN", 2)
+    monkeypatch.setattr(reading, "FOOTERS", 3)
+    config = store_of(tmp_path, volume(), max_points_per_file=2000)
+    with Query(config, threads=3, cache_size=0) as query:
+        for label in np.unique(volume()).tolist() * 2:
+            assert np.array_equal(query.get_points(label), np.argwhere(volume() == label))
+        several = query.iter_points(1), query.iter_points(1)  # the same file, read by two at once
+        assert [len(next(one)) for one in several] == [len(next(query.iter_points(1)))] * 2
 
 
 def test_counts_agree_with_points_that_were_written_twice(tmp_path: Path) -> None:

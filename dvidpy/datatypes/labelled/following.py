@@ -19,6 +19,8 @@ from dvidpy.kernels.label_blocks import Labels
 
 TOGETHER = 1024
 """Blocks of one event."""
+Split = tuple[int, int, int]
+"""(supervoxel, remain, split)."""
 
 
 def labels_at(data: LabelMap, bodies: Bodies, points: NDArray[np.int64]) -> Labels:
@@ -32,11 +34,7 @@ def labels_at(data: LabelMap, bodies: Bodies, points: NDArray[np.int64]) -> Labe
 
 
 def events_of(
-    data: LabelMap,
-    blocks: Sequence[Zyx],
-    mapped: Mapping,
-    moves: Sequence[Moved],
-    splits: Sequence[tuple[int, int, int]],
+    data: LabelMap, blocks: Sequence[Zyx], mapped: Mapping, moves: Sequence[Moved], splits: Sequence[Split]
 ) -> Iterator[Event]:
     """What an edit changes that moves labels, writes blocks at full resolution, or maps supervoxels to other bodies.
 
@@ -49,10 +47,19 @@ def events_of(
         cuts = (Recut(body, one, (remain, split)) for body, (one, remain, split) in zip(bodies, splits, strict=True))
         yield LabelsMoved(tuple(moves), tuple(cuts))
     for first in range(0, len(blocks), TOGETHER):
-        labels = tuple(move.to for move in moves if move.to) if first + TOGETHER >= len(blocks) else ()
-        yield BlocksChanged(data.block, tuple(blocks[first : first + TOGETHER]), labels)
+        some = tuple(blocks[first : first + TOGETHER])
+        if first + TOGETHER < len(blocks):
+            yield BlocksChanged(data.block, some)
+        else:
+            labels = tuple(move.to for move in moves if move.to)
+            yield BlocksChanged(data.block, some, labels, tuple(splits) or _as_splits(moves))
     if not blocks and mapped.supervoxels.size:
         before = data.bodies().apply(mapped.supervoxels)
         left = np.unique(before[(before != mapped.bodies) & (before > 0)])
         if left.size:
             yield BodiesChanged(tuple(left.tolist()))
+
+
+def _as_splits(moves: Sequence[Moved]) -> tuple[Split, ...]:
+    """Moves of voxels whose labels are no supervoxels: blocks are written even where bodies are merged."""
+    return tuple((move.label, move.label if move.left else move.to, move.to) for move in moves if move.to)

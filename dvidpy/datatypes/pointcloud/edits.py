@@ -15,7 +15,7 @@ from dvidpy.datatypes.events import turn
 from dvidpy.datatypes.pointcloud.instance import Cloud, Labels
 from dvidpy.datatypes.pointcloud.keys import POINTS, SUMMARY, held_key, place_of
 from dvidpy.datatypes.pointcloud.packing import Points, encode, in_order, summary_of
-from dvidpy.errors import DvidError
+from dvidpy.errors import BadRequest, DvidError
 from dvidpy.storage.codecs import Codec
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.large import PART
@@ -64,6 +64,7 @@ def add_points(cloud: Cloud, rows: Iterable[Rows]) -> None:
     """Add points to what blocks have."""
     rows = list(rows)
     with turn(cloud):
+        _demand_alive(cloud, rows)
         change = cloud.change(_said(cloud, "add-points", rows))
         for one in rows:
             for label, points in by_label(one.labels, one.points):
@@ -75,6 +76,7 @@ def add_points(cloud: Cloud, rows: Iterable[Rows]) -> None:
 def replace_block(cloud: Cloud, rows: Rows) -> None:
     """Replace all points of a block."""
     with turn(cloud):
+        _demand_alive(cloud, [rows])
         change = cloud.change(_said(cloud, "replace-block", [rows]))
         packed = [pack(label, points, cloud.view.codec) for label, points in by_label(rows.labels, rows.points)]
         put_block(cloud, change, rows.block, packed)
@@ -89,6 +91,20 @@ def delete_block(cloud: Cloud, block: str) -> None:
         _commit(cloud, change)
 
 
+def _demand_alive(cloud: Cloud, rows: Iterable[Rows]) -> None:
+    """BadRequest where a label is that of a body, or of a supervoxel that was split: nobody would see its points.
+
+    The caller holds the turn: what is split from now on is divided later.
+    """
+    source = cloud.segmentation()
+    if source is None:
+        return
+    labels = np.unique(np.concatenate([np.empty(0, np.uint64), *(one.labels for one in rows)]))
+    gone = labels[(source.bodies_of(labels) == 0) & (labels != 0)]
+    if gone.size:
+        raise BadRequest(f"label {gone[0]} is no supervoxel: points of a segmentation are stored by supervoxel")
+
+
 def put_block(cloud: Cloud, change: Change, block: str, packed: Iterable[Packed]) -> None:
     """Add to an edit that a block holds this and nothing else. The caller holds the turn."""
     gone = set(cloud.labels_in(block))
@@ -96,9 +112,24 @@ def put_block(cloud: Cloud, change: Change, block: str, packed: Iterable[Packed]
         gone.discard(one.label)
         _put_packed(cloud, change, block, one)
     for label in gone:
-        place = place_of(label, block)
-        for key in (SUMMARY + place, POINTS + place, held_key(label, block)):
-            cloud.view.delete(change, key)
+        _drop(cloud, change, block, label)
+
+
+def move(cloud: Cloud, change: Change, block: str, label: int, parts: Iterable[tuple[int, Points]]) -> None:
+    """Add to an edit that the points of a label in a block are these labels'. The caller holds the turn."""
+    targets = set()
+    for target, points in parts:
+        before = cloud.kind.nothing if target == label else cloud.part(target, block)
+        _put(cloud, change, block, target, in_order(np.concatenate((before, points))))
+        targets.add(target)
+    if label not in targets:
+        _drop(cloud, change, block, label)
+
+
+def _drop(cloud: Cloud, change: Change, block: str, label: int) -> None:
+    place = place_of(label, block)
+    for key in (SUMMARY + place, POINTS + place, held_key(label, block)):
+        cloud.view.delete(change, key)
 
 
 def _put(cloud: Cloud, change: Change, block: str, label: int, points: Points) -> None:

@@ -76,9 +76,10 @@ class Cloud(Data):
         source = None if supervoxels else self.segmentation()
         if source is None:
             return [label]
-        found = np.unique(source.supervoxels_of(label))
-        alone = not found.size and int(source.bodies_of(np.array([label], np.uint64))[0]) == label
-        return [label] if alone else found.tolist()
+        found = source.supervoxels_of(label)
+        own = np.array([label], np.uint64)  # of a body that has none of this number, points may have come as its own
+        every: list[int] = np.unique(np.concatenate((found, own[source.bodies_of(own) == own]))).tolist()
+        return every
 
     def labels(self, *, supervoxels: bool = False) -> Labels:
         """Labels that have points, ascending. Supervoxels that are no more are no body's."""

@@ -12,6 +12,8 @@ from dvidpy.datatypes.events import subject_of
 from dvidpy.datatypes.pointcloud.instance import Cloud
 from dvidpy.datatypes.pointcloud.keys import (
     HELD,
+    MERGED,
+    OPEN,
     ORDER,
     POINTS,
     SUMMARY,
@@ -49,6 +51,9 @@ def _judge(kept: Kept, kind: Kind) -> Iterator[str]:
             yield "this is no key of a block's label"
     elif key == ORDER:
         msgspec.json.decode(kept.read(), type=Order)
+    elif key[:1] in (OPEN, MERGED):
+        if kept.read():
+            yield "this note has more than its name"
     elif key[:1] in (SUMMARY, POINTS):
         if key[:1] + place_of(*parse_place(key)) != key:
             yield "this is no key of a label's block"

@@ -5,7 +5,9 @@
 | 01 label:u64 block, escaped | what is known of the points without reading them (`packing.Summary`) |
 | 02 label:u64 block, escaped | the points (`packing`) |
 | 03 block, escaped, label:u64 | empty: the block holds points of the label |
-| 04 | how the cloud is made of a segmentation: JSON, `building.Order` |
+| 04 | how the cloud is made of a segmentation: JSON, `voxels.Order` |
+| 05 what | empty: work that was asked for, and is not done (`working`) |
+| 06 version:u32 | empty: the cloud was asked for anew when this version was made by a merge |
 | ff data uuid: 16 bytes | marks of the events of that data (`datatypes.events`) |
 
 Numbers in keys are big-endian.
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 from dvidpy.storage.keys import after, escape, unescape
 
-SUMMARY, POINTS, HELD, ORDER = (bytes((number,)) for number in range(1, 5))
+SUMMARY, POINTS, HELD, ORDER, OPEN, MERGED = (bytes((number,)) for number in range(1, 7))
 """Class bytes; that of the order is a whole key."""
 Span = tuple[bytes, bytes]
 

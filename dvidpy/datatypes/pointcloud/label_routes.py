@@ -101,6 +101,7 @@ def get_blocks_of(cloud: Annotated[Cloud, Here], label: Label, supervoxels: Supe
             "BlocksAgain": 0,
             "Blocks": 512,
             "BlocksDone": 48,
+            "Complete": False,
             "Scale": 0,
             "Voxels": "surface",
             "Every": 1,
@@ -108,7 +109,11 @@ def get_blocks_of(cloud: Annotated[Cloud, Here], label: Label, supervoxels: Supe
     ),
 )
 def get_build(cloud: Annotated[Cloud, Here]) -> Reply:
-    """`Blocks` and `BlocksDone` while it is made; `BlocksAgain` are to be made again because voxels changed."""
+    """`Blocks` and `BlocksDone` while it is made; `BlocksAgain` are to be made again because voxels changed.
+
+    `Failed` is what keeps some of it from being done until the next start; `Complete` whether all that was asked for
+    is done, in this version or in those before it.
+    """
     return json_reply(building.progress(cloud))
 
 

@@ -89,8 +89,8 @@ def demand_fitting(order: Order, source: Segmented, kind: Kind) -> Order:
         raise BadRequest(f"voxels is {SURFACE} or {ALL}, not {order.voxels[:40]!r}")
     if not 0 <= order.scale <= source.scales:
         raise BadRequest(f"{source.instance.name!r} has the scales 0 to {source.scales}, not {order.scale}")
-    if order.every < 1:
-        raise BadRequest(f"every is 1 or more, not {order.every}")
+    if not 1 <= order.every < 1 << 31:
+        raise BadRequest(f"every is 1 or more, below 2^31, not {order.every}")
     if kind.dimensions != 3 or kind.dtype.name not in ("int32", "int64", "float64"):
         raise BadRequest("voxels make points of three coordinates, of PointType int32, int64 or float64")
     return order

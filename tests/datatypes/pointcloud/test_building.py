@@ -10,72 +10,14 @@ import numpy as np
 import pytest
 from annotated import World, memory_settings
 from conftest import demand_sound
+from datatypes.pointcloud.built import SIZE, Built, surface, voxels
 from label_instances import Segments, volume_with_bodies
-from numpy.typing import NDArray
 from served import Served
 
 from dvidpy.datatypes.pointcloud import building
 from dvidpy.datatypes.pointcloud import voxels as made_of
 from dvidpy.datatypes.pointcloud.instance import Cloud
 from dvidpy.versioning.datastore import Datastore
-
-SIZE = (40, 32, 48)
-Volume = NDArray[np.uint64]
-Wanted = dict[int, list[list[int]]]
-
-
-class Built:
-    """A segmentation with blocks of 16 voxels a side, and the cloud that follows it."""
-
-    def __init__(self, served: Served, levels: int = 1) -> None:
-        self.served = served
-        self.segments = Segments(served, levels=levels)
-        self.path = served.instance(self.segments.root, "pc", "pointcloud", PointType="int32")
-        self.post("sync", {"sync": "seg"})
-
-    def post(self, what: str, body: Any = None, path: str = "", **query: Any) -> Any:
-        answer = self.served.http.post(f"{path or self.path}/{what}", json=body, params=query)
-        assert answer.status_code == 200, answer.text
-        return answer
-
-    def get(self, what: str, **query: Any) -> Any:
-        answer = self.served.http.get(f"{self.path}/{what}", params=query)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def build(self, **query: Any) -> None:
-        self.post("build", **query)
-        self.settle()
-
-    def settle(self) -> None:
-        assert self.get("info", wait="true")
-
-    def clouds(self, **query: Any) -> Wanted:
-        labels = self.get("labels", **query)
-        found = {label: sorted(self.get(f"points/{label}", **query)) for label in labels}
-        assert {label: self.get(f"count/{label}", **query)["Count"] for label in labels} == {
-            label: len(points) for label, points in found.items()
-        }
-        return found
-
-
-def voxels(labels_zyx: Volume, inside: NDArray[np.bool_] | None = None) -> Wanted:
-    """Label -> its voxels x, y, z, sorted; only those inside."""
-    keep = labels_zyx != 0 if inside is None else (labels_zyx != 0) & inside
-    places = np.argwhere(keep)[:, ::-1].tolist()
-    found: Wanted = {}
-    for label, place in zip(labels_zyx[keep].tolist(), places, strict=True):
-        found.setdefault(label, []).append(place)
-    return {label: sorted(points) for label, points in sorted(found.items())}
-
-
-def surface(labels_zyx: Volume) -> NDArray[np.bool_]:
-    padded = np.pad(labels_zyx, 1)
-    inner = (slice(1, -1),) * 3
-    found: NDArray[np.bool_] = np.any(
-        [np.roll(padded, step, axis)[inner] != labels_zyx for axis in range(3) for step in (1, -1)], axis=0
-    )
-    return found
 
 
 def test_clouds_are_those_of_numpy(served: Served) -> None:
@@ -85,7 +27,7 @@ def test_clouds_are_those_of_numpy(served: Served) -> None:
     built.build()
     assert built.clouds() == voxels(labels_zyx, surface(labels_zyx))
     said = built.get("build")
-    assert said == {"Running": False, "BlocksAgain": 0, "Scale": 0, "Voxels": "surface", "Every": 1}
+    assert said == {"Running": False, "BlocksAgain": 0, "Complete": True, "Scale": 0, "Voxels": "surface", "Every": 1}
     assert built.get("blocks/1")[0].count("_") == 2
     built.build()  # once more is the same
     assert built.clouds() == voxels(labels_zyx, surface(labels_zyx))
@@ -192,7 +134,7 @@ def test_a_child_follows_its_own_voxels(served: Served) -> None:
 
 def test_orders_that_make_no_sense_are_refused(served: Served) -> None:
     built = Built(served)
-    for query in ({"scale": 5}, {"scale": -1}, {"voxels": "some"}, {"every": 0}, {"scale": "x"}):
+    for query in ({"scale": 5}, {"scale": -1}, {"voxels": "some"}, {"every": 0}, {"every": 10**30}, {"scale": "x"}):
         assert served.http.post(f"{built.path}/build", params=query).status_code == 400
     assert built.get("build") == {"Running": False, "BlocksAgain": 0}
 
