@@ -16,6 +16,7 @@ from dvidpy.cli import transferring
 from dvidpy.cli.commands import app
 from dvidpy.cli.outside import formats
 from dvidpy.cli.outside.record import Record
+from dvidpy.cli.transferring import Part
 from dvidpy.client import Server, Version
 from dvidpy.client.boxes import Box
 
@@ -107,7 +108,7 @@ def test_labels_go_out_and_come_back_with_all_that_belongs_to_them(desk: Desk, p
 @pytest.mark.parametrize("form", ["zarr", "precomputed"])
 def test_shards_hold_the_same(desk: Desk, form: str) -> None:
     desk.version.new_instance("labelmap", "seg")
-    volume = np.random.default_rng(2).integers(1, 5, (70, 130, 200)).astype(np.uint64)
+    volume = np.random.default_rng(2).integers(1, 5, (70, 130, 200)).astype(np.uint64) + np.uint64(BIG)
     desk.version.labelmap("seg")[0:70, 0:130, 0:200] = volume
     desk.out("seg", f"s.{form}", "--sharded", "--box", "0,0,0:200,130,70")
     desk.back("again", f"s.{form}", "--new", "labelmap")
@@ -157,6 +158,37 @@ def test_all_scales_go_out(desk: Desk, place: str) -> None:
     assert desk.version.labelmap("again").info()["Extended"]["VoxelSize"] == [4, 4, 40]
     desk.out("seg", f"two.{place}", "--scale", "1", "--scales", "1")
     assert "from 1 to 3" in desk.run("export", "seg", f"x.{place}", "--scales", "4", status=1)
+
+
+@pytest.mark.parametrize("form", ["zarr", "precomputed"])
+def test_what_the_server_shows_comes_in_by_its_address(desk: Desk, form: str) -> None:
+    """Of this server or another one: a zarr with several scales is a group, of which the finest is taken."""
+    desk.version.new_instance("labelmap", "seg", BlockSize=[32, 32, 32], MaxDownresLevel=1, VoxelSize=[4, 4, 40])
+    desk.version.labelmap("seg")[0:40, 0:70, 0:90] = bodies()
+    address = f"http://127.0.0.1:{desk.served.port}/api/node/{desk.version.uuid}/seg/{form}"
+    desk.run("import", "again", address, "--format", form, "--new", "labelmap")
+    assert np.array_equal(desk.version.labelmap("again")[0:40, 0:70, 0:90], bodies())
+
+
+@pytest.mark.parametrize("place", ["l.zarr", "l.n5", "l.precomputed"])
+def test_several_scales_go_on_where_they_broke_off(desk: Desk, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.version.new_instance("labelmap", "seg", BlockSize=[32, 32, 32], MaxDownresLevel=1)
+    desk.version.labelmap("seg")[0:40, 0:70, 0:90] = bodies()
+    add = Record.add
+
+    def break_off(record: Record, piece: Part) -> None:
+        if piece.scale == 1:
+            raise OSError("the line is cut")
+        add(record, piece)
+
+    monkeypatch.setattr(Record, "add", break_off)
+    words = ("--scales", "all", "--box", "0,0,0:90,70,40")
+    assert "the line is cut" in desk.run("export", "seg", place, *words, status=1)
+    monkeypatch.setattr(Record, "add", add)
+    desk.version.labelmap("seg")[0:8, 0:8, 0:8] = 9  # of the finest scale, which is done
+    desk.out("seg", place, *words)
+    desk.back("again", place, "--new", "labelmap")
+    assert np.array_equal(desk.version.labelmap("again")[0:40, 0:70, 0:90], bodies())
 
 
 def test_scales_of_an_image_are_its_pyramid(desk: Desk) -> None:
