@@ -61,7 +61,8 @@ def add_console(app: FastAPI, server: Server, *, at_root: bool) -> None:
     def state(request: Request) -> Response:
         headers = dict(request.scope["headers"])
         privileged = server.is_admin(request.query_params) or server.is_trusted(request.scope, headers)
-        shown = state_of(server, sizes=privileged or not server.token) | {"may_create": privileged}
+        repo = request.query_params.get("repo", "")
+        shown = state_of(server, repo, sizes=privileged or not server.token) | {"may_create": privileged}
         return Response(orjson.dumps(shown), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     methods = ["GET", "HEAD"]
@@ -72,10 +73,11 @@ def add_console(app: FastAPI, server: Server, *, at_root: bool) -> None:
 
 
 # ---------------------------------------------------------------------- what the page shows of the server
-def state_of(server: Server, *, sizes: bool = True) -> dict[str, Any]:
-    """Stores with their queues, bytes of instances by data uuid, the most asked routes with their latencies.
+def state_of(server: Server, repo: str, *, sizes: bool) -> dict[str, Any]:
+    """Stores with their queues, bytes of the instances of a repo by data uuid, the most asked routes with latencies.
 
-    Without `sizes` nothing of what /api/storage tells to bearers of the admin token alone.
+    Bytes are counted key by key, so those of all repos are never asked for. Without `sizes` nothing is shown of what
+    /api/storage tells to bearers of the admin token alone.
     """
     return {
         "workers": server.pool.workers,
@@ -90,18 +92,19 @@ def state_of(server: Server, *, sizes: bool = True) -> dict[str, Any]:
             }
             for name, stack in server.datastore.stacks.items()
         },
-        "instances": _sizes(server) if sizes else {},
+        "instances": _sizes(server, repo) if sizes else {},
         "routes": _routes(server),
     }
 
 
-def _sizes(server: Server) -> dict[str, int]:
-    """Bytes of each instance in its store, all versions together; what was just written is not counted yet."""
+def _sizes(server: Server, repo: str) -> dict[str, int]:
+    """Bytes of each instance of a repo, named by its root, in its store: all versions together."""
     sizes = {}
     for instance in server.datastore.catalogue.instances().values():
-        store = server.datastore.stacks[instance.store].store
-        prefixes = (instance_prefix(instance.number), part_prefix(instance.number))
-        sizes[instance.uuid] = sum(store.size_of(prefix, prefix + b"\xff") for prefix in prefixes)
+        if instance.repo == repo:
+            store = server.datastore.stacks[instance.store].store
+            prefixes = (instance_prefix(instance.number), part_prefix(instance.number))
+            sizes[instance.uuid] = sum(store.size_of(prefix, prefix + b"\xff") for prefix in prefixes)
     return sizes
 
 

@@ -56,7 +56,7 @@ def test_state(served: Served) -> None:
     path = served.instance(uuid)
     served.http.post(f"{path}/key/k", content=bytes(5000))
     served.http.get(f"{path}/key/absent")
-    state = served.http.get("/dvidpy/state.json", params={"admintoken": TOKEN}).json()
+    state = served.http.get("/dvidpy/state.json", params={"admintoken": TOKEN, "repo": uuid}).json()
     assert state["may_create"] is True
     assert state["workers"] == 2
     assert state["stores"]["main"].keys() == {"bytes", "tasks", "given_up", "edits_waiting", "log_behind"}
@@ -70,11 +70,22 @@ def test_state(served: Served) -> None:
 
 def test_sizes_are_told_where_a_token_is_set_to_its_bearers_alone(served: Served) -> None:
     """As /api/storage has it."""
-    served.instance(served.repo())
-    for query in ({}, {"admintoken": "guessed"}):
+    uuid = served.repo()
+    served.instance(uuid)
+    for query in ({"repo": uuid}, {"repo": uuid, "admintoken": "guessed"}):
         assert served.http.get("/api/storage", params=query).status_code == 400
         state = served.http.get("/dvidpy/state.json", params=query).json()
         assert (state["may_create"], state["instances"], state["stores"]["main"]["bytes"]) == (False, {}, None)
+
+
+def test_sizes_are_those_of_one_repo(served: Served) -> None:
+    for uuid in (one := served.repo(), served.repo()):
+        served.instance(uuid)
+    sizes = [
+        served.http.get("/dvidpy/state.json", params={"admintoken": TOKEN, "repo": repo}).json()["instances"]
+        for repo in ("", "nobody", one)
+    ]
+    assert [len(found) for found in sizes] == [0, 0, 1]
 
 
 def test_who_may_make_repos(serve: Serve) -> None:

@@ -48,12 +48,12 @@ def _stack(folder: Path) -> NDArray[Any]:
 class Data:
     """A server with data, and a viewer of another server that looks at it."""
 
-    def __init__(self, serve: Serve, page: Any) -> None:
+    def __init__(self, serve: Serve, page: Any, shows: Served) -> None:
         demand_viewer()
         self.served: Served = serve(cors_domains=("*",))
         self.root, self.branch = self.served.repo(alias="real"), ""
         self.url = f"http://127.0.0.1:{self.served.port}"
-        self.viewer = Viewer(page, f"http://127.0.0.1:{serve().port}")
+        self.viewer = Viewer(page, f"http://127.0.0.1:{shows.port}")
 
     def make(self, name: str, typename: str, voxels: NDArray[Any] | None = None, **settings: str) -> str:
         """Path of a new instance that holds voxels."""
@@ -83,8 +83,8 @@ class Data:
 
 
 @pytest.fixture
-def data(serve: Serve, page: Any) -> Data:
-    return Data(serve, page)
+def data(serve: Serve, page: Any, lasting: Served) -> Data:
+    return Data(serve, page, lasting)
 
 
 def middle(volume: NDArray[Any], half: int = HALF) -> NDArray[Any]:

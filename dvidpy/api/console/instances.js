@@ -16,7 +16,7 @@ export function instanceTable(repo, version, state) {
   return el(
     "div",
     { class: "wide" },
-    el("table", { class: "stacks" }, el("caption", {}, `As version ${version.UUID.slice(0, 10)} sees them; what was just written is not yet counted as stored`), el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows)),
+    el("table", { class: "stacks" }, el("caption", {}, `As version ${version.UUID.slice(0, 10)} sees them; bytes are those of all versions`), el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows)),
   );
 }
 

@@ -8,7 +8,8 @@ import { instanceTable } from "./instances.js";
 import { versionPanel } from "./version.js";
 
 export async function repoPage([root, wanted], query) {
-  const [repo, state] = await Promise.all([json(`/api/repo/${encodeURIComponent(root)}/info`), json("/dvidpy/state.json")]);
+  const repo = await json(`/api/repo/${encodeURIComponent(root)}/info`);
+  const state = await json(`/dvidpy/state.json?repo=${repo.Root}`);
   const chosen = wanted ? repo.DAG.Nodes[wanted] : head(repo);
   if (!chosen) throw new Error(`The repo has no version ${wanted}.`);
   const again = (uuid) => {

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import struct
+import subprocess
+import sys
 from importlib.util import find_spec
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from label_instances import Segments
@@ -14,7 +18,7 @@ from served import Serve
 
 from dvidpy.datatypes.views.precomputed.skeletons import from_swc
 from dvidpy.datatypes.views.shapes import files, solids, workshop
-from dvidpy.datatypes.views.shapes.making import Order
+from dvidpy.datatypes.views.shapes.making import HEAD, Order
 
 MISSING = [name for name in ("zmesh", "kimimaro", "DracoPy") if find_spec(name) is None]
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)} of dvidpy[meshes]: make install")
@@ -183,12 +187,31 @@ def test_a_body_that_is_too_large_is_taken_at_a_coarser_scale(
 
 
 def test_what_takes_too_long_is_ended(segments: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workshop, "SECONDS", 0.0)
+    monkeypatch.setattr(workshop, "PATIENCE_S", 0.0)
     refused = segments.ask(f"mesh/{BOX}")
     assert refused.status_code == 413
     assert "coarser scale" in refused.text
-    monkeypatch.setattr(workshop, "SECONDS", 60.0)
+    monkeypatch.setattr(workshop, "PATIENCE_S", 60.0)
     assert segments.status(f"mesh/{BOX}") == 200
+
+
+def test_an_order_has_so_much_of_a_processor_and_no_more() -> None:
+    order = msgspec.msgpack.encode(Order("mesh", (1, 1, 1), b"\0", (0, 0, 0), (1, 1, 1)))
+    program = """
+from itertools import count
+from dvidpy.datatypes.views.shapes import making
+making.SECONDS = 0
+making.MAKERS["mesh"] = lambda order: sum(count())
+making.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=HEAD.pack(len(order)) + order,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGXCPU, b"")
 
 
 def test_too_many_that_wait_are_refused(segments: Segments, monkeypatch: pytest.MonkeyPatch) -> None:

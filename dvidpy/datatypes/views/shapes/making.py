@@ -10,6 +10,7 @@ import os
 import resource
 import struct
 import sys
+import time
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 HEAD = struct.Struct("<I")
 MEMORY = 4 << 30
 """Bytes that the process may take."""
+SECONDS = 60
+"""Of a processor, that one order may take: however busy the machine is, the same is made."""
 REDUCTION = 100
 """Triangles are made fewer by this factor, as far as the surface stays within a voxel."""
 FEW = 2000
@@ -127,6 +130,7 @@ def serve(orders: IO[bytes], made: IO[bytes]) -> None:
     """Make what is ordered until there are no more orders."""
     while head := orders.read(HEAD.size):
         order = msgspec.msgpack.decode(orders.read(HEAD.unpack(head)[0]), type=Order)
+        _allow_seconds()
         try:
             reply = MAKERS[order.what](order)
         except MemoryError:
@@ -138,12 +142,21 @@ def serve(orders: IO[bytes], made: IO[bytes]) -> None:
         made.flush()
 
 
+def _allow_seconds() -> None:
+    """Beyond so many more of a processor, the system kills this process."""
+    most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    wanted = int(time.process_time()) + SECONDS + 1
+    soft = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, most))
+
+
 def main() -> None:
     """Serve on the standard streams; what libraries print goes to the errors."""
     made = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(5)
     serve(sys.stdin.buffer, made)
 
