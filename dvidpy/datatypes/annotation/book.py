@@ -52,6 +52,8 @@ Related = set[bytes]
 NOWHERE = (0, 0)
 _GAIN, _LOSS = 1, -1
 _POINT = Struct("<3i")
+_PLACED = Struct("<3iBQ")
+"""A row of `PLACED`."""
 
 
 class Book:
@@ -270,7 +272,8 @@ def read_placed(stored: bytes) -> Placed:
 
 def write_placed(placed: Placed) -> bytes:
     """As stored."""
-    return np.array([(*at, *found) for at, found in sorted(placed.items())], PLACED).tobytes()
+    pack = _PLACED.pack  # quicker than an array made of rows
+    return b"".join([pack(*at, *placed[at]) for at in sorted(placed)])
 
 
 def read_related(stored: bytes) -> Related:

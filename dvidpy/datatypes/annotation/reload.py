@@ -147,7 +147,7 @@ def differences(data: Annotations, edit: Edit, layer: int) -> Iterator[tuple[byt
     there = {key for key in data.view.keys(*DERIVED) if _layer_of(key, depth) == layer}
     for key in sorted(there | wanted.keys()):
         stored, value = data.view.get(key), wanted.get(key)
-        if stored is None and value is None:
+        if stored == value:  # most are, to the byte
             continue
         if stored is None or value is None or _meaning(key, stored) != _meaning(key, value):
             if key[:1] == PLACED_IN:

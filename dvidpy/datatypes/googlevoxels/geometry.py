@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from dvidpy.datatypes.voxels.kinds import KINDS, Kind
 from dvidpy.datatypes.voxels.planes import Plane
 from dvidpy.errors import BadGateway, BadRequest
@@ -19,6 +17,9 @@ from dvidpy.geometry import HIGHEST, Box, Zyx, from_wire
 SHAPES = ("XY", "XZ", "YZ")
 """Planes by the axis through them (z, y, x)."""
 VOLUME = "XYZ"
+MOST_CHANNELS = 256
+SMALLEST = 1e-9
+"""Side of a pixel, and of the largest one over 1."""
 _CHANNELS = {"UINT8": "uint8", "FLOAT": "float32", "UINT64": "uint64"}
 _KINDS = {kind.name: kind for kind in KINDS}
 
@@ -78,9 +79,12 @@ def parse_volume(said: Any) -> list[Geometry]:
 def _parse_geometry(said: Any) -> Geometry:
     size = [int(said["volumeSize"][axis]) for axis in "xyz"]
     pixel = [float(said["pixelSize"][axis]) for axis in "xyz"]
-    if not all(0 < side <= HIGHEST for side in size) or not all(0 < side < np.inf for side in pixel):
+    channels = int(said["channelCount"])
+    if not all(0 < side <= HIGHEST for side in size) or not all(SMALLEST <= side <= 1 / SMALLEST for side in pixel):
         raise ValueError(size, pixel)
-    return Geometry(size, int(said["channelCount"]), str(said["channelType"]), pixel)
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise ValueError(channels)
+    return Geometry(size, channels, str(said["channelType"]), pixel)
 
 
 # ---------------------------------------------------------------------- scales

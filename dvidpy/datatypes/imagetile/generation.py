@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dvidpy.datatypes.events import turn
 from dvidpy.datatypes.imagetile import tiles
 from dvidpy.datatypes.imagetile.instance import MAKE, ImageTile, demand_few_tiles
 from dvidpy.datatypes.imagetile.keys import NAMES, Tile, parse_plane
@@ -164,14 +165,15 @@ def _area(levels: Levels, axis: int) -> int:
 
 def start(data: ImageTile, order: Order) -> Task:
     """Keep the metadata and ask for the first step; Busy where tiles of this version are being made already."""
-    if data.generating():
-        raise Busy("tiles of this version are being made already")
-    data.set_metadata(metadata_of(order.levels, order.extents))
-    change = data.change()
-    source = data.sibling(data.instance.settings["Source"])
-    task = Task(MAKE, data.instance.number, data.version, _pack(order, source.uuid, data.node.version))
-    data.datastore.stack_of(data.instance).queue.add(change, task)
-    data.view.commit(change)
+    with turn(data):
+        if data.generating():
+            raise Busy("tiles of this version are being made already")
+        data.set_metadata(metadata_of(order.levels, order.extents))
+        change = data.change()
+        source = data.sibling(data.instance.settings["Source"])
+        task = Task(MAKE, data.instance.number, data.version, _pack(order, source.uuid, data.node.version))
+        data.datastore.stack_of(data.instance).queue.add(change, task)
+        data.view.commit(change)
     return task
 
 

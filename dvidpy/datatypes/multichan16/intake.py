@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 
+from dvidpy.datatypes.events import turn
 from dvidpy.datatypes.exchange import Call
 from dvidpy.datatypes.multichan16.instance import MOST_BLOCKS, MultiChan16
 from dvidpy.datatypes.multichan16.keys import BLOCK, CHANNELS, COMPOSITE, EXTENTS, block_key
@@ -57,12 +58,17 @@ async def load(data: MultiChan16, call: Call) -> V3DRaw:
         data.view.put_stored(change, block_key(number, index), packed)
     written = {block_key(*place) for place in kept}
     with call.gate():
-        gone = await call.pool.go_on(_others, data, written)
-        for key in gone:
+        await call.pool.go_on(_replace, data, head, change, written)
+    return head
+
+
+def _replace(data: MultiChan16, head: V3DRaw, change: Change, written: set[bytes]) -> None:
+    """Nothing of another file stays, were it loaded at the same time."""
+    with turn(data):
+        for key in _others(data, written):
             data.view.delete(change, key)
         _describe(data, head, change)
-        await data.view.commit_soon(change)
-    return head
+        data.view.commit(change)
 
 
 class _Body:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
+from typing import cast
 
 import numpy as np
+import pytest
 from annotated import World, element, memory_settings, slabs
 from conftest import demand_sound
 from hypothesis import given
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from dvidpy.datatypes.events import KINDS
 from dvidpy.datatypes.labelsz.counts import COLUMNS, STORED, added, ranked, rows, sizes, summed
 from dvidpy.datatypes.labelsz.following import ask, faults
+from dvidpy.datatypes.labelsz.instance import LabelSizes
 from dvidpy.datatypes.labelsz.keys import COUNTS, chunk_key
 from dvidpy.datatypes.registry import load_types
 from dvidpy.datatypes.roi.region import parse_spans
@@ -81,6 +84,34 @@ def test_one_that_follows_later_counts_after_a_reload() -> None:
         world.post(element((3, 5, 3), "Gap"))
         world.settle()
         assert world.at("late").everything()["counts"].tolist() == [[0, 0, 3, 0]]  # type: ignore[attr-defined]
+        demand_sound(datastore)
+
+
+@pytest.mark.parametrize("region", [False, True])
+def test_a_reload_counts_every_index_type(*, region: bool) -> None:
+    load_types()
+    with closing(Datastore(memory_settings())) as datastore:
+        world = World(datastore)
+        world.make("roi", "r", BlockSize="8,8,8")
+        world.at("r").replace(parse_spans(b"[[0,0,0,0]]"))  # type: ignore[attr-defined]
+        world.paint((0, 0, 0), slabs(1, 2000))
+        world.post(*(element((3, at, 3), kind) for at, kind in enumerate(STORED)), element((12, 3, 3), "PreSyn"))
+        world.make("labelsz", "late", follows="a", **({"ROI": f"r,{world.root}"} if region else {}))
+        world.settle()
+        late = cast("LabelSizes", world.at("late"))
+        assert late.everything().size == 0
+        ask(late)
+        world.settle()
+        found = {index: sizes(late.of([1, 2000]), index).tolist() for index in COLUMNS}
+        outside = 0 if region else 1
+        assert found == {
+            "PostSyn": [1, 0],
+            "PreSyn": [1, outside],
+            "Gap": [1, 0],
+            "Note": [1, 0],
+            "AllSyn": [3, outside],
+            "Voxels": [0, 0],
+        }
         demand_sound(datastore)
 
 
