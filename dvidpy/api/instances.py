@@ -124,4 +124,7 @@ def _choose(table: Table, call: Call) -> Endpoint:
     endpoints = table.get((call.parts[0], call.method))
     if endpoints is None:
         raise BadRequest(f"Bad API call: no {call.method} on endpoint {call.parts[0]!r}")
-    return next((e for e in endpoints if e.fits(call.parts)), endpoints[-1])
+    for endpoint in endpoints:
+        if endpoint.fits(call.parts):
+            return endpoint
+    return endpoints[-1]

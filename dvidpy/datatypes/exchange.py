@@ -264,6 +264,8 @@ Piece = bytes | memoryview
 """Bytes, or a view of those of an array."""
 PIECE = 1 << 20
 """Bytes of a piece of a long answer."""
+WHOLE = 3 << 20
+"""Bytes of an answer that is sent whole: handing over its pieces one by one would take longer than to make them."""
 Body = bytes | Iterator[Piece]
 
 
@@ -315,17 +317,21 @@ def gather(pieces: Iterable[Piece]) -> Iterator[bytes]:
 
 
 def pieces_reply(pieces: Iterator[Piece], media_type: bytes, length: int | None = None) -> Reply:
-    """Pieces made on the way: one alone goes out whole, with its length; more, as the client takes them."""
-    first = next(pieces, b"")
-    second = next(pieces, None)
-    if second is None:
-        return Reply(bytes(first), media_type)
-    return Reply(_chain(first, second, pieces), media_type, length=length)
+    """Pieces made on the way: a few go out whole, with their length; more, as the client takes them."""
+    begun: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        begun.append(piece)
+        size += len(piece)
+        if size > WHOLE:
+            return Reply(_chain(begun, pieces), media_type, length=length)
+    return Reply(bytes(begun[0]) if len(begun) == 1 else b"".join(begun), media_type)
 
 
-def _chain(first: Piece, second: Piece, rest: Iterator[Piece]) -> Iterator[Piece]:
-    yield first
-    yield second
+def _chain(begun: list[Piece], rest: Iterator[Piece]) -> Iterator[Piece]:
+    begun.reverse()
+    while begun:
+        yield begun.pop()
     yield from rest
 
 

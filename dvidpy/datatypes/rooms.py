@@ -225,7 +225,7 @@ class Endpoint:
 
     def fits(self, parts: Sequence[str]) -> bool:
         """The parts of a path fill it; more may follow."""
-        return self.width <= len(parts) and all(parts[at] == word for at, word in self.words)
+        return self.width <= len(parts) and (not self.words or all(parts[at] == word for at, word in self.words))
 
     def arguments(self, call: Call, here: Any, body: bytes) -> dict[str, Any]:
         """Keyword arguments of the handler; BadRequest where the request does not give them."""

@@ -108,8 +108,11 @@ def payload_of(stored: bytes) -> tuple[int, memoryview]:
 def decode(stored: bytes) -> bytes:
     """Stored bytes -> plain bytes (of JPEG: the picture); StoreError where they were damaged."""
     try:
-        if stored[0] == LZ4:  # by far the most, and without a checksum: nothing to look at first
+        packing = stored[0]  # by far the most are of these two, without a checksum: nothing to look at first
+        if packing == LZ4:
             return lz4.block.decompress(memoryview(stored)[1:])  # type: ignore[no-any-return]
+        if packing == NONE:
+            return stored[1:]
     except (IndexError, ValueError, lz4.block.LZ4BlockError) as error:
         raise StoreError(f"a stored value cannot be unpacked: {error}") from error
     packing, payload = payload_of(stored)
