@@ -116,10 +116,11 @@ def test_a_bug_is_a_500_with_an_id_and_the_server_goes_on(
 def test_a_bug_in_the_middle_of_an_answer_breaks_it_off(
     served: Served, kv: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from dvidpy.datatypes.exchange import WHOLE
     from dvidpy.datatypes.keyvalues import forms
 
     def pieces(_: Any) -> Any:
-        yield bytes(100_000)
+        yield bytes(WHOLE)
         yield bytes(100_000)
         raise ZeroDivisionError("a bug that was put here")
 
