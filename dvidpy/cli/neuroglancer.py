@@ -20,6 +20,9 @@ OLDEST_NODE = 18
 """That the builder runs on."""
 INSTALL = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 """Of npm: the packages of the lock file, whose hashes are compared; none of their scripts runs."""
+PING = ("ping", "--fetch-retries=0", "--loglevel=error")
+UNREACHABLE = re.compile(r"\bE(AI_AGAIN|NOTFOUND|CONNREFUSED|CONNRESET|NETUNREACH|HOSTUNREACH|TIMEDOUT)\b")
+"""What npm says of a registry that does not answer. A registry need not know this question."""
 LINES = 15
 """Last lines of what a failing program said, that are shown."""
 
@@ -43,6 +46,7 @@ def neuroglancer(
     with tempfile.TemporaryDirectory() as made, as_file(files("dvidpy.cli") / "viewer") as source:
         work = Path(made)
         shutil.copytree(source, work, dirs_exist_ok=True)
+        _demand_registry(npm, work)
         _run("npm ci", [*npm, *INSTALL], work)
         _run("vite build", [node, "node_modules/vite/bin/vite.js", "build"], work)
         _put(work / "dist", place)
@@ -64,6 +68,13 @@ def find_node() -> tuple[str, list[str]]:
     )
 
 
+def _demand_registry(npm: list[str], folder: Path) -> None:
+    """CommandError where it does not answer: to say so, `npm ci` takes minutes."""
+    said = _said([*npm, *PING], folder)
+    if said.returncode and UNREACHABLE.search(said.stdout):
+        raise CommandError(f"Neuroglancer was not built, because npm's registry does not answer:\n{_last(said.stdout)}")
+
+
 def _major(node: str) -> int:
     said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603  # found
     found = re.match(r"v(\d+)", said)
@@ -72,12 +83,19 @@ def _major(node: str) -> int:
 
 def _run(name: str, command: list[str], folder: Path) -> None:
     """Run a program quietly; CommandError with its last words where it fails."""
-    done = subprocess.run(  # noqa: S603  # Node.js on packages whose hashes were compared
+    done = _said(command, folder)
+    if done.returncode:
+        raise CommandError(f"Neuroglancer was not built, because {name} failed:\n{_last(done.stdout)}")
+
+
+def _said(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603  # Node.js on packages whose hashes were compared
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
-    if done.returncode:
-        said = "\n".join(done.stdout.strip().splitlines()[-LINES:])
-        raise CommandError(f"Neuroglancer was not built, because {name} failed:\n{said}")
+
+
+def _last(said: str) -> str:
+    return "\n".join(said.strip().splitlines()[-LINES:])
 
 
 def _put(built: Path, place: Path) -> None:

@@ -66,6 +66,19 @@ def test_what_fails_is_said_and_nothing_is_left(machine: Path, tmp_path: Path) -
     assert not (tmp_path / "viewer").exists()
 
 
+def test_without_a_network_it_is_said_at_once(machine: Path, tmp_path: Path) -> None:
+    equip(machine)
+    put(
+        machine,
+        "npm",
+        "#!/bin/sh\ntest \"$1\" = ping && echo 'npm error code EAI_AGAIN' && exit 1\nmkdir node_modules\n",
+    )
+    said = runner.invoke(app, ["neuroglancer", "--folder", str(tmp_path / "viewer")])
+    assert said.exit_code == 1
+    assert "npm's registry does not answer:\nnpm error code EAI_AGAIN" in said.stderr
+    assert not (tmp_path / "viewer").exists()
+
+
 @pytest.mark.parametrize("version", ["", "16.20.0"])
 def test_without_a_fitting_node_the_package_is_named(machine: Path, version: str) -> None:
     if version:
