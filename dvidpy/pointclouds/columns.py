@@ -106,6 +106,15 @@ def narrowed(columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return columns.astype(NARROW) if fits else columns
 
 
+def together(parts: list[npt.NDArray[Any]], dtype: np.dtype[Any], axis: int = 0) -> npt.NDArray[Any]:
+    """Parts of points as one array: of `NARROW` where all are, which takes half the memory, else of the points' type.
+
+    That holds them all, also as an unsigned type what was kept as `NARROW`, which numpy would not dare.
+    """
+    narrow = all(part.dtype == NARROW for part in parts)
+    return np.concatenate(parts, axis, dtype=NARROW if narrow else dtype, casting="unsafe")
+
+
 def points_of(data: pa.ChunkedArray) -> Points:
     """(N, D) of the column of coordinates."""
     kind = data.type
@@ -138,14 +147,14 @@ def sorted_unique(points: Points) -> Points:
     if len(points) < 2 or bool(is_increasing(columns).all()):
         return points
     packed = _packed(columns) if points.dtype.kind in "iu" else None
+    del columns
     if packed is not None:
         keys, lows, spans = packed
         keys.sort()  # many times as fast as sorting rows
         first = np.ones(len(keys), bool)
         np.not_equal(keys[1:], keys[:-1], out=first[1:])
         return _unpacked(keys[first], lows, spans, points.dtype)
-    order = np.lexsort(columns[::-1])
-    points = points[order]
+    points = points[np.lexsort(points.T[::-1])]
     keep = np.ones(len(points), bool)
     keep[1:] = (points[1:] != points[:-1]).any(1)
     return points[keep]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dvidpy.pointclouds.columns import schema, table
+from dvidpy.pointclouds.columns import schema, table, together
 from dvidpy.pointclouds.parts import Header, Pieces, described, index_bytes
 from dvidpy.pointclouds.places import Place
 
@@ -105,11 +105,11 @@ def _raise(*_: object) -> None:
     raise _Abandoned
 
 
-def joined(waiting: list[tuple[npt.NDArray[Any], Pieces]]) -> tuple[npt.NDArray[Any], Pieces]:
-    """(columns of all, their pieces) of some columns (D, N) with pieces."""
+def joined(waiting: list[tuple[npt.NDArray[Any], Pieces]], dtype: np.dtype[Any]) -> tuple[npt.NDArray[Any], Pieces]:
+    """(columns of all, their pieces) of some columns (D, N) with pieces, of a type or narrower ones."""
     starts = np.cumsum([0] + [columns.shape[1] for columns, _ in waiting])
     pieces = [
         Pieces(one.labels, one.blocks, one.firsts + start, one.counts)
         for (_, one), start in zip(waiting, starts[:-1], strict=True)
     ]
-    return np.concatenate([columns for columns, _ in waiting], 1), Pieces.joined(pieces)
+    return together([columns for columns, _ in waiting], dtype, axis=1), Pieces.joined(pieces)

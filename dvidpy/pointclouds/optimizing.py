@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dvidpy.pointclouds.columns import NARROW, Points, narrowed, sorted_unique
+from dvidpy.pointclouds.columns import NARROW, Points, narrowed, sorted_unique, together
 from dvidpy.pointclouds.datafiles import DataFile, joined
 from dvidpy.pointclouds.index import Index
 from dvidpy.pointclouds.parts import Header, Pieces, open_index
@@ -147,10 +147,10 @@ def _clouds(index: Index, files: DataFiles, labels: list[int]) -> Iterator[tuple
     """(label, its points in order) of some labels. Groups of rows that hold several of them are read once."""
     found = index.find_all(labels)
     of_part, counts = found.parts.column("label").to_numpy(), found.rows()[:, 1]
-    pieces = files.read(found.ranges())
-    points = np.concatenate(pieces, dtype=np.dtype(index.facts.dtype))
+    points = together(files.read(found.ranges()), np.dtype(index.facts.dtype))
     ordered = Pieces(of_part, np.zeros(len(of_part), np.int32), np.cumsum(counts) - counts, counts).in_order()
-    points = points[ordered.rows()]
+    if len(labels) > 1:
+        points = points[ordered.rows()]
     heads = ordered.heads()
     ends = np.cumsum(np.add.reduceat(ordered.counts, heads))
     starts = np.concatenate(([0], ends[:-1]))
@@ -181,13 +181,14 @@ class _Worker:
                 self.end()
 
     def _flush(self) -> None:
-        columns, pieces = joined(self._waiting)
+        dtype = np.dtype(self._facts.dtype)
+        columns, pieces = joined(self._waiting, dtype)
         self._waiting, self._points = [], 0
-        kept = narrowed(columns)
-        if self._file is not None and self._file.kept == NARROW != kept.dtype:
+        columns = narrowed(columns)
+        if self._file is not None and self._file.kept == NARROW != columns.dtype:
             self.end()
-        wide = self._file is not None and self._file.kept == columns.dtype
-        self._current().append(columns.dtype, columns if wide else kept, [pieces])
+        kept = self._current().kept or columns.dtype
+        self._current().append(dtype, columns.astype(kept, copy=False), [pieces])
 
     def _current(self) -> DataFile:
         if self._file is None:

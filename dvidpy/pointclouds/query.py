@@ -13,7 +13,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dvidpy.pointclouds import timings
-from dvidpy.pointclouds.columns import Box, Points, arrow_of, checked_box, checked_label, inside, sorted_unique
+from dvidpy.pointclouds.columns import (
+    Box,
+    Points,
+    arrow_of,
+    checked_box,
+    checked_label,
+    inside,
+    sorted_unique,
+    together,
+)
 from dvidpy.pointclouds.found import Found
 from dvidpy.pointclouds.index import Index
 from dvidpy.pointclouds.places import Place
@@ -192,7 +201,7 @@ class Query:
         parts = [part if box is None else part[inside(part, box)] for part in parts]
         if not parts:
             return np.empty((0, self.dimensions), self.dtype)
-        points = parts[0] if len(parts) == 1 else np.concatenate(parts, dtype=self.dtype)
+        points = parts[0] if len(parts) == 1 else together(parts, self.dtype)
         return sorted_unique(points.astype(self.dtype, copy=False))
 
     def _remember(self, label: int, points: Points) -> None:

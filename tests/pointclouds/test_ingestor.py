@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pointclouds.clouds import blocks_of, demand_clouds, store_of, volume
 
-from dvidpy.pointclouds import Ingestor, Query, StorageConfig
+from dvidpy.pointclouds import Ingestor, Query, StorageConfig, consolidate_optimized_indices, optimize_point_clouds
 from dvidpy.pointclouds.datafiles import DataFile
 
 
@@ -63,6 +63,23 @@ def test_types_that_go_together_are_given_as_one_that_holds_both(config: Storage
     with written(config, (1, "a", small), (1, "b", large), (1, "a", small + np.int16(1))) as query:
         assert query.get_points(1).tolist() == [[1, 2, 3], [1, 2, 1 << 40], [2, 3, 4]]
         assert query.get_points(1).dtype == np.int64
+
+
+@pytest.mark.parametrize("dtype", ["u8", "u4", "u2", "i8"])
+def test_small_and_large_numbers_of_a_type_in_several_files(config: StorageConfig, dtype: str) -> None:
+    """Files keep small numbers in fewer bits; together they are of the type that was written."""
+    large = np.iinfo(dtype).max
+    small, wide = np.array([[1, 2], [3, 4]], dtype), np.array([[large, 2], [3, large]], dtype)
+    written(config, (1, "a", small), (1, "b", wide), (2, "b", small), max_points_per_file=2).close()
+    for optimized in (False, True):
+        with Query(config) as query:
+            assert query.using_optimized_data == optimized
+            assert query.get_points(1).tolist() == [[1, 2], [3, 4], [3, large], [large, 2]]
+            assert query.get_points(1).dtype == query.get_points(2).dtype == np.dtype(dtype)
+            assert {one.dtype for one in query.iter_points(1)} == {np.dtype(dtype)}
+            assert query.get_points(2).tolist() == small.tolist()
+        optimize_point_clouds(config, f"{config.base_path}/unified_index.db", verbose=False)
+        consolidate_optimized_indices(config, verbose=False)
 
 
 @pytest.mark.parametrize(("one", "other"), [("i8", "u8"), ("i8", "f8"), ("u8", "i1")])
