@@ -166,8 +166,9 @@ def _area(levels: Levels, axis: int) -> int:
 def start(data: ImageTile, order: Order) -> Task:
     """Keep the metadata and ask for the first step; Busy where tiles of this version are being made already."""
     with turn(data):
-        if data.generating():
-            raise Busy("tiles of this version are being made already")
+        if making := data.generating():
+            failed = f", which failed until the next start: {making.failed}" if making.failed else ""
+            raise Busy(f"tiles of this version are being made already{failed}")
         data.set_metadata(metadata_of(order.levels, order.extents))
         change = data.change()
         source = data.sibling(data.instance.settings["Source"])

@@ -13,7 +13,7 @@ import numpy as np
 
 from dvidpy.datatypes.voxels.kinds import RGBA8, UINT8, UINT16, Kind, Voxels
 from dvidpy.datatypes.voxels.pictures import Format, encode_picture
-from dvidpy.datatypes.voxels.reading import kind_of, open_picture, pixels_as, unpack_picture
+from dvidpy.datatypes.voxels.reading import check_picture, kind_of, open_picture, pixels_as, unpack_picture
 from dvidpy.errors import BadRequest, StoreError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def take(form: str, body: bytes, most: tuple[int, int] | None) -> bytes:
             f"the tile has {found.width} x {found.height} pixels; those of its scale {most[0]} x {most[1]}"
         )
     unpack_picture(found)
+    check_picture(open_tile(form, body))
     return body if form in _PICTURES else _wrap(kind_of(found), pixels_as(kind_of(found), found))
 
 

@@ -44,6 +44,14 @@ def unpack_picture(found: Image) -> Image:
     return found
 
 
+def check_picture(found: Image) -> None:
+    """BadRequest where a picture that was only opened is not whole: a PNG may lack what no pixel needs."""
+    try:
+        found.verify()
+    except Exception as error:  # the same
+        raise BadRequest(f"the picture is damaged: {error}") from None
+
+
 def kind_of(found: Image) -> Kind:
     """What its pixels are kept as: gray of 8 or 16 bits, or colour."""
     return _GRAY.get(found.mode, RGBA8)

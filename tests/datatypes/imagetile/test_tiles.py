@@ -112,6 +112,7 @@ GOOD = encoded(gray())
         b"no picture",
         GOOD[:60],
         GOOD[:-30],
+        GOOD[:-16],
         GOOD[:70] + b"garbage" + GOOD[77:],
         encoded(gray(), "JPEG")[:150],
         encoded(gray(), "BMP"),
@@ -141,6 +142,7 @@ def _opens(body: bytes, form: str) -> bool:
     try:
         found = Image.open(io.BytesIO(body), formats=tiles._TAKEN[form])
         found.load()
+        Image.open(io.BytesIO(body)).verify()  # of a PNG all check sums, and its end
     except Exception:
         return False
     return True
