@@ -102,9 +102,7 @@ def _going(parts: dict[int, Part], move: Moved) -> list[_Going]:
     """Parts that go, and how much of them: where supervoxels are named those that have any of these, each wholly that
     has no other; the rest of the voxels is of the others, as far as their supervoxels tell.
     """
-    if not move.supervoxels:
-        whole = move.voxels + move.left
-        return [_Going(name, set(), move.voxels, whole) for name in parts]
+    shares = [_Going(name, set(), move.voxels, move.voxels + move.left) for name in parts]
     gone, named = set(move.supervoxels), set[int]().union(*(part.supervoxels or () for part in parts.values()))
     rest = move.voxels + move.left - sum(part.voxels for part in parts.values() if part.supervoxels is not None)
     going = []
@@ -115,6 +113,8 @@ def _going(parts: dict[int, Part], move: Moved) -> list[_Going]:
         if own:
             went = voxels * len(own) / (len(own) + max(stay, 0))
             going.append(_Going(name, own, went, voxels, stay <= 0))
+    if not going:  # none are named, or those of a label that was no vertex
+        return shares
     if len(going) == len(parts) and all(one.wholly for one in going):  # something stays, whatever is known of it
         going[-1] = going[-1]._replace(of=going[-1].of + move.left, wholly=False)
     more = move.voxels - sum(one.went for one in going if one.wholly)

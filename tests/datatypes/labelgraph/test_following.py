@@ -228,6 +228,20 @@ def test_a_split_into_a_label_in_use_joins_it(segs: Segs) -> None:
     assert weights(followed.seen()) == sizes(labels)
 
 
+def test_what_no_vertex_ever_had_goes_by_voxels(segs: Segs) -> None:
+    followed, labels = Followed(segs, "labelmap"), volume(22, labels=5)
+    graph = followed.begin(labels)
+    followed.edit("merge", json=[1, 2])
+    own = json.loads(followed.edit("cleave/1", json=[1]))["CleavedLabel"]  # all supervoxels of both are known by now
+    followed.graphs.call("DELETE", "subgraph", json=graph_of([(5, 0)]))
+    followed.edit("merge", json=[1, 5])
+    new = json.loads(followed.edit("cleave/1", json=[5]))["CleavedLabel"]
+    found, sized = weights(followed.seen()), weights(graph)
+    share = sized[2] * sized[5] / (sized[2] + sized[5])
+    assert found == pytest.approx({own: sized[1], 1: sized[2] - share, new: share, 3: sized[3], 4: sized[4]})
+    assert segs.soundness() == []
+
+
 def test_a_split_of_no_voxels_makes_no_vertex(segs: Segs) -> None:
     followed = Followed(segs, "labelarray")
     graph = followed.begin(volume(21, labels=3))
