@@ -178,7 +178,11 @@ def count(block: LabelBlock) -> tuple[Labels, NDArray[np.int64]]:
 
 def label_at(block: LabelBlock, point: Zyx) -> int:
     """Label of one voxel, which lies inside the block; `point` counts from its first voxel."""
-    return int(labels_at(block, np.array([point], np.int64))[0])
+    if not block.counts.size:
+        return int(block.labels[0])
+    grid = np.array([side // SIDE for side in block.size], np.int64)
+    points = np.array([point], np.int64)
+    return int(label_reads.pick(block.counts, block.indices, block.values, block.labels, grid, points)[0])
 
 
 def labels_at(block: LabelBlock, points: NDArray[np.int64]) -> Labels:

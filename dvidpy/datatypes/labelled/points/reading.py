@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from dvidpy.datatypes.labelled.asked import AT_ONCE
 from dvidpy.datatypes.labelled.blocks import find, load, share
 from dvidpy.datatypes.labelled.instance import LabelMap, is_large
-from dvidpy.datatypes.labelled.keys import label_key
-from dvidpy.datatypes.labelled.raw.reading import Reading
+from dvidpy.datatypes.labelled.keys import block_key, label_key
+from dvidpy.datatypes.labelled.raw.reading import Reading, begin
 from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels.blocks import Group, group_by_block
 from dvidpy.errors import BadRequest
-from dvidpy.geometry import HIGHEST, LOWEST
+from dvidpy.geometry import HIGHEST, LOWEST, Zyx
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.kernels.label_index import read
 from dvidpy.versioning.store import Found
@@ -40,6 +40,21 @@ def parse_points(body: bytes) -> NDArray[np.int64]:
     if points.size and (points.min() < LOWEST or points.max() > HIGHEST):
         raise BadRequest("a coordinate has more than 32 bits")
     return points[:, ::-1]
+
+
+def label_at(data: LabelMap, point: Zyx, *, scale: int, supervoxels: bool) -> int:
+    """Label of one voxel z, y, x; 0 where none was written. The short way of `labels_at`."""
+    if not data.shows_any_scale:
+        data.demand_scale(scale)
+    (z, dz), (y, dy), (x, dx) = map(divmod, point, data.block)
+    key = block_key(scale, (z, y, x))
+    found, bodies = data.state.steady(lambda: (data.view.find(key), data.bodies()))
+    if found is None:
+        return 0
+    if found.manifest is not None:  # its parts must stay while they are read
+        return int(labels_at(begin(data, scale=scale, supervoxels=supervoxels), np.array([point], np.int64))[0])
+    label = codec.label_at(load(data, found), (dz, dy, dx))
+    return label if supervoxels else bodies.of(label)
 
 
 def labels_at(reading: Reading, points: NDArray[np.int64]) -> Labels:

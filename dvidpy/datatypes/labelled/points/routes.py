@@ -14,7 +14,7 @@ from dvidpy.datatypes.exchange import JSON, Reply, json_reply
 from dvidpy.datatypes.labelled.asked import AT_ONCE, on_worker
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.options import Hash, Scale, Supervoxels, demand_hash
-from dvidpy.datatypes.labelled.points.reading import bodies_of, is_quick, labels_at, parse_points
+from dvidpy.datatypes.labelled.points.reading import bodies_of, is_quick, label_at, labels_at, parse_points
 from dvidpy.datatypes.labelled.raw.reading import begin
 from dvidpy.datatypes.labels.numbers import parse_labels
 from dvidpy.datatypes.params import Flag, gives, takes
@@ -37,8 +37,7 @@ def get_label(
     data: Annotated[LabelMap, Here], coord: Coordinate, scale: Scale = 0, supervoxels: Supervoxels = False
 ) -> Reply:
     """0 where nothing was written."""
-    found = labels_at(begin(data, scale=scale, supervoxels=supervoxels), np.array([coord], np.int64))
-    return json_reply({"Label": int(found[0])})
+    return json_reply({"Label": label_at(data, coord, scale=scale, supervoxels=supervoxels)})
 
 
 @room.get(
