@@ -56,3 +56,20 @@ def test_starts_with_many_mappings_are_measured() -> None:
     command = [sys.executable, "-m", "benchmarks.startup", "--count", "1000", "--edits", "10", "--rounds", "1"]
     table = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True).stdout
     assert [line.split()[-1] for line in table.splitlines()[1:]] == ["s", "s", "MB"]
+
+
+def test_growth_is_measured(server_process: ServerProcess, tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+    command = [sys.executable, "-m", "benchmarks.scaling", server_process.url, "--steps", "2", "--out", str(out)]
+    command += ["--only", "neurons"]
+    subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True)
+    rows = json.loads(out.read_text())["rows"]
+    assert [row["request"] for row in rows] == ["key", "post of a key", "query of one"]
+    assert all(row["ms"].keys() == {"10", "100"} and abs(row["exponent"]) < 5 for row in rows)
+
+
+def test_many_clients_get_right_answers() -> None:
+    command = [sys.executable, "-m", "benchmarks.soak", "--clients", "10", "--seconds", "2"]
+    table = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert "0 wrong answers or errors" in table
+    assert table.count("p99") == 8
