@@ -71,6 +71,7 @@ class Collector:
         self._removed: list[tuple[int, frozenset[object]]] = []
         """Removed files, and who may still read them."""
         self._collecting = threading.Lock()
+        self._forgetting = threading.Lock()
         self._due = GROWN
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -95,8 +96,9 @@ class Collector:
             self.forget_read()
             if self._long.newest in self._mostly_free() and self._long.files()[self._long.newest]:
                 self._long.turn_over()
+            newest = self._long.newest  # what begins from here on adds to this file or later ones
             self.batches.settle()
-            doomed = {number for number in self._mostly_free() if number < self._long.newest}
+            doomed = {number for number in self._mostly_free() if number < newest}
             if doomed:
                 self._empty(doomed)
             if not self._closing:
@@ -146,20 +148,22 @@ class Collector:
         self._exchange(waiting)
 
     def _remove(self, number: int) -> None:
-        readers = frozenset(self.readers)
+        readers = frozenset(self.readers.copy())
         self._long.remove(number, still_read=bool(readers))
         if readers:
-            self._removed.append((number, readers))
+            with self._forgetting:
+                self._removed.append((number, readers))
 
     def forget_read(self) -> None:
         """Let go of removed files that nobody reads any more."""
-        still = []
-        for number, readers in self._removed:
-            if readers & self.readers:
-                still.append((number, readers))
-            else:
-                self._long.forget(number)
-        self._removed = still
+        if not self._removed:
+            return
+        with self._forgetting:
+            still = self.readers.copy()
+            for number, readers in self._removed:
+                if readers.isdisjoint(still):
+                    self._long.forget(number)
+            self._removed = [one for one in self._removed if not one[1].isdisjoint(still)]
 
     def close(self) -> None:
         """Stop; what was begun is begun anew another time."""

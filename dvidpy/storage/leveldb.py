@@ -99,13 +99,17 @@ class LevelSnapshot(LevelReader):
 
     def __init__(self, database: Any, long: LongValues, collector: Collector) -> None:
         self._collector = collector
-        collector.readers.add(self)
+        self._reader = object()
+        collector.readers.add(self._reader)  # before there is a snapshot: none is overlooked
         super().__init__(database.snapshot(), long, collector.readers)
 
     def close(self) -> None:
         self._source.close()
-        self._readers.discard(self)
+        self._readers.discard(self._reader)
         self._collector.forget_read()
+
+    def __del__(self) -> None:  # some are let go of, not closed
+        self._collector.readers.discard(self._reader)
 
 
 class LevelStore(LevelReader):

@@ -87,6 +87,7 @@ class LongValues:
         self.newest = max(self.files(), default=0)
         """The file that is added to, or was before the start."""
         self._end = 0
+        self._syncing = threading.Lock()
         self._unsynced: dict[int, _File] = {}
         self.appended = 0
         """Bytes since the start."""
@@ -106,11 +107,12 @@ class LongValues:
             file = self._current if self._current is not None and self._end < FILE_BYTES else self._begin_file()
             number, offset = self.newest, self._end
             self._end += len(value)
-            self._unsynced[number] = file
-            self.appended += len(value)
         done = 0
         while done < len(value):
             done += os.pwrite(file.fd, memoryview(value)[done:], offset + done)
+        with self._lock:  # now: a sync before it was written would have forgotten it
+            self._unsynced[number] = file
+            self.appended += len(value)
         return Place(number, offset, len(value), isal_zlib.crc32(value))
 
     def _begin_file(self) -> _File:
@@ -133,15 +135,16 @@ class LongValues:
 
     def sync(self) -> None:
         """Return when all that was appended would survive a power failure."""
-        with self._lock:
-            unsynced, self._unsynced = self._unsynced, {}
-        try:
-            for file in unsynced.values():
-                os.fdatasync(file.fd)
-        except OSError:
+        with self._syncing:  # who comes while another one syncs may need what that has taken
             with self._lock:
-                self._unsynced = unsynced | self._unsynced
-            raise
+                unsynced, self._unsynced = self._unsynced, {}
+            try:
+                for file in unsynced.values():
+                    os.fdatasync(file.fd)
+            except OSError:
+                with self._lock:
+                    self._unsynced = unsynced | self._unsynced
+                raise
 
     # ------------------------------------------------------------------ reading
     def read(self, place: Place) -> bytes:

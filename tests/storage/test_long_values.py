@@ -202,6 +202,46 @@ def test_a_batch_under_way_is_waited_for(tmp_path: Path) -> None:
         assert store.get_many([b"a", b"b"]) == [b"a" * 100, b"b" * 400]
 
 
+def test_who_reads_an_older_state_keeps_its_files(tmp_path: Path) -> None:
+    with closing(LevelStore(tmp_path)) as store:
+        store.batch([(b"a", b"a" * 100)])
+        old, dropped = store.snapshot(), store.snapshot()
+        del dropped
+        store.batch([(b"a", b"b" * 100)])
+        store.batch([(b"c", b"c" * 500)])
+        store.batch([], [b"c"])
+        store.compact(b"", b"\xff")
+        assert len(store._long._kept) == 1
+        assert old.get(b"a") == b"a" * 100
+        old.close()
+        assert not store._long._kept
+        assert not store._collector.readers
+        assert store.get(b"a") == b"b" * 100
+
+
+def test_a_sync_waits_for_what_another_one_has_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on, synced = threading.Event(), threading.Event(), os.fdatasync
+
+    def slowly(fd: int) -> None:
+        begun.set()
+        go_on.wait()
+        synced(fd)
+
+    with closing(LevelStore(tmp_path)) as store:
+        store.batch([(b"a", b"a" * 100)])
+        monkeypatch.setattr(os, "fdatasync", slowly)
+        first = threading.Thread(target=store._long.sync)
+        second = threading.Thread(target=store._long.sync)
+        first.start()
+        begun.wait()
+        second.start()
+        second.join(0.1)
+        assert second.is_alive()
+        go_on.set()
+        first.join()
+        second.join()
+
+
 def test_damage_is_told_and_nothing_of_it_is_removed(tmp_path: Path) -> None:
     with closing(LevelStore(tmp_path)) as store:
         store.batch([(b"a", b"a" * 300), (b"b", b"b" * 90)])
