@@ -316,19 +316,21 @@ def gather(pieces: Iterable[Piece]) -> Iterator[bytes]:
         yield b"".join(waiting)
 
 
-def pieces_reply(pieces: Iterator[Piece], media_type: bytes, length: int | None = None) -> Reply:
-    """Pieces made on the way: a few go out whole, with their length; more, as the client takes them."""
+def pieces_reply(pieces: Iterable[Piece], media_type: bytes, length: int | None = None) -> Reply:
+    """Pieces made on the way: a few go out whole, with their length; more are gathered, and go as they are taken."""
     begun: list[Piece] = []
     size = 0
+    pieces = iter(pieces)
     for piece in pieces:
         begun.append(piece)
         size += len(piece)
         if size > WHOLE:
-            return Reply(_chain(begun, pieces), media_type, length=length)
+            return Reply(gather(_chain(begun, pieces)), media_type, length=length)
     return Reply(bytes(begun[0]) if len(begun) == 1 else b"".join(begun), media_type)
 
 
 def _chain(begun: list[Piece], rest: Iterator[Piece]) -> Iterator[Piece]:
+    """What was begun is let go of as it is sent."""
     begun.reverse()
     while begun:
         yield begun.pop()

@@ -24,6 +24,10 @@ from dvidpy.versioning.commits import Change, Committer, work_span
 PATIENCE_S = 20.0
 """How long a commit waits for pending work of its version before it answers 503."""
 PAUSE_S = 0.05
+BREATH_S = 0.003
+"""Between news of tasks and the first of them: who asked for them is answered first, and several come together."""
+TOGETHER = 64
+"""Tasks that are looked up together."""
 FREE = "free"
 """Kind of the tasks that free deleted instances (`freeing`)."""
 RETRIES_S = (0.1, 0.4, 1.6, 6.4)
@@ -132,24 +136,36 @@ class WorkQueue:
         while not self._closing:
             self._news = False
             due, wait_s = self._next()
-            if due is not None and not (self.held() and not self._draining):
-                self._do(*due)
+            for key, task in due:
+                if self._closing or self._is_held():
+                    break
+                self._do(key, task)
+            if due and not self._is_held():
                 continue
             with self._wake:
                 if not (self._closing or self._news):
-                    self._wake.wait(wait_s if due is None else 1.0)
+                    self._wake.wait(1.0 if due else wait_s)
+            if not self._draining:
+                time.sleep(BREATH_S)
 
-    def _next(self) -> tuple[tuple[bytes, Task] | None, float | None]:
-        """(the first task that may be tried now, seconds until one may be where there is none)."""
+    def _is_held(self) -> bool:
+        return self.held() and not self._draining
+
+    def _next(self) -> tuple[list[tuple[bytes, Task]], float | None]:
+        """(the first tasks that may be tried now, seconds until one may be where there is none)."""
         now, wait_s = time.monotonic(), None
+        due = []
         for key, task in self.pending():
             trouble = self._troubles.get(key)
             if key in self.parked:
                 continue
             if trouble is None or trouble.again_at <= now:
-                return (key, task), None
-            wait_s = min(wait_s or trouble.again_at - now, trouble.again_at - now)
-        return None, wait_s
+                due.append((key, task))
+                if len(due) == TOGETHER:
+                    break
+            else:
+                wait_s = min(wait_s or trouble.again_at - now, trouble.again_at - now)
+        return due, wait_s
 
     def _do(self, key: bytes, task: Task) -> None:
         gone = self._committer.is_gone(task.instance)

@@ -148,6 +148,18 @@ class View:
             rows = walk_rows(view.reader, self.prefix + start, self.prefix + stop, self.ancestry)
             yield from map(itemgetter(slice(cut, None)), rows)
 
+    def few(self, start: bytes, stop: bytes, most: int) -> list[Found] | None:
+        """Visible values of a span at one look, where every cell is one and there are at most so many; else None."""
+        if not self.ancestry.linear:
+            return None
+        cells = list(self.reader.scan(self.prefix + start, self.prefix + stop, most + 1))
+        rows = {key[: -keys.CELL] for key, _ in cells}
+        if len(cells) > most or len(rows) < len(cells):
+            return None
+        if not self.ancestry.sees_all({key[-keys.CELL :] for key, _ in cells}):
+            return None
+        return [Found(self, key[-1], stored) for key, stored in cells]
+
     def range(self, start: bytes, stop: bytes) -> Generator[tuple[bytes, Found], None, None]:
         """(type key, visible value), start <= key < stop, all as they were when the walk began."""
         return self.ranges([(start, stop)])

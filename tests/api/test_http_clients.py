@@ -83,9 +83,10 @@ class Counted:
 
 def stream_from(served: Served, kv: str, counted: Counted, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
     """A client that asked for 10 GB and reads none of it."""
+    from dvidpy.datatypes.exchange import pieces_reply
     from dvidpy.datatypes.keyvalues import forms
 
-    monkeypatch.setattr(forms, "gather", lambda pieces: counted.pieces())
+    monkeypatch.setattr(forms, "pieces_reply", lambda _, media_type: pieces_reply(counted.pieces(), media_type))
     line = connect(served)
     line.sendall(b"GET %b/keyrangevalues/a/z?throttle=true HTTP/1.1\r\n\r\n" % kv.encode())
     assert line.recv(20).startswith(b"HTTP/1.1 200")

@@ -116,7 +116,7 @@ def test_a_bug_is_a_500_with_an_id_and_the_server_goes_on(
 def test_a_bug_in_the_middle_of_an_answer_breaks_it_off(
     served: Served, kv: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dvidpy.datatypes.exchange import WHOLE
+    from dvidpy.datatypes.exchange import WHOLE, pieces_reply
     from dvidpy.datatypes.keyvalues import forms
 
     def pieces(_: Any) -> Any:
@@ -124,7 +124,7 @@ def test_a_bug_in_the_middle_of_an_answer_breaks_it_off(
         yield bytes(100_000)
         raise ZeroDivisionError("a bug that was put here")
 
-    monkeypatch.setattr(forms, "gather", pieces)
+    monkeypatch.setattr(forms, "pieces_reply", lambda given, media_type: pieces_reply(pieces(given), media_type))
     answer = served.raw(b"GET %b/keyrangevalues/a/b HTTP/1.1\r\n\r\n" % kv.encode())
     assert answer.startswith(b"HTTP/1.1 200")
     assert not answer.endswith(b"0\r\n\r\n")  # a client must see that it is not whole

@@ -409,3 +409,16 @@ def test_a_reader_is_a_snapshot_or_the_store(chain: Chain) -> None:
         put(chain.view(), "a", b"2")
         _agree(view, {"a": b"1"})
     assert split_cell(b"row" + cell(3, LARGE)) == (3, LARGE)
+
+
+def test_few_values_are_read_at_one_look_or_not_at_all() -> None:
+    store, values = _values(LINE, [(2, VALUE)])
+    view = values.at(2)
+    found = view.few(FIRST, LAST, ROWS)
+    assert found is not None
+    assert [one.read() for one in found] == [one.read() for _, one in view.range(FIRST, LAST)]
+    assert view.few(FIRST, LAST, ROWS - 1) is None
+    assert values.at(1).few(FIRST, LAST, ROWS) is None  # cells of a version that it does not see
+    store.reset()
+    view.few(FIRST, LAST, 3)
+    assert store.reset()["steps"] <= 4

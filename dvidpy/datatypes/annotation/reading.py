@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from itertools import islice
 
 import numpy as np
@@ -131,13 +130,12 @@ def listed(data: Annotations, prefix: bytes) -> Iterator[bytes]:
 
 def listed_if_few(data: Annotations, prefix: bytes) -> bytes | None:
     """The same whole, where few lists of few bytes are to be read; else None."""
-    with closing(data.view.range(prefix, after(prefix))) as walk_lists:
-        found = [one for _, one in islice(walk_lists, FEW + 1)]
-        if len(found) > FEW or any(one.manifest is not None for one in found):
-            return None
-        if sum(len(one.stored) for one in found) > QUICK:
-            return None
-        return b"".join(_as_list((one.read() for one in found), b"[]"))
+    found = data.view.few(prefix, after(prefix), FEW)
+    if found is None or any(one.manifest is not None for one in found):
+        return None
+    if sum(len(one.stored) for one in found) > QUICK:
+        return None
+    return b"".join(_as_list((one.read() for one in found), b"[]"))
 
 
 def related(data: Annotations, prefix: bytes, *, verbose: bool) -> Iterator[bytes]:

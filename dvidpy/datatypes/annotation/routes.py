@@ -11,7 +11,7 @@ from dvidpy.datatypes.annotation import reading
 from dvidpy.datatypes.annotation.instance import Annotations
 from dvidpy.datatypes.annotation.keys import label_prefix, tag_prefix
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import JSON, Call, Reply, gather, json_bytes, json_reply, pieces_reply
+from dvidpy.datatypes.exchange import JSON, Call, Reply, json_bytes, json_reply, pieces_reply
 from dvidpy.datatypes.labels.numbers import parse_label
 from dvidpy.datatypes.params import Flag, gives
 from dvidpy.datatypes.rooms import Room, TheCall, at_once
@@ -45,21 +45,21 @@ def demand_alone(call: Call) -> None:
 @room.get("/elements/{size}/{offset}", summary="Elements in a box", responses=ELEMENTS)
 def get_elements(data: Annotated[Annotations, Here], size: Size, offset: Offset) -> Reply:
     """With relationships; null where there are none."""
-    return pieces_reply(gather(reading.in_box(data, reading.parse_box(size, offset))), JSON)
+    return pieces_reply(reading.in_box(data, reading.parse_box(size, offset)), JSON)
 
 
 @room.get("/blocks/{size}/{offset}", summary="Elements of the blocks that a box touches", responses=BLOCKS)
 def get_blocks(data: Annotated[Annotations, Here], size: Size, offset: Offset) -> Reply:
     """The quickest way to the elements of a box: all of each block, as it is stored."""
     found = reading.walk(data, reading.parse_box(size, offset))
-    return pieces_reply(gather(reading.as_object(found)), JSON)
+    return pieces_reply(reading.as_object(found), JSON)
 
 
 @room.get("/all-elements", summary="All elements", responses=BLOCKS)
 def get_all_elements(data: Annotated[Annotations, Here], call: Annotated[Call, TheCall]) -> Reply:
     """As `blocks`, of everything."""
     demand_alone(call)
-    return pieces_reply(gather(reading.as_object(reading.everything(data))), JSON)
+    return pieces_reply(reading.as_object(reading.everything(data)), JSON)
 
 
 @room.get("/tag/{tag}", summary="Elements with a tag", responses=BARE_ELEMENTS)
@@ -94,8 +94,8 @@ def _listed_soon(data: Annotations, call: Call, prefix: bytes, relationships: st
 
 def _listed(data: Annotations, prefix: bytes, relationships: str) -> Reply:
     if relationships in ("true", "verbose"):
-        return pieces_reply(gather(reading.related(data, prefix, verbose=relationships == "verbose")), JSON)
-    return pieces_reply(gather(reading.listed(data, prefix)), JSON)
+        return pieces_reply(reading.related(data, prefix, verbose=relationships == "verbose"), JSON)
+    return pieces_reply(reading.listed(data, prefix), JSON)
 
 
 @room.get("/roi/{named}", summary="Elements in a region of interest", responses=ELEMENTS)
@@ -104,7 +104,7 @@ def get_roi(
     named: Annotated[str, Path(description="Name of an roi instance, or name,version.", examples=["region"])],
 ) -> Reply:
     """Of all blocks in the region, whose blocks must have the same size."""
-    return pieces_reply(gather(reading.in_region(data, named)), JSON)
+    return pieces_reply(reading.in_region(data, named), JSON)
 
 
 @room.get(

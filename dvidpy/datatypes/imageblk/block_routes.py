@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, gather, pieces_reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, pieces_reply
 from dvidpy.datatypes.imageblk.block_streams import (
     AS_JPEG,
     UNCOMPRESSED,
@@ -148,6 +148,6 @@ def _stream(image: ImageBlk, call: Call, blocks: int, make: Callable[[], Stream]
 
     def answer() -> Reply:
         stream = make()
-        return pieces_reply(gather(stream.pieces), OCTETS, stream.length)
+        return pieces_reply(stream.pieces, OCTETS, stream.length)
 
     return answer() if is_quick(image, blocks) else call.pool.run(answer)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from dvidpy.datatypes import tars
-from dvidpy.datatypes.exchange import JSON, OCTETS, Pool, Reply, gather, pieces_reply, readable
+from dvidpy.datatypes.exchange import JSON, OCTETS, Pool, Reply, pieces_reply, readable
 from dvidpy.datatypes.keyvalues.messages import Span, pair_head
 from dvidpy.errors import BadRequest
 from dvidpy.versioning.store import Found
@@ -107,7 +107,7 @@ def choose_form(*, json: bool, tar: bool, check: bool) -> Form:
 
 def answer(form: Form, items: Iterable[Item]) -> Reply:
     """Small answers whole, with their length; others in pieces of about a megabyte."""
-    return pieces_reply(gather(form.write(items)), form.media_type)
+    return pieces_reply(form.write(items), form.media_type)
 
 
 def answer_soon(form: Form, items: Iterable[Item], pool: Pool) -> Reply | Awaitable[Reply]:
@@ -119,5 +119,5 @@ def answer_soon(form: Form, items: Iterable[Item], pool: Pool) -> Reply | Awaita
         begun.append(piece)
         size += len(piece)
         if size > QUICK:
-            return pool.run(lambda: pieces_reply(gather(chain(begun, pieces)), form.media_type))
+            return pool.run(lambda: pieces_reply(chain(begun, pieces), form.media_type))
     return Reply(b"".join(begun), form.media_type)

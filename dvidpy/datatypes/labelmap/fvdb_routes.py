@@ -9,7 +9,7 @@ import numpy as np
 from fastapi import Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import OCTETS, Call, Reply, gather, pieces_reply
+from dvidpy.datatypes.exchange import OCTETS, Call, Reply, pieces_reply
 from dvidpy.datatypes.labelled.asked import Label, OfSupervoxel
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.sparsevol.regions import find_region
@@ -71,12 +71,12 @@ def get_fvdb(
     if not len(leaves.places):
         raise BadRequest(f"label {label} has no voxels at scale {scale}")
     if source is not None:
-        return pieces_reply(gather(gray_values(leaves.turned(), source)), OCTETS)
+        return pieces_reply(gray_values(leaves.turned(), source), OCTETS)
     return _grid_reply(data, leaves.turned() if layout else leaves, (name or f"label_{label}").encode())
 
 
 def _grid_reply(data: LabelMap, leaves: Leaves, title: bytes) -> Reply:
     size, pieces = grid(leaves, title, np.array(data.voxel_size, np.float32).tolist())
-    reply = pieces_reply(gather(pieces), OCTETS, size)
+    reply = pieces_reply(pieces, OCTETS, size)
     reply.headers.append((b"content-disposition", b'attachment; filename="%b.nvdb"' % title))
     return reply

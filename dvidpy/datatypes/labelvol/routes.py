@@ -10,7 +10,7 @@ import numpy as np
 from fastapi import Path
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, Reply, gather, pieces_reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, Reply, pieces_reply
 from dvidpy.datatypes.labelled import blocks as stored_blocks
 from dvidpy.datatypes.labelled.asked import Label
 from dvidpy.datatypes.labelled.blocks import MOST_BLOCKS
@@ -78,7 +78,7 @@ def get_runs(data: Annotated[LabelVol, Here]) -> Reply:
     """Blocks in the order z, y, x, labels ascending; runs are int32 x, y, z and length. All of one moment. `dvidpy node
     UUID NAME dump` writes them as files.
     """
-    return pieces_reply(gather(_runs(data.still())), OCTETS)
+    return pieces_reply(_runs(data.still()), OCTETS)
 
 
 def _runs(data: LabelMap) -> Iterator[bytes]:

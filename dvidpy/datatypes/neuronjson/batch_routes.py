@@ -55,7 +55,7 @@ def get_all(
         reply = pieces_reply(_gzipped(gather(pieces)), JSON)
         reply.headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
         return reply
-    return pieces_reply(gather(pieces), JSON)
+    return pieces_reply(pieces, JSON)
 
 
 def _each(data: Annotations, asked: Shown) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import JSON, Reply, gather, json_reply, pieces_reply
+from dvidpy.datatypes.exchange import JSON, Reply, json_reply, pieces_reply
 from dvidpy.datatypes.neuronjson.annotations import Annotations
 from dvidpy.datatypes.neuronjson.conditions import bodies_alone, parse
 from dvidpy.datatypes.neuronjson.options import ANNOTATION, Fields, Show
@@ -46,11 +46,11 @@ def get_query(
     asked = shown(show, fields)
     bodies = bodies_alone(queries)
     if bodies is not None:
-        return pieces_reply(gather(as_list(_by_id(data, bodies, asked))), JSON)
+        return pieces_reply(as_list(_by_id(data, bodies, asked)), JSON)
     if onlyid:
         return json_reply(data.in_order(data.table().bodies_of(queries)))
     found = data.matches(data.table().select(queries))
-    return pieces_reply(gather(as_list(asked.of(match.stored()) for match in found)), JSON)
+    return pieces_reply(as_list(asked.of(match.stored()) for match in found), JSON)
 
 
 def _by_id(data: Annotations, bodies: list[int], asked: Shown) -> Iterator[bytes]:

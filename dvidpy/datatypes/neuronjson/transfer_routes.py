@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Path
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import JSON, Reply, gather, json_reply, pieces_reply
+from dvidpy.datatypes.exchange import JSON, Reply, json_reply, pieces_reply
 from dvidpy.datatypes.neuronjson.annotations import Annotations
 from dvidpy.datatypes.neuronjson.options import ANNOTATION, Conditional, Conditionals, User, writer
 from dvidpy.datatypes.neuronjson.records import as_list
@@ -55,4 +55,4 @@ def post_ingest(
 )
 def get_version_changes(data: Annotated[Annotations, Here]) -> Reply:
     """Annotations that it stored, with all fields, and `tombstone` for deleted ones. Addition to the API."""
-    return pieces_reply(gather(as_list(changes(data))), JSON)
+    return pieces_reply(as_list(changes(data)), JSON)

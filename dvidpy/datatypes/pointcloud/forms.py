@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from dvidpy.datatypes.exchange import Call, Piece, Reply, gather, pieces_reply
+from dvidpy.datatypes.exchange import Call, Piece, Reply, pieces_reply
 from dvidpy.datatypes.pointcloud.packing import Kind, Points
 from dvidpy.errors import BadRequest
 
@@ -79,7 +79,7 @@ def answer_labelled(kind: Kind, form: str, parts: Iterable[Labelled], asked: Ite
 
 
 def _reply(form: str, pieces: Iterable[Piece]) -> Reply:
-    return pieces_reply(gather(pieces), MEDIA_TYPES[form].encode())
+    return pieces_reply(pieces, MEDIA_TYPES[form].encode())
 
 
 def _rows(points: Points) -> bytes:

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, Call, Reply, gather, json_reply, octets, pieces_reply, text_reply
+from dvidpy.datatypes.exchange import DONE, Call, Reply, json_reply, octets, pieces_reply, text_reply
 from dvidpy.datatypes.labels.numbers import parse_label, parse_labels
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Parse, Room, TheCall, WholeBody, at_once, streaming
@@ -108,7 +108,7 @@ async def post_load(files: Annotated[TarSupervoxels, Here], call: Annotated[Call
 )
 def get_tarfile(files: Annotated[TarSupervoxels, Here], label: Label) -> Reply:
     """Which supervoxels, the synced segmentation says at this version. One without a file is an empty N.missing."""
-    return pieces_reply(gather(files.tar(label)), b"application/tar")
+    return pieces_reply(files.tar(label), b"application/tar")
 
 
 @room.head(

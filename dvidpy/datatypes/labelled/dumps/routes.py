@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Path
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import TEXT, Reply, gather, pieces_reply
+from dvidpy.datatypes.exchange import TEXT, Reply, pieces_reply
 from dvidpy.datatypes.labelled.dumps.tables import counts, index_entries
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.mappings import as_lines
@@ -36,4 +36,4 @@ def get_dump(
         raise BadRequest(f"{what[:40]!r} is no dump; there are {', '.join(DUMPS)}")
     if what == "indices":
         data.demand_indexed()
-    return pieces_reply(gather(DUMPS[what](data)), TEXT)
+    return pieces_reply(DUMPS[what](data), TEXT)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dvidpy.datatypes.exchange import OCTETS, Reply, gather, pieces_reply
+from dvidpy.datatypes.exchange import OCTETS, Reply, pieces_reply
 from dvidpy.datatypes.labelled.blocks import demand_answerable
 from dvidpy.datatypes.labelled.raw.reading import Reading, layers, read_box
 from dvidpy.datatypes.labels import packing, segmentation
@@ -43,7 +43,7 @@ def volume_reply(reading: Reading, box: Box, form: str) -> Reply:
     if form == PLAIN:
         return pieces_reply(map(view_of, layers(reading, box)), OCTETS, box.volume * 8)
     if form == GZIP:
-        return pieces_reply(gather(_gzipped(map(view_of, layers(reading, box)))), OCTETS)
+        return pieces_reply(_gzipped(map(view_of, layers(reading, box))), OCTETS)
     if form == LZ4:
         if box.volume * 8 > LONGEST_LZ4:
             raise BadRequest(f"{box.volume * 8} bytes are more than one LZ4 block can hold, {LONGEST_LZ4}")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import OCTETS, Call, Reply, gather, json_reply, pieces_reply
+from dvidpy.datatypes.exchange import OCTETS, Call, Reply, json_reply, pieces_reply
 from dvidpy.datatypes.labelled import blocks as stored_blocks
 from dvidpy.datatypes.labelled.asked import Label, OfSupervoxel, about_any, about_label
 from dvidpy.datatypes.labelled.bodies import Body
@@ -181,4 +181,4 @@ def get_sparsevols_coarse(
     data: Annotated[LabelMap, Here], call: Annotated[Call, TheCall], first: First, last: Last
 ) -> Reply:
     """All bodies with labels from one to the other, ascending; of one without blocks in the bounds the label alone."""
-    return pieces_reply(gather(coarse_of_many(data, first, last, read_bounds(call.query))), OCTETS)
+    return pieces_reply(coarse_of_many(data, first, last, read_bounds(call.query)), OCTETS)

@@ -24,12 +24,12 @@ LONGEST_LZ4 = 0x7E000000
 
 def as_blocks(region: Region, label: int) -> Reply:
     """The `blocks` format. Bounds choose blocks, not voxels, as in the reference."""
-    return pieces_reply(gather(sparsevol.binary_blocks(label, region.masks())), OCTETS)
+    return pieces_reply(sparsevol.binary_blocks(label, region.masks()), OCTETS)
 
 
 def as_srles(region: Region, bounds: Box) -> Reply:
     """Runs as they are found."""
-    return pieces_reply(gather(sparsevol.srles(_traced(region, bounds))), OCTETS)
+    return pieces_reply(sparsevol.srles(_traced(region, bounds)), OCTETS)
 
 
 def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, limit: int) -> Reply:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, Reply, gather, pieces_reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, Reply, pieces_reply
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.intake import store_blocks
 from dvidpy.datatypes.labelled.options import Scale, Supervoxels
@@ -51,7 +51,7 @@ def get_blocks(
     """Only blocks that were written, in the order z, y, x; without compression they are lz4."""
     box, form = parse_box(size, offset), demand_form(compression or LZ4)
     reading = begin(data, scale=scale, supervoxels=supervoxels)
-    return pieces_reply(gather(box_pieces(reading, demand_box(reading, box), form)), OCTETS)
+    return pieces_reply(box_pieces(reading, demand_box(reading, box), form), OCTETS)
 
 
 @room.get("/specificblocks", summary="Some blocks", responses=STREAM)
@@ -66,7 +66,7 @@ def get_specificblocks(
     """Only blocks that were written, in the order asked; without compression they are blocks."""
     indices, form = parse_indices(blocks), demand_form(compression or BLOCKS)
     reading = begin(data, scale=scale, supervoxels=supervoxels)
-    return pieces_reply(gather(list_pieces(reading, indices, form)), OCTETS)
+    return pieces_reply(list_pieces(reading, indices, form), OCTETS)
 
 
 @room.post(

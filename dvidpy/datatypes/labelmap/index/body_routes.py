@@ -11,7 +11,7 @@ import orjson
 from fastapi import Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import JSON, OCTETS, Reply, gather, json_bytes, json_reply, pieces_reply
+from dvidpy.datatypes.exchange import JSON, OCTETS, Reply, json_bytes, json_reply, pieces_reply
 from dvidpy.datatypes.labelled.asked import (
     TAKES_LABELS,
     Label,
@@ -130,7 +130,7 @@ def get_listlabels(
     data: Annotated[LabelMap, Here], start: Start = 0, number: Number = MOST, sizes: WithSizes = False
 ) -> Reply:
     """To go on, ask from the last label on, plus one."""
-    return pieces_reply(gather(listed(data, start, number, sizes=sizes)), OCTETS)
+    return pieces_reply(listed(data, start, number, sizes=sizes), OCTETS)
 
 
 @room.get(
@@ -138,4 +138,4 @@ def get_listlabels(
 )
 def get_existing_labels(data: Annotated[LabelMap, Here]) -> Reply:
     """As a JSON list; no index is read."""
-    return pieces_reply(gather(as_json(data.labels())), JSON)
+    return pieces_reply(as_json(data.labels()), JSON)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, Reply, gather, json_reply, octets, pieces_reply, text_reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, Reply, json_reply, octets, pieces_reply, text_reply
 from dvidpy.datatypes.labelled.asked import (
     AT_ONCE,
     TAKES_LABELS,
@@ -111,7 +111,7 @@ def post_index(
 )
 def get_indices(data: Annotated[LabelMap, Here], body: Annotated[bytes, WholeBody], throttle: Throttle = "") -> Reply:
     """In the order asked, at most 50,000; one without blocks where there is no such body."""
-    return pieces_reply(gather(as_message(data, read_labels(body, MOST))), OCTETS)
+    return pieces_reply(as_message(data, read_labels(body, MOST)), OCTETS)
 
 
 @room.post(
@@ -138,7 +138,7 @@ def get_indices_compressed(
     data: Annotated[LabelMap, Here], body: Annotated[bytes, WholeBody], throttle: Throttle = ""
 ) -> Reply:
     """In the order asked, at most 50,000, as they are stored; size 0 where there is no such body."""
-    return pieces_reply(gather(as_stored(data, read_labels(body, MOST))), OCTETS)
+    return pieces_reply(as_stored(data, read_labels(body, MOST)), OCTETS)
 
 
 @room.get(

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, TEXT, Reply, gather, pieces_reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, TEXT, Reply, pieces_reply
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.mappings import as_lines, as_pairs, put_mappings
 from dvidpy.datatypes.labels.messages import parse_mappings
@@ -32,8 +32,8 @@ def get_mappings(
 ) -> Reply:
     """Only supervoxels that are not bodies of their own. Body 0: the supervoxel, or the label, is no more."""
     if form == "binary":
-        return pieces_reply(gather(as_pairs(data)), OCTETS)
-    return pieces_reply(gather(as_lines(data)), TEXT)
+        return pieces_reply(as_pairs(data), OCTETS)
+    return pieces_reply(as_lines(data), TEXT)
 
 
 @room.post(

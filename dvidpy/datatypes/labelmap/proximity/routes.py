@@ -9,7 +9,7 @@ import orjson
 from fastapi import Path
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import JSON, Reply, gather, pieces_reply
+from dvidpy.datatypes.exchange import JSON, Reply, pieces_reply
 from dvidpy.datatypes.labelled.asked import Label
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelmap.proximity.distances import nearest
@@ -64,7 +64,7 @@ def get_proximity_of(
 def _near(data: LabelMap, target: int, others: list[int]) -> Reply:
     if target in others:
         raise BadRequest(f"body {target} is compared with itself")
-    return pieces_reply(gather(_as_json(data, target, others)), JSON)
+    return pieces_reply(_as_json(data, target, others), JSON)
 
 
 def _as_json(data: LabelMap, target: int, others: list[int]) -> Iterator[bytes]:
