@@ -37,6 +37,11 @@ hypothesis_settings.register_profile("long", deadline=None, max_examples=2000, p
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long bytes make no name: a packer may write others in each process, and then the names of tests differ."""
+    return f"{argname}-bytes" if isinstance(val, bytes) and len(val) > 32 else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is marked `long` runs only where `-m` names it."""
     if "long" not in config.option.markexpr:
