@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import lz4.block
+import numpy as np
 
 from dvidpy.errors import BadRequest
 
 GZIP_LEVEL = 1
+LARGE, SMALLER = 1 << 20, 8
+"""Labels of so many bytes are expected to be packed into so small a part of them."""
 
 
 def pack(data: Any, packing: str) -> Any:
@@ -16,12 +19,25 @@ def pack(data: Any, packing: str) -> Any:
     if not packing:
         return data
     if packing == "lz4":
-        return lz4.block.compress(data, store_size=False)
+        return _lz4_in_little(memoryview(data).cast("B"))
     if packing == "gzip":
         from isal import igzip
 
         return igzip.compress(data, GZIP_LEVEL, mtime=0)
     raise _unknown(packing)
+
+
+def _lz4_in_little(data: memoryview) -> bytes:
+    """One raw block. Labels become far smaller: room is made for that first, as the usual room for 256^3 is 134 MB."""
+    if len(data) >= LARGE:
+        import cramjam
+
+        room = np.empty(len(data) // SMALLER, np.uint8)
+        try:
+            return room[: cramjam.lz4.compress_block_into(data, room.data, store_size=False)].tobytes()
+        except cramjam.CompressionError:  # they do not
+            del room
+    return lz4.block.compress(data, store_size=False)  # type: ignore[no-any-return]
 
 
 def unpack(data: bytes | memoryview, packing: str, size: int) -> bytes | memoryview:

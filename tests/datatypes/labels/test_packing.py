@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import gzip
+import random
 from contextlib import suppress
 
+import lz4.block
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dvidpy.datatypes.labels.packing import gunzip, pack, unpack
+from dvidpy.datatypes.labels.packing import LARGE, gunzip, pack, unpack
 from dvidpy.errors import BadRequest
 
 PLAIN = bytes(range(256)) * 20
@@ -19,6 +21,13 @@ PACKINGS = ["", "lz4", "gzip"]
 def test_what_is_packed_is_unpacked(packing: str, plain: bytes) -> None:
     assert unpack(pack(plain, packing), packing, len(plain)) == plain
     assert unpack(pack(memoryview(plain), packing), packing, len(plain)) == plain
+
+
+@pytest.mark.parametrize("plain", [bytes(LARGE), PLAIN * 400, random.Random(0).randbytes(LARGE + 1)])
+def test_much_is_packed_in_little_room_where_it_becomes_small(plain: bytes) -> None:
+    packed = pack(plain, "lz4")
+    assert packed == lz4.block.compress(plain, store_size=False)
+    assert unpack(packed, "lz4", len(plain)) == plain
 
 
 @pytest.mark.parametrize("packing", PACKINGS)
