@@ -51,7 +51,7 @@ class Data:
         """The version that was asked for."""
         self.instance = instance
         self.call = call
-        self.view: View = datastore.values(instance).at(node.version if instance.versioned else instance.root_version)
+        self.view: View = datastore.values(instance).at(self.version)
 
     @property
     def version(self) -> int:

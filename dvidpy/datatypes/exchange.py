@@ -302,18 +302,25 @@ def json_bytes(body: Body) -> Reply:
     return Reply(body, JSON)
 
 
-def gather(pieces: Iterable[Piece]) -> Iterator[bytes]:
-    """The same bytes in pieces of at least PIECE bytes, but for the last."""
+def gather(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The same bytes in pieces of at least PIECE bytes, but for the last. Large ones are neither copied nor held."""
     waiting: list[Piece] = []
     size = 0
     for piece in pieces:
         waiting.append(piece)
         size += len(piece)
+        del piece
         if size >= PIECE:
-            yield b"".join(waiting)
-            waiting, size = [], 0
+            size = 0
+            yield _taken(waiting)
     if waiting:
-        yield b"".join(waiting)
+        yield _taken(waiting)
+
+
+def _taken(waiting: list[Piece]) -> Piece:
+    joined = waiting[0] if len(waiting) == 1 else b"".join(waiting)
+    waiting.clear()
+    return joined
 
 
 def pieces_reply(pieces: Iterable[Piece], media_type: bytes, length: int | None = None) -> Reply:

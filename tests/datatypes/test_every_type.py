@@ -9,7 +9,7 @@ import pytest
 from msgspec import Raw
 from served import Served
 
-from dvidpy.datatypes import registry
+from dvidpy.datatypes import exchange, registry
 from dvidpy.datatypes.base import TYPES, type_named
 from dvidpy.datatypes.registry import BUILT_IN, load_types
 from dvidpy.errors import BadRequest
@@ -84,7 +84,10 @@ def test_mutations_of_one_user(served: Served) -> None:
     assert len(served.http.get(f"{kv}/mutations-range/{root}/{root}?userid=joe&rangefmt=uuids").json()) == 1
 
 
-def test_short_lists_of_mutations_come_whole_and_long_ones_in_pieces(served: Served) -> None:
+def test_short_lists_of_mutations_come_whole_and_long_ones_in_pieces(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "WHOLE", 100_000)
     kv = served.instance(served.repo())
     for count in (0, 1, 1500):
         for number in range(count):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, JSON, Call, Reply, gather, pieces_reply
+from dvidpy.datatypes.exchange import DONE, JSON, Call, Piece, Reply, gather, pieces_reply
 from dvidpy.datatypes.keyvalues.forms import QUICK_BODY, Form, Item, answer, answer_soon, choose_form
 from dvidpy.datatypes.keyvalues.forms import TAR as TAR_TYPE
 from dvidpy.datatypes.keyvalues.messages import parse_keys, parse_keyvalues
@@ -64,7 +64,7 @@ def _each(data: Annotations, asked: Shown) -> Iterator[bytes]:
     return more_than_ids(data.picked(asked) or (asked.of(stored) for _, stored in data.everything()))
 
 
-def _gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _gzipped(pieces: Iterable[Piece]) -> Iterator[bytes]:
     from isal import isal_zlib
 
     packer: Any = isal_zlib.compressobj(1, wbits=31)

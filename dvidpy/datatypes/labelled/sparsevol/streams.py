@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
-from dvidpy.datatypes.exchange import OCTETS, PIECE, Reply, gather, octets, pieces_reply
+from dvidpy.datatypes.exchange import OCTETS, PIECE, Piece, Reply, gather, octets, pieces_reply
 from dvidpy.datatypes.labelled.sparsevol.regions import Region
 from dvidpy.datatypes.labels import sparsevol
 from dvidpy.datatypes.labels.packing import GZIP_LEVEL, pack
@@ -71,7 +71,7 @@ def _pieces(head: bytes, runs: IO[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _gzipped(pieces: Iterator[bytes]) -> Iterator[Piece]:
     from isal import isal_zlib
 
     zlib: Any = isal_zlib
