@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,3 +57,21 @@ class Asking:
     def json(self, path: str) -> Any:
         """JSON of the answer to a GET."""
         return json.loads(self.get(path))
+
+
+def keyvalues(pairs: Iterable[tuple[str, bytes]]) -> bytes:
+    """A KeyValues message."""
+    message = b""
+    for key, value in pairs:
+        name = key.encode()
+        pair = b"\x0a" + _length(name) + name + b"\x12" + _length(value) + value
+        message += b"\x0a" + _length(pair) + pair
+    return message
+
+
+def _length(text: bytes) -> bytes:
+    size, found = len(text), bytearray()
+    while size > 0x7F:
+        found.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([*found, size])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.asking import Asking
+from benchmarks.asking import Asking, keyvalues
 
 Ask = Callable[[], object]
 
@@ -150,24 +150,6 @@ def _merges(ask: Asking, *, large: int, small: int, times: int = 14) -> dict[str
             ask.post(merge, json.dumps([*range(start, start + size)]).encode())
     others = iter(starts[1:])
     return {"merge": lambda: ask.post(merge, json.dumps([1, next(others)]).encode())}
-
-
-def keyvalues(pairs: Iterator[tuple[str, bytes]]) -> bytes:
-    """A KeyValues message."""
-    message = b""
-    for key, value in pairs:
-        name = key.encode()
-        pair = b"\x0a" + _length(name) + name + b"\x12" + _length(value) + value
-        message += b"\x0a" + _length(pair) + pair
-    return message
-
-
-def _length(text: bytes) -> bytes:
-    size, found = len(text), bytearray()
-    while size > 0x7F:
-        found.append(size & 0x7F | 0x80)
-        size >>= 7
-    return bytes([*found, size])
 
 
 GROWTHS = (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import numpy as np
+
+from benchmarks.asking import Asking, keyvalues
 
 KEYS = 2000
 """Values in the keyvalue instance."""
@@ -31,78 +31,48 @@ class Target:
     """One server, with a repo of its own for the benchmark."""
 
     def __init__(self, url: str, token: str = "") -> None:
-        self.url = url.rstrip("/")
-        address = urlsplit(self.url)
-        self._http = HTTPConnection(address.hostname or "", address.port or 80, timeout=120)
-        query = f"?admintoken={token}" if token else ""
-        self.root = json.loads(self._post(f"/api/repos{query}", b'{"alias": "benchmark"}'))["root"]
-        instance = f"/api/repo/{self.root}/instance"
-        self._post(instance, b'{"typename": "keyvalue", "dataname": "kv"}')
-        self._post(instance, b'{"typename": "uint8blk", "dataname": "gray", "BlockSize": "64,64,64"}')
+        self._server = Asking(url, token)
+        self._server.instance("keyvalue", "kv")
+        self._server.instance("uint8blk", "gray", BlockSize="64,64,64")
         self.volume = np.random.default_rng(0).integers(0, 64, (SIDE, SIDE, SIDE), np.uint8).tobytes()
 
     def load(self) -> None:
         """What the operations read."""
         for start in range(0, KEYS, BATCH):
-            self._post(self._kv("keyvalues"), _keyvalues(range(start, start + BATCH)))
-        self._post(self._gray(f"raw/0_1_2/{SIDE}_{SIDE}_{SIDE}/0_0_0"), self.volume)
+            self._server.post(self._kv("keyvalues"), _values(range(start, start + BATCH)))
+        self._server.post(self._gray(f"raw/0_1_2/{SIDE}_{SIDE}_{SIDE}/0_0_0"), self.volume)
 
     def operations(self) -> Iterator[Operation]:
         """All of them."""
+        ask = self._server
         keys = json.dumps([_key(number) for number in range(BATCH)]).encode()
-        batch = _keyvalues(range(BATCH))
+        batch = _values(range(BATCH))
         whole = len(self.volume)
-        yield Operation("server info", lambda _: self._get("/api/server/info"))
-        yield Operation("repos info", lambda _: self._get("/api/repos/info"))
-        yield Operation("keyvalue get", lambda n: self._get(self._kv(f"key/{_key(n % KEYS)}")))
-        yield Operation("keyvalue post", lambda n: self._post(self._kv(f"key/new{n}"), VALUE))
-        yield Operation("keyvalue keys", lambda _: self._get(self._kv("keys")))
-        yield Operation("keyvalue keyrange", lambda _: self._get(self._kv(f"keyrange/{_key(500)}/{_key(600)}")))
-        yield Operation("keyvalue keyvalues json", lambda _: self._get(self._kv("keyvalues?json=true"), keys))
-        yield Operation("keyvalue post keyvalues", lambda _: self._post(self._kv("keyvalues"), batch))
-        yield Operation("uint8blk raw 256^3", lambda _: self._get(self._gray("raw/0_1_2/256_256_256/0_0_0")), whole)
-        yield Operation("uint8blk raw 64^3 unaligned", lambda _: self._get(self._gray("raw/0_1_2/64_64_64/30_50_70")))
-        yield Operation("uint8blk slice png", lambda n: self._get(self._gray(f"raw/xy/256_256/0_0_{n % SIDE}/png")))
-        yield Operation("uint8blk slice jpg", lambda n: self._get(self._gray(f"raw/xy/256_256/0_0_{n % SIDE}/jpg:80")))
+        yield Operation("server info", lambda _: ask.get("/api/server/info"))
+        yield Operation("repos info", lambda _: ask.get("/api/repos/info"))
+        yield Operation("keyvalue get", lambda n: ask.get(self._kv(f"key/{_key(n % KEYS)}")))
+        yield Operation("keyvalue post", lambda n: ask.post(self._kv(f"key/new{n}"), VALUE))
+        yield Operation("keyvalue keys", lambda _: ask.get(self._kv("keys")))
+        yield Operation("keyvalue keyrange", lambda _: ask.get(self._kv(f"keyrange/{_key(500)}/{_key(600)}")))
+        yield Operation("keyvalue keyvalues json", lambda _: ask.get(self._kv("keyvalues?json=true"), keys))
+        yield Operation("keyvalue post keyvalues", lambda _: ask.post(self._kv("keyvalues"), batch))
+        yield Operation("uint8blk raw 256^3", lambda _: ask.get(self._gray("raw/0_1_2/256_256_256/0_0_0")), whole)
+        yield Operation("uint8blk raw 64^3 unaligned", lambda _: ask.get(self._gray("raw/0_1_2/64_64_64/30_50_70")))
+        yield Operation("uint8blk slice png", lambda n: ask.get(self._gray(f"raw/xy/256_256/0_0_{n % SIDE}/png")))
+        yield Operation("uint8blk slice jpg", lambda n: ask.get(self._gray(f"raw/xy/256_256/0_0_{n % SIDE}/jpg:80")))
         post = self._gray(f"raw/0_1_2/{SIDE}_{SIDE}_{SIDE}/0_0_0?mutate=true")
-        yield Operation("uint8blk post raw 256^3", lambda _: self._post(post, self.volume), whole)
+        yield Operation("uint8blk post raw 256^3", lambda _: ask.post(post, self.volume), whole)
 
     def _kv(self, rest: str) -> str:
-        return f"/api/node/{self.root}/kv/{rest}"
+        return self._server.of("kv", rest)
 
     def _gray(self, rest: str) -> str:
-        return f"/api/node/{self.root}/gray/{rest}"
-
-    def _get(self, path: str, body: bytes | None = None) -> bytes:
-        return self._ask("GET", path, body)
-
-    def _post(self, path: str, body: bytes) -> bytes:
-        return self._ask("POST", path, body)
-
-    def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
-        """Body of the answer. A refusal ends the program: nothing is measured of it."""
-        self._http.request(method, path, body)
-        answer = self._http.getresponse()
-        said = answer.read()
-        if answer.status >= 400:
-            raise SystemExit(f"{self.url}: {method} {path}: {answer.status} {said[:200].decode(errors='replace')}")
-        return said
+        return self._server.of("gray", rest)
 
 
 def _key(number: int) -> str:
     return f"body{number:06}"
 
 
-def _keyvalues(numbers: range) -> bytes:
-    """A KeyValues message; each length fits two bytes."""
-    message = b""
-    for number in numbers:
-        key = _key(number).encode()
-        pair = b"\x0a" + _length(key) + key + b"\x12" + _length(VALUE) + VALUE
-        message += b"\x0a" + _length(pair) + pair
-    return message
-
-
-def _length(text: bytes) -> bytes:
-    size = len(text)
-    return bytes((size & 0x7F | 0x80, size >> 7)) if size > 0x7F else bytes((size,))
+def _values(numbers: range) -> bytes:
+    return keyvalues((_key(number), VALUE) for number in numbers)

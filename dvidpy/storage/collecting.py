@@ -94,7 +94,10 @@ class Collector:
         """Free the files that are mostly free, now."""
         with self._collecting:
             self.forget_read()
-            if self._long.newest in self._mostly_free() and self._long.files()[self._long.newest]:
+            free = self._mostly_free()
+            if not free:
+                return
+            if self._long.newest in free:
                 self._long.turn_over()
             newest = self._long.newest  # what begins from here on adds to this file or later ones
             self.batches.settle()
@@ -110,7 +113,8 @@ class Collector:
         live: Counter[int] = Counter()
         for _, _, place in self._places():
             live[place.file] += place.size
-        return {number for number, size in files.items() if 2 * live[number] <= size}
+        newest = self._long.newest  # an empty one waits for values
+        return {number for number, size in files.items() if 2 * live[number] <= size and (size or number < newest)}
 
     def _places(self) -> Iterator[tuple[bytes, bytes, Place]]:
         """(key, what LevelDB keeps, place) of all long values."""

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from isal import isal_zlib
 
 from dvidpy.errors import StoreError
+from dvidpy.storage.log import sync_folder
 
 LONG = 1 << 14
 """Bytes from which on a value is a long one."""
@@ -122,16 +123,15 @@ class LongValues:
             self.newest += 1
         self._current = _File(self.path(self.newest), os.O_RDWR | os.O_CREAT)
         self._end = os.fstat(self._current.fd).st_size
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         return self._current
 
-    def turn_over(self) -> int:
-        """Begin a new file; its number. When all batches under way are written, nobody adds to the older ones."""
+    def turn_over(self) -> None:
+        """Begin a new file. When all batches under way are written, nobody adds to the older ones."""
         with self._lock:
             if self._current is None:  # nothing was written since the start
                 self.newest += 1
             self._begin_file()
-            return self.newest
 
     def sync(self) -> None:
         """Return when all that was appended would survive a power failure."""
@@ -198,12 +198,3 @@ class LongValues:
             self._open.clear()
             self._kept.clear()
             self._current = None
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file survives a power failure."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
