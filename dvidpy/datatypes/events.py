@@ -133,10 +133,12 @@ def publish(data: Data, change: Change, mutation: int, events: Iterable[Event]) 
     if not (told := followers(data)):
         return
     for part, event in enumerate(events):
+        wanting = [one for one in told if type(event).__name__ in type_named(one.type).told_of]
+        if not wanting:
+            continue
         args = msgspec.to_builtins(Heard(data.instance.uuid, mutation, part, event))
-        for follower in told:
-            if type(event).__name__ in type_named(follower.type).told_of:
-                WorkQueue.add(change, Task(FOLLOW, follower.number, data.version, args))
+        for follower in wanting:
+            WorkQueue.add(change, Task(FOLLOW, follower.number, data.version, args))
 
 
 # ---------------------------------------------------------------------- hearing

@@ -1,12 +1,11 @@
-"""The protobuf of a label index, to columns and back, without an object per entry.
+"""The protobuf of a label index, to columns, without an object per entry; `label_columns` writes it.
 
     message SVCount    { map<uint64, uint32> counts = 1; uint64 surface_mutid = 2; }
     message LabelIndex { map<uint64, SVCount> blocks = 1; uint64 label = 2; uint64 last_mutid = 3;
                          string last_mod_time = 4; string last_mod_user = 5; string last_mod_app = 6; }
 
 Fields stand in any order, also inside the entries of maps; others are skipped. A map's entry is a message of a key
-(field 1) and a value (field 2). Format: https://protobuf.dev/programming-guides/encoding. All but the strings of an
-index is varints, tags and lengths included, so that writing one is writing a row of numbers.
+(field 1) and a value (field 2). Format: https://protobuf.dev/programming-guides/encoding.
 """
 
 from __future__ import annotations
@@ -74,29 +73,14 @@ def _read_all(data: bytes | memoryview, bounds: NDArray[np.int64]) -> tuple[Colu
     return Columns(blocks[:done], supervoxels[:done], counts[:done], fields), numbers
 
 
-def write(heads: Numbers, starts: NDArray[np.int64], pairs: Numbers) -> bytes:
-    """The entries of `blocks`: for each the six numbers of its head, then six for each of its supervoxels.
-
-    Args:
-        heads: (blocks, 3): length of the entry, key, length of its SVCount.
-        starts: where each block's pairs begin.
-        pairs: (supervoxels, 3): length of the entry, supervoxel, voxels.
-    """
-    out = np.empty(3 * (heads.shape[0] + pairs.shape[0]) + 10 * (heads.size + pairs.size), np.uint8)
-    return out[: _write(heads, starts, pairs, out)].tobytes()
-
-
-def varints(numbers: Numbers) -> bytes:
-    """Numbers of 64 bits, seven bits a byte, lowest first."""
-    out = np.empty(10 * numbers.size, np.uint8)
-    return out[: _varints(numbers, out)].tobytes()
-
-
-def lengths(numbers: Numbers) -> NDArray[np.int64]:
-    """Bytes of each number as a varint."""
-    out = np.empty(numbers.size, np.int64)
-    _lengths(numbers, out)
-    return out
+def varint(number: int) -> bytes:
+    """A number of up to 64 bits, seven bits a byte, lowest first."""
+    out = bytearray()
+    while number >= 128:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
 
 
 # One loop reads a field; `depth` tells of what: 0 the index, 1 an entry of blocks, 2 its SVCount, 3 an entry of counts.
@@ -296,78 +280,3 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         if data[at + shift // 7] < 128:
             return value & (1 << 64) - 1, at + shift // 7 + 1
     raise ValueError
-
-
-@kernel(
-    "int64(Array(uint64, 2, 'C', readonly=True), Array(int64, 1, 'C', readonly=True),"
-    "Array(uint64, 2, 'C', readonly=True), uint8[::1])"
-)
-def _write(heads: Any, starts: Any, pairs: Any, out: Any) -> Any:
-    at, block, row = 0, 0, 0
-    for _ in range(heads.shape[0] + pairs.shape[0]):
-        head = block < starts.size and starts[block] == row
-        for i in range(3):
-            out[at] = (10, 8, 18)[i] if head else (10, 8, 16)[i]  # tags
-            at += 1
-            left = heads[block, i] if head else pairs[row, i]
-            while left >= _MORE:
-                out[at] = (left & _LOW) | _MORE
-                left >>= _SEVEN
-                at += 1
-            out[at] = left
-            at += 1
-        if head:
-            block += 1
-        else:
-            row += 1
-    return at
-
-
-def write_plain(heads: Numbers, starts: NDArray[np.int64], pairs: Numbers, out: Bytes) -> int:
-    """The plain twin."""
-    rows: list[int] = []
-    stops = [*starts.tolist(), len(pairs)][1:]
-    for head, start, stop in zip(heads.tolist(), starts.tolist(), stops, strict=True):
-        rows += [10, head[0], 8, head[1], 18, head[2]]
-        for length, supervoxel, voxels in pairs[start:stop].tolist():
-            rows += [10, length, 8, supervoxel, 16, voxels]
-    return varints_plain(np.array(rows, np.uint64), out)
-
-
-@kernel("int64(Array(uint64, 1, 'C', readonly=True), uint8[::1])")
-def _varints(numbers: Any, out: Any) -> Any:
-    at = 0
-    for number in numbers:
-        left = number
-        while left >= _MORE:
-            out[at] = (left & _LOW) | _MORE
-            left >>= _SEVEN
-            at += 1
-        out[at] = left
-        at += 1
-    return at
-
-
-def varints_plain(numbers: Numbers, out: Bytes) -> int:
-    """The plain twin."""
-    parts = bytearray()
-    for number in numbers.tolist():
-        groups = [number >> shift & 127 for shift in range(0, max(number.bit_length(), 1), 7)]
-        parts += bytes([*(group | 128 for group in groups[:-1]), groups[-1]])
-    out[: len(parts)] = np.frombuffer(parts, np.uint8)
-    return len(parts)
-
-
-@kernel("void(Array(uint64, 1, 'C', readonly=True), int64[::1])")
-def _lengths(numbers: Any, out: Any) -> None:
-    for i in range(numbers.size):
-        size, left = 1, numbers[i]
-        while left >= _MORE:
-            left >>= _SEVEN
-            size += 1
-        out[i] = size
-
-
-def lengths_plain(numbers: Numbers, out: NDArray[np.int64]) -> None:
-    """The plain twin."""
-    out[...] = [-(-max(number.bit_length(), 1) // 7) for number in numbers.tolist()]

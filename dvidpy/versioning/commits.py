@@ -67,6 +67,11 @@ class Change:
         self.cells = [cell for cell in self.cells if cell[1] == LARGE]  # which `forget` may want
         self.puts = []
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing would be written."""
+        return not (self.cells or self.puts or self.tasks or self.deletes or self.mutation)
+
     def size(self) -> int:
         """Bytes of its values."""
         return sum(len(stored) for _, _, stored in self.cells) + sum(len(value) for _, value in self.puts)

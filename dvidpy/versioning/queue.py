@@ -1,6 +1,7 @@
 """Background work that outlives a restart: tasks stand in the store, written with the edit that asks for them.
 
-A task is done by a batch that also removes it, so it is done exactly once. Tasks run one at a time, in order. One
+A task is done by a batch that also removes it, so it is done exactly once; one whose edit is empty may be done again.
+Tasks run one at a time, in order. One
 that fails is tried a few times more, later each time, and then parked: it says so in the store, holds up nobody (not
 even the commit of its version, for what it would write is derived), and is tried again at the next start.
 """
@@ -9,7 +10,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
@@ -27,7 +30,7 @@ PAUSE_S = 0.05
 BREATH_S = 0.003
 """Between news of tasks and the first of them: who asked for them is answered first, and several come together."""
 TOGETHER = 64
-"""Tasks that are looked up together."""
+"""Tasks that are looked up together, and may be removed together: no more than the marks of events that are kept."""
 FREE = "free"
 """Kind of the tasks that free deleted instances (`freeing`)."""
 RETRIES_S = (0.1, 0.4, 1.6, 6.4)
@@ -55,7 +58,10 @@ class _Trouble(NamedTuple):
 
 
 Worker = Callable[[Task, Change], None]
-"""Does a task: adds what it writes to the given edit, which also removes the task."""
+"""Does a task: adds what it writes to the given edit, which also removes the task.
+
+What it writes without that edit, it must know for written when it is asked again.
+"""
 
 
 class WorkQueue:
@@ -136,10 +142,8 @@ class WorkQueue:
         while not self._closing:
             self._news = False
             due, wait_s = self._next()
-            for key, task in due:
-                if self._closing or self._is_held():
-                    break
-                self._do(key, task)
+            for _, alike in groupby(due, _place):
+                self._do_all(alike)
             if due and not self._is_held():
                 continue
             with self._wake:
@@ -167,21 +171,51 @@ class WorkQueue:
                 wait_s = min(wait_s or trouble.again_at - now, trouble.again_at - now)
         return due, wait_s
 
-    def _do(self, key: bytes, task: Task) -> None:
+    def _do_all(self, alike: Iterable[tuple[bytes, Task]]) -> None:
+        """Tasks of one instance and version. Those whose edits are empty are removed together."""
+        over = []
+        for key, task in alike:
+            if self._closing or self._is_held():
+                break
+            with self._caught([(key, task)]):
+                if self._do(key, task):
+                    over.append((key, task))
+        with self._caught(over):
+            if over:
+                removal = Change(0, 0, sync=False)
+                removal.deletes += [key for key, _ in over]
+                self._commit(removal, *removal.deletes)
+
+    def _do(self, key: bytes, task: Task) -> bool:
+        """Do a task; whether it remains to be removed, as its edit is empty."""
         gone = self._committer.is_gone(task.instance)
         change = Change(0 if gone else task.instance, task.version, sync=False)
+        if not gone:
+            self.workers[task.kind](task, change)
+        if change.is_empty:
+            return True
         change.deletes.append(key)
-        try:
-            if not gone:
-                self.workers[task.kind](task, change)
-            self._committer.commit(change)
-            self.done += 1
+        self._commit(change, key)
+        return False
+
+    def _commit(self, change: Change, *keys: bytes) -> None:
+        """Write what tasks did, with their removal."""
+        self._committer.commit(change)
+        self.done += len(keys)
+        for key in keys:
             self._troubles.pop(key, None)
+
+    @contextmanager
+    def _caught(self, tasks: Collection[tuple[bytes, Task]]) -> Iterator[None]:
+        """What goes wrong inside is noted of these tasks."""
+        try:
+            yield
         except Busy:
             time.sleep(PAUSE_S)
         except Exception as error:
-            if not self._committer.is_gone(task.instance):  # else it was deleted meanwhile, and its task goes next
-                self._fail(key, task, error)
+            for key, task in tasks:
+                if not self._committer.is_gone(task.instance):  # else it was deleted meanwhile, and its task goes next
+                    self._fail(key, task, error)
 
     def _fail(self, key: bytes, task: Task, error: Exception) -> None:
         """Try a task again later, or park it."""
@@ -199,3 +233,7 @@ class WorkQueue:
             self._store.batch([(key, msgspec.json.encode(said))])
         except Exception:  # the medium fails; it is known here, and found out anew after a restart
             structlog.get_logger().exception("a parked task is not marked", task=task.kind)
+
+
+def _place(due: tuple[bytes, Task]) -> tuple[int, int]:
+    return due[1].instance, due[1].version

@@ -196,12 +196,17 @@ class View:
         """An empty edit of this version."""
         return Change(self.of.instance, self.ancestry.version, sync=sync)
 
-    def put(self, change: Change, typekey: bytes, value: bytes | memoryview) -> None:
-        """Add a value to an edit. One above a megabyte is stored in parts at once, and seen when the edit is."""
+    def put(self, change: Change, typekey: bytes, value: bytes | memoryview) -> bytes | None:
+        """Add a value to an edit; it as it is stored, none where that is in parts.
+
+        One above a megabyte is stored in parts at once, and seen when the edit is.
+        """
         if len(value) > PART:
             self.put_manifest(change, typekey, upload_all(self.of.store, self.of.instance, self.codec, value))
-        else:
-            change.cells.append((self.prefix + typekey, VALUE, self.codec.encode(value)))
+            return None
+        stored = self.codec.encode(value)
+        self.put_stored(change, typekey, stored)
+        return stored
 
     def put_new(self, change: Change, typekey: bytes, value: bytes | memoryview) -> None:
         """Add the first value ever of a row: no other can be in its place, so that none is looked for."""

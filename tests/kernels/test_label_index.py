@@ -11,44 +11,13 @@ from dvidpy.kernels.label_index import (
     Columns,
     in_order,
     in_order_plain,
-    lengths,
-    lengths_plain,
     place,
     place_plain,
     read,
     read_many,
     read_plain,
-    varints,
-    varints_plain,
-    write,
-    write_plain,
+    varint,
 )
-
-NUMBERS = st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 300), max_size=30)
-
-
-@given(NUMBERS)
-def test_varints(numbers: list[int]) -> None:
-    given_numbers = np.array(numbers, np.uint64)
-    twin, sizes = np.empty(10 * len(numbers), np.uint8), np.empty(len(numbers), np.int64)
-    found = varints(given_numbers)
-    assert found == twin[: varints_plain(given_numbers, twin)].tobytes()
-    lengths_plain(given_numbers, sizes)
-    assert np.array_equal(lengths(given_numbers), sizes)
-    assert len(found) == sizes.sum()
-
-
-NUMBER = st.integers(0, 2**64 - 1) | st.integers(0, 300)
-THREE = st.tuples(NUMBER, NUMBER, NUMBER)
-
-
-@given(st.lists(st.tuples(THREE, st.lists(THREE, min_size=1, max_size=4)), max_size=6))
-def test_entries_of_blocks_are_written(blocks: list[tuple[tuple[int, ...], list[tuple[int, ...]]]]) -> None:
-    heads = np.array([head for head, _ in blocks], np.uint64).reshape(-1, 3)
-    pairs = np.array([pair for _, some in blocks for pair in some], np.uint64).reshape(-1, 3)
-    starts = np.cumsum([0, *(len(some) for _, some in blocks)])[:-1]
-    twin = np.empty(33 * (len(heads) + len(pairs)), np.uint8)
-    assert write(heads, starts, pairs) == twin[: write_plain(heads, starts, pairs, twin)].tobytes()
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=20))
@@ -90,15 +59,15 @@ def same(some: Columns, others: Columns) -> bool:
 
 
 def tagged(field: int, wire: int, content: bytes) -> bytes:
-    return varints(np.array([field << 3 | wire], np.uint64)) + content
+    return varint(field << 3 | wire) + content
 
 
 def number(field: int, value: int) -> bytes:
-    return tagged(field, 0, varints(np.array([value], np.uint64)))
+    return tagged(field, 0, varint(value))
 
 
 def sized(field: int, content: bytes) -> bytes:
-    return tagged(field, 2, varints(np.array([len(content)], np.uint64)) + content)
+    return tagged(field, 2, varint(len(content)) + content)
 
 
 UNKNOWN = st.sampled_from(

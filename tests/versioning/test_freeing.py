@@ -115,7 +115,7 @@ def test_half_way_nothing_is_wrong_and_the_next_start_goes_on(settings: Settings
             task = next(((key, task) for key, task in looked.main.queue.pending()), None)
             if task is None:
                 break
-            looked.main.queue._do(*task)  # one step a start
+            looked.main.queue._do_all([task])  # one step a start
             steps += 1
     assert steps > 10
     with closing(Datastore(settings)) as datastore:

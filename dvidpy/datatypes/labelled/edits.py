@@ -93,7 +93,7 @@ class Edit(IndexEdit):
         """
         self._by_hand = True
         if not self.data.view.exists(BY_HAND):
-            self.data.plain_view.put(self.change, BY_HAND, b"")
+            self._view.put(self.change, BY_HAND, b"")
 
     # ------------------------------------------------------------------ voxels
     def put_block(self, scale: int, index: Zyx, stored: bytes) -> None:
@@ -138,7 +138,7 @@ class Edit(IndexEdit):
 
         Others see it, and may edit on, before it is durable; `settle` waits for that.
         """
-        data, change, view = self.data, self.change, self.data.plain_view
+        data, change, view = self.data, self.change, self._view
         self._put_indices()
         mapped = self.mapped()
         if mapped.supervoxels.size:
@@ -163,7 +163,7 @@ class Edit(IndexEdit):
     def settle(self, written: int) -> None:
         """Return when the edit is durable, where it has to be."""
         if self._durably:
-            self.data.plain_view.settle(written)
+            self._view.settle(written)
 
     def _ended(self) -> Iterator[Moved]:
         """Labels that no voxel has any more, and that were not said to have moved."""
@@ -176,7 +176,7 @@ class Edit(IndexEdit):
         return Mutation(*place, self._messages, self.mutation, self._event)
 
     def _put_properties(self) -> None:
-        data, view = self.data, self.data.plain_view
+        data, view = self.data, self._view
         if self._most and self._most > ids.max_label(data):
             ids.note_label(data, self._most)
             view.put(self.change, MAX_LABEL, b"%d" % self._most)

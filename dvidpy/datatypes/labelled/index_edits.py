@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import before_key, label_key
 from dvidpy.datatypes.labelled.sheets import StoredSheets, count_sheets, drop_sheets, put_sheet
@@ -187,7 +188,9 @@ class IndexEdit:
         body, parts = body.cut()
         if body.sheets.size or parts:
             body = self._with_sheets(body, parts)
-        self._view.put(self.change, label_key(label), body.encode())
+        stored = self._view.put(self.change, label_key(label), body.encode())
+        if stored is not None and not body.sheets.size:  # the next edit of the body will ask for it
+            self.data.state.recent.keep(self.data.version, label, stored, Body(body))
 
     def _with_sheets(self, body: Sheeted, parts: Iterable[Entries]) -> Sheeted:
         made = [self._put_sheet(part) for part in parts]

@@ -40,10 +40,3 @@ def blocks_of(keys: Keys) -> NDArray[np.int64]:
 def from_wire(numbers: NDArray[np.uint64]) -> Keys:
     """Any 64 bits -> keys; the highest bit has no meaning."""
     return label_index.place(np.ascontiguousarray(numbers))
-
-
-def to_wire(keys: Keys) -> NDArray[np.uint64]:
-    """The reverse."""
-    blocks = blocks_of(keys)
-    packed = np.abs(blocks) | np.where(blocks < 0, _SIGN, 0)
-    return (packed[:, 0] << 42 | packed[:, 1] << 21 | packed[:, 2]).astype(np.uint64)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labels.block_keys import from_wire
-from dvidpy.datatypes.labels.index import Entries, LabelIndex, decode, encode_blocks, texts_of, without_entries
-from dvidpy.kernels import label_index, label_rows
+from dvidpy.datatypes.labels.index import Entries, LabelIndex, decode, texts_of, without_entries
+from dvidpy.kernels import label_columns, label_index, label_rows
 from dvidpy.kernels.label_blocks import Labels
 
 Owners = NDArray[np.int64]
@@ -85,6 +85,7 @@ def _blocks_of_each(rows: label_rows.Rows, supervoxels: Labels, bodies: int) -> 
     if not len(rows):
         return [b""] * bodies
     starts = np.flatnonzero(np.append(True, (rows[1:, :2] != rows[:-1, :2]).any(axis=1)))
-    written, sizes = encode_blocks(Entries(rows[:, 1], supervoxels, rows[:, 2]), starts)
+    blocks, voxels = (np.ascontiguousarray(rows[:, column]) for column in (1, 2))
+    written, sizes = label_columns.write(blocks, supervoxels, voxels, starts)
     ends = np.cumsum(np.bincount(rows[starts, 0], sizes, bodies).astype(np.int64)).tolist()
     return [written[first:last] for first, last in zip([0, *ends], ends, strict=False)]

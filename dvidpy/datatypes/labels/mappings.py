@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dvidpy.kernels import label_words
+from dvidpy.kernels import label_columns, label_words
 from dvidpy.kernels.label_blocks import Labels
 
 _FEW = 512
@@ -49,15 +49,7 @@ class Mapping(NamedTuple):
 
     def over(self, older: Mapping) -> Mapping:
         """Both as one; where both name a supervoxel, this one holds. Costs a copy of both."""
-        if not older.supervoxels.size:
-            return self
-        place, both = np.searchsorted(older.supervoxels, self.supervoxels), older.names(self.supervoxels)
-        bodies, new = older.bodies.copy(), ~both
-        bodies[place[both]] = self.bodies[both]
-        if not new.any():
-            return Mapping(older.supervoxels, bodies)
-        supervoxels = np.insert(older.supervoxels, place[new], self.supervoxels[new])
-        return Mapping(supervoxels, np.insert(bodies, place[new], self.bodies[new]))
+        return Mapping(*label_columns.overlay(*self, *older)) if older.supervoxels.size else self
 
 
 EMPTY = Mapping(np.empty(0, np.uint64), np.empty(0, np.uint64))

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labels import index as indices
-from dvidpy.datatypes.labels.index import Entries, LabelIndex, Voxels, among, joined
+from dvidpy.datatypes.labels.index import Entries, LabelIndex, Voxels, among, distinct, joined
 from dvidpy.errors import StoreError
 from dvidpy.kernels.label_blocks import Labels
 
@@ -111,16 +111,19 @@ class Sheeted(NamedTuple):
 
     def only(self, supervoxels: Labels) -> LabelIndex:
         """What these supervoxels have of it. Only sheets with some of them are read."""
-        wanted = np.unique(supervoxels)
         if not self.sheets.size:
-            return self.loose.only(wanted)
+            return self.loose.only(supervoxels)
+        wanted = distinct(supervoxels)
         some = [bool(one.any()) for one in self._wanted(wanted)]
         found = joined([self.loose.entries, *self.source.entries(self.sheets[some])])
         return self.loose._replace(entries=found.where(among(found.supervoxels, wanted)).netted())
 
     def parted(self, supervoxels: Labels) -> tuple[Sheeted, Sheeted]:
         """(what some supervoxels have of it, the rest); sheets that hold one kind alone go over as they are."""
-        wanted = np.unique(supervoxels)
+        if not self.sheets.size:
+            moved, left = indices.parted(self.loose, supervoxels)
+            return self._replace(loose=moved), self._replace(loose=left)
+        wanted = distinct(supervoxels)
         found = self._wanted(wanted)
         every = np.array([one.all() for one in found], np.bool_)
         mixed = np.array([one.any() for one in found], np.bool_) & ~every

@@ -6,7 +6,6 @@ import struct
 from collections.abc import Iterable, Iterator
 
 import lz4.block
-import numpy as np
 
 from dvidpy.datatypes.labelled.edits import editing
 from dvidpy.datatypes.labelled.instance import LabelMap, is_large
@@ -15,7 +14,7 @@ from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.sheets import is_head
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels
-from dvidpy.kernels.label_index import varints
+from dvidpy.kernels.label_index import varint
 from dvidpy.storage.codecs import LZ4, payload_of
 from dvidpy.versioning.store import Found
 
@@ -32,7 +31,7 @@ def as_message(data: LabelMap, labels: Labels) -> Iterator[bytes]:
     """A LabelIndices message in the order asked, in pieces; an index without blocks where there is no body."""
     for label, found in _stored(data, labels):
         index = LabelIndex(label).encode() if found is None else as_one(data, found)
-        yield b"".join((_FIELD, varints(np.array([len(index)], np.uint64)), index))
+        yield b"".join((_FIELD, varint(len(index)), index))
 
 
 def as_stored(data: LabelMap, labels: Labels) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from dvidpy.datatypes.events import Moved
 from dvidpy.datatypes.labelled.edits import Edit, editing
 from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labels.index import among, distinct
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels
 
@@ -33,7 +34,7 @@ def cleave(data: LabelMap, body: int, supervoxels: Labels, *, given: int | None 
 
     BadRequest where the body has not all of them, or has no others, or where the given label is in use.
     """
-    wanted = np.unique(supervoxels)
+    wanted = distinct(supervoxels)
     if not wanted.size:
         raise BadRequest("a cleave takes supervoxels of the body")
     with editing(data) as edit:
@@ -42,7 +43,7 @@ def cleave(data: LabelMap, body: int, supervoxels: Labels, *, given: int | None 
         event = Cleave(body, label, wanted.tolist())
         event.apply(edit)
         moved, left = edit.body(label), edit.body(body)
-        missing = np.setdiff1d(wanted, moved.supervoxels, assume_unique=True)
+        missing = wanted[~among(wanted, moved.supervoxels)]
         if missing.size:
             raise BadRequest(f"supervoxel {missing[0]} is not in body {body}")
         if left.is_empty:
