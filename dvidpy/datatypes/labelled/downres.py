@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from operator import is_
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,6 +30,7 @@ from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.queue import Task
 from dvidpy.versioning.records import Instance, Node
+from dvidpy.versioning.store import Found
 
 DOWNRES = "downres labels"
 """Kind of its tasks; `scale` is the one to compute, `blocks` are [z, y, x] of its blocks."""
@@ -36,9 +39,11 @@ AT_ONCE = 64
 
 
 # ---------------------------------------------------------------------- as part of an edit
-def follow(edit: Edit, scale: int, written: Mapping[Zyx, LabelBlock], *, downres: bool) -> None:
+def follow(
+    edit: Edit, scale: int, written: Mapping[Zyx, LabelBlock], *, downres: bool, ahead: Ahead | None = None
+) -> None:
     """What becomes of the coarser scales of blocks that an edit writes: computed with it, or left apart."""
-    data = edit.data
+    data, ahead = edit.data, ahead or Ahead()
     if scale and written:
         _note_apart(edit, scale, written)
     busy = _pending(data)
@@ -50,9 +55,12 @@ def follow(edit: Edit, scale: int, written: Mapping[Zyx, LabelBlock], *, downres
         if not downres:
             _note_apart(edit, scale, above.keys() - late)
             return
-        written = {parent: _computed(edit, scale, parent, above[parent]) for parent in sorted(above.keys() - late)}
-        for index, block in written.items():
-            edit.put_block(scale, index, stored_blocks.pack(data, block))
+        written = {}
+        for parent in sorted(above.keys() - late):
+            written[parent], stored = ahead.block(data, scale, parent, above[parent])
+            edit.put_block(scale, parent, stored)
+            if data.view.exists(apart_key(scale, parent)):  # it was computed from all below it
+                data.view.delete(edit.change, apart_key(scale, parent))
 
 
 def _note_apart(edit: Edit, scale: int, blocks: Iterable[Zyx]) -> None:
@@ -60,16 +68,61 @@ def _note_apart(edit: Edit, scale: int, blocks: Iterable[Zyx]) -> None:
         edit.data.plain_view.put(edit.change, apart_key(scale, index), b"")
 
 
-def _computed(edit: Edit, scale: int, index: Zyx, written: Mapping[Zyx, LabelBlock]) -> LabelBlock:
-    """A block above some that an edit writes; where it stood apart, from all eight below it."""
-    data = edit.data
-    children = list(_children(index))
-    octants = [written.get(child) for child in children]
-    if not data.view.exists(apart_key(scale, index)):
-        return downres(octants, data.block, stored_blocks.load_one(data, scale, index))
-    data.view.delete(edit.change, apart_key(scale, index))
-    octants = [written.get(child) or stored_blocks.load_one(data, scale - 1, child) for child in children]
-    return downres(octants, data.block)
+class _Above(NamedTuple):
+    """A block above some that an edit writes, and what it was computed from."""
+
+    octants: list[LabelBlock | None]
+    """Those below it that are written."""
+    apart: bool
+    others: list[bytes | None]
+    """As stored: the block itself as it was; or, where that stood apart, those below it that are not written."""
+    block: LabelBlock
+    stored: bytes
+
+    def is_of(self, octants: list[LabelBlock | None], others: list[bytes | None], *, apart: bool) -> bool:
+        """Whether it would come out the same of these."""
+        return apart == self.apart and others == self.others and all(map(is_, octants, self.octants))
+
+
+class Ahead:
+    """Coarser blocks that are computed before an edit has its turn, and anew where what they are of has changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, Zyx], _Above] = {}
+
+    def prepare(self, data: LabelMap, written: Mapping[Zyx, LabelBlock]) -> None:
+        """Compute what lies above blocks of full resolution that an edit is going to write."""
+        busy = _pending(data)
+        for scale in range(1, data.scales + 1):
+            above = _by_parent(written)
+            written = {one: self.block(data, scale, one, above[one])[0] for one in sorted(above.keys() - busy[scale])}
+
+    def block(
+        self, data: LabelMap, scale: int, index: Zyx, written: Mapping[Zyx, LabelBlock]
+    ) -> tuple[LabelBlock, bytes]:
+        """(block above some that an edit writes, the same packed); where it stood apart, from all eight below it."""
+        octants = [written.get(child) for child in _children(index)]
+        apart = data.view.exists(apart_key(scale, index))
+        missing = (child for child, octant in zip(_children(index), octants, strict=True) if octant is None)
+        rows = [block_key(scale - 1, child) for child in missing] if apart else [block_key(scale, index)]
+        found = [data.view.find(row) for row in rows]
+        others = [None if one is None else one.stored for one in found]
+        known = self._known.get((scale, index))
+        if known is None or not known.is_of(octants, others, apart=apart):
+            block = _computed(data, octants, found, apart=apart)
+            known = _Above(octants, apart, others, block, stored_blocks.pack(data, block))
+            self._known[scale, index] = known
+        return known.block, known.stored
+
+
+def _computed(
+    data: LabelMap, octants: list[LabelBlock | None], others: list[Found | None], *, apart: bool
+) -> LabelBlock:
+    loaded = [None if one is None else stored_blocks.load(data, one) for one in others]
+    if not apart:
+        return downres(octants, data.block, loaded[0])
+    rest = iter(loaded)
+    return downres([octant or next(rest) for octant in octants], data.block)
 
 
 def _pending(data: LabelMap) -> defaultdict[int, set[Zyx]]:

@@ -36,7 +36,7 @@ from dvidpy.datatypes.labelled.keys import (
     split_key,
 )
 from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
-from dvidpy.errors import BadRequest, DvidError
+from dvidpy.errors import DvidError
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.versioning.mutations import NO_EVENT, Mutation
@@ -109,14 +109,9 @@ class Edit(IndexEdit):
     # ------------------------------------------------------------------ the rest
     def new_label(self, given: int | None = None) -> int:
         """A label that was never used, the given one if there is one: BadRequest where that was used before."""
-        if given is None:
-            given = ids.take_unused(self.data)
-        elif ids.used_among(self.data, [given]):
-            raise BadRequest(f"label {given} is in use")
-        else:
-            ids.note_label(self.data, given)
-        self.use_labels(given)
-        return given
+        label = ids.claim(self.data, given)
+        self.use_labels(label)
+        return label
 
     def use_labels(self, most: int) -> None:
         """Labels up to this one are in use."""

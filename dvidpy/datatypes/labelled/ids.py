@@ -69,6 +69,16 @@ def take_unused(data: LabelMap, count: int = 1, but: Iterable[int] = ()) -> int:
             return first
 
 
+def claim(data: LabelMap, given: int | None) -> int:
+    """A label that was never used, the given one if there is one: BadRequest where that was used before."""
+    if given is None:
+        return take_unused(data)
+    if used_among(data, [given]):
+        raise BadRequest(f"label {given} is in use")
+    note_label(data, given)
+    return given
+
+
 def take_labels(data: LabelMap, count: int = 1) -> int:
     """The first of `count` new labels in a row; BadRequest where the numbers, or the ceiling, do not allow so many."""
     with data.state.editing:

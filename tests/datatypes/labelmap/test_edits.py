@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import orjson
 import pytest
 from labelmaps import SIDE, Volume, at, blocks_of, new_blocks, new_labelmap, post, runs_of, voxels
 
+from dvidpy.datatypes.labelled import downres as coarser
 from dvidpy.datatypes.labelled import ids
 from dvidpy.datatypes.labelled.instance import LabelMap
-from dvidpy.datatypes.labelled.intake import Written
+from dvidpy.datatypes.labelled.intake import Written, store_blocks
 from dvidpy.datatypes.labelled.volumes import keep_volume, read_volume
 from dvidpy.datatypes.labelmap.mutations import cutting
+from dvidpy.datatypes.labelmap.mutations import split_body as split_body_module
 from dvidpy.datatypes.labelmap.mutations.cleave import Cleave, cleave
 from dvidpy.datatypes.labelmap.mutations.events import apply_again, event_of
 from dvidpy.datatypes.labelmap.mutations.history import history
@@ -26,8 +30,10 @@ from dvidpy.datatypes.labels import sheets
 from dvidpy.datatypes.labels.numbers import LARGEST
 from dvidpy.datatypes.labels.splits import Cut
 from dvidpy.errors import BadRequest
+from dvidpy.geometry import Zyx
 from dvidpy.kernels.label_runs import Runs
 from dvidpy.storage.keys import after
+from dvidpy.versioning.check import check_datastore
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.mutations import Mutation
 
@@ -219,23 +225,99 @@ def test_runs_outside_the_supervoxel_are_left_alone(data: LabelMap) -> None:
     assert data.need_index(4).only(_labels(50)).voxels == (shown == 50).sum()
 
 
-def test_blocks_that_are_written_meanwhile_are_cut_again(data: LabelMap, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the cut and the lock somebody posts a block."""
-    whole = cutting.Cutting.prepare
-    waiting = [lambda: post(data, {(0, 0, 1): np.full((SIDE,) * 3, 5, np.uint64)})]
+def _post_5(data: LabelMap) -> None:
+    post(data, {(0, 0, 1): np.full((SIDE,) * 3, 5, np.uint64)}, downres=True)
 
-    def prepare(self: cutting.Cutting, places: list[tuple[int, int, int]]) -> object:
-        done = whole(self, places)
+
+def _post_above(data: LabelMap) -> None:
+    store_blocks(data, new_blocks(data, {(0, 0, 0): np.full((SIDE,) * 3, 7, np.uint64)}), scale=1, downres=True)
+
+
+MEANWHILE: dict[str, Callable[[LabelMap], object]] = {
+    "nothing": lambda data: None,
+    "a post": _post_5,
+    "a post to the scale above": _post_above,
+    "a post without the scale above": lambda data: post(data, {(0, 0, 0): np.full((SIDE,) * 3, 1, np.uint64)}),
+    "a split of a neighbour": lambda data: split_supervoxel(data, 6, runs_of(_mask(data, 6))),
+    "the body is merged away": lambda data: merge(data, _labels(7, 4)),
+    "the body grows": lambda data: merge(data, _labels(4, 7)),
+    "a part is cleaved off": lambda data: cleave(data, 4, _labels(4)),
+    "its new labels are used": lambda data: post(data, {(0, 0, 7): np.full((SIDE,) * 3, 10, np.uint64)}),
+}
+
+
+@pytest.fixture(params=[*MEANWHILE])
+def meanwhile(data: LabelMap, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Something that happens between what an edit does ahead and its turn."""
+    whole = cutting.Cutting.prepare
+    waiting = [MEANWHILE[request.param]]
+
+    def prepare(self: cutting.Cutting, places: Iterable[Zyx], *, downres: bool) -> None:
+        whole(self, places, downres=downres)
         if waiting:
-            waiting.pop()()
-        return done
+            waiting.pop()(data)
 
     monkeypatch.setattr(cutting.Cutting, "prepare", prepare)
+    chosen: str = request.param
+    return chosen
+
+
+def test_a_supervoxel_is_cut_as_it_is_when_its_turn_comes(data: LabelMap, meanwhile: str) -> None:
     mask = _mask(data, 5)
     cut, _ = split_supervoxel(data, 5, runs_of(mask))
     shown = voxels(data, SIZE)
     assert np.array_equal(shown == cut.split, mask)
-    assert (shown[:, :, SIDE:][~mask[:, :, SIDE:]] == cut.remain).all()
+    assert data.body_of(cut.split) == data.body_of(cut.remain) == (7 if meanwhile == "the body is merged away" else 4)
+    assert check_datastore(data.datastore).faults == []
+
+
+def test_a_body_is_cut_as_it_is_when_its_turn_comes(data: LabelMap, meanwhile: str) -> None:
+    mask = _mask(data, 5)
+    if meanwhile == "the body is merged away":
+        with pytest.raises(BadRequest, match="4 is no body"):
+            split_body(data, 4, runs_of(mask))
+    else:
+        new, _ = split_body(data, 4, runs_of(mask))
+        assert np.array_equal(data.bodies().apply(voxels(data, SIZE)) == new, mask)
+    assert check_datastore(data.datastore).faults == []
+
+
+def _is_waited_for(data: LabelMap) -> bool:
+    """Whether others cannot edit now."""
+    found: list[bool] = []
+
+    def edit() -> None:
+        if free := data.state.editing.acquire(blocking=False):
+            data.state.editing.release()
+        found.append(not free)
+
+    other = threading.Thread(target=edit)
+    other.start()
+    other.join()
+    return found[0]
+
+
+@pytest.mark.parametrize("split", [_split, _split_body])
+def test_what_takes_long_keeps_nobody_waiting(
+    data: LabelMap, split: Callable[[LabelMap], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+
+    def watched(module: object, name: str) -> None:
+        whole = getattr(module, name)
+
+        def noting(*args: Any) -> Any:
+            held.append(_is_waited_for(data))
+            return whole(*args)
+
+        monkeypatch.setattr(module, name, noting)
+
+    watched(cutting, "split")
+    watched(coarser, "downres")
+    watched(split_body_module, "sizes_under")
+    split(data)
+    assert held
+    assert not any(held)
 
 
 def test_splits_are_listed_by_version(data: LabelMap) -> None:

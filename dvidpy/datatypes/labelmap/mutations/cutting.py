@@ -1,17 +1,18 @@
 """Supervoxels cut in two by a volume of runs: blocks and index after it, and what each block lost.
 
-Blocks are read and cut before anybody is kept waiting; under the lock only those that changed meanwhile are cut again.
+Blocks are read and cut, and those above them computed, before anybody is kept waiting; under the lock only those are
+that changed meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from dvidpy.datatypes.labelled import blocks as stored_blocks
-from dvidpy.datatypes.labelled.downres import follow
+from dvidpy.datatypes.labelled.downres import Ahead, follow
 from dvidpy.datatypes.labelled.edits import Edit
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labels.blocks import LabelBlock
@@ -43,14 +44,22 @@ class Cutting:
     def __init__(self, data: LabelMap, cuts: dict[int, Cut], runs: Runs) -> None:
         self._data, self.cuts, self._runs = data, cuts, runs
         self._done: dict[Zyx, CutBlock] = {}
+        self._ahead = Ahead()
 
-    def prepare(self, places: Iterable[Zyx]) -> dict[Zyx, CutBlock]:
+    def prepare(self, places: Iterable[Zyx], *, downres: bool) -> None:
+        """Do what takes long, before the turn of the edit comes."""
+        still = self._data.still()
+        done = self._cut_all(still, places)
+        if downres:
+            self._ahead.prepare(still, _written(done))
+
+    def _cut_all(self, data: LabelMap, places: Iterable[Zyx]) -> dict[Zyx, CutBlock]:
         """Cut the blocks that were not cut yet, or were written since then."""
-        found = {place: value for place, value in stored_blocks.find(self._data, 0, places) if value is not None}
+        found = {place: value for place, value in stored_blocks.find(data, 0, places) if value is not None}
         stale = [place for place, value in found.items() if not self._is_fresh(place, value.stored)]
-        masks = dict(dealt(self._runs, stale, self._data.block))
+        masks = dict(dealt(self._runs, stale, data.block))
         for place in stale:
-            block = stored_blocks.load(self._data, found[place])
+            block = stored_blocks.load(data, found[place])
             self._done[place] = self._cut(block, masks.get(place), found[place].stored)
         return {place: self._done[place] for place in found}
 
@@ -69,11 +78,11 @@ class Cutting:
         """Write the blocks that hold the supervoxels, and the index of the body that has all of them."""
         inside, rest = edit.body(body).parted(np.array([*self.cuts], np.uint64))
         index = inside.whole()
-        done = self.prepare(places)
-        written = {place: one.after for place, one in done.items() if one.after is not None}
+        done = self._cut_all(edit.data, places)
+        written = _written(done)
         for place in written:
             edit.put_block(0, place, done[place].stored)
-        follow(edit, 0, written, downres=downres)
+        follow(edit, 0, written, downres=downres, ahead=self._ahead)
         named = set(index.supervoxels.tolist())
         for supervoxel, cut in self.cuts.items():
             if supervoxel in named:
@@ -83,6 +92,11 @@ class Cutting:
             edit.map(np.array([supervoxel], np.uint64), 0)
         edit.put_body(body, rest.merged([Sheeted(index)]))
         edit.use_labels(max(max(cut) for cut in self.cuts.values()))
+
+
+def _written(done: Mapping[Zyx, CutBlock]) -> dict[Zyx, LabelBlock]:
+    """Blocks that are other ones now."""
+    return {place: one.after for place, one in done.items() if one.after is not None}
 
 
 def _inside(done: dict[Zyx, CutBlock], supervoxel: int) -> Entries:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from msgspec import Struct
 
@@ -10,13 +12,16 @@ from dvidpy.datatypes.labelled import blocks as stored_blocks
 from dvidpy.datatypes.labelled import ids
 from dvidpy.datatypes.labelled.edits import Edit, editing
 from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.keys import block_key
 from dvidpy.datatypes.labelled.volumes import keep_volume, read_volume
 from dvidpy.datatypes.labelmap.mutations.cutting import Cutting
 from dvidpy.datatypes.labels.index import LabelIndex
 from dvidpy.datatypes.labels.runs import dealt, voxels_in
 from dvidpy.datatypes.labels.splits import Cut, sizes_under
 from dvidpy.errors import BadRequest
+from dvidpy.geometry import Zyx
 from dvidpy.kernels.label_runs import Runs
+from dvidpy.versioning.store import Found
 
 
 class SupervoxelCut(Struct, frozen=True, array_like=True):
@@ -45,6 +50,10 @@ class SplitBody(Struct, frozen=True, tag="split", tag_field="kind"):
         """Nothing happens where it was applied already."""
         self.apply_with(edit, self.cutting(edit.data, read_volume(edit.data, self.volume)))
 
+    def new_supervoxels(self) -> list[int]:
+        """Labels of the parts."""
+        return [label for one in self.cuts for label in (one.split, one.remain)]
+
     def cutting(self, data: LabelMap, runs: Runs) -> Cutting:
         """What it does to blocks."""
         return Cutting(data, {one.supervoxel: Cut(one.split, one.remain) for one in self.cuts}, runs)
@@ -66,14 +75,20 @@ def split_body(data: LabelMap, body: int, runs: Runs, *, label: int | None = Non
 
     BadRequest where the volume is empty, all of the body, or not within it, or where the given label is in use.
     """
+    still = data.still()
+    ahead = _look(still, _need_index(still, body), runs)  # what takes long comes before the turn of the edit
+    new = ids.claim(data, label)
+    event = _event(data, ahead, new, keep_volume(data, runs))
+    cutting = event.cutting(data, runs)
+    cutting.prepare(event.blocks, downres=True)
     with editing(data) as edit:
         index = edit.need_index(body)
-        if not 0 < voxels_in(runs) < index.voxels:
-            raise BadRequest(f"a volume of {voxels_in(runs)} voxels does not cut the {index.voxels} of body {body}")
-        inside = _inside(data, index, runs)
-        new = edit.new_label(label)
-        event = _event(data, index, inside, new, runs)
-        event.apply_with(edit, event.cutting(data, runs))
+        found = ahead if ahead.is_fresh(data, index) else _look(data, index, runs)
+        edit.new_label(new)
+        if not found.agrees_with(ahead) or ids.used_among(data, event.new_supervoxels()):
+            event = _event(data, found, new, event.volume)
+            cutting = event.cutting(data, runs)
+        event.apply_with(edit, cutting)
         edit.publish(event)
         inner = voxels_in(runs)
         gone = (*event.whole, *(one.split for one in event.cuts))
@@ -91,24 +106,61 @@ def split_body(data: LabelMap, body: int, runs: Runs, *, label: int | None = Non
     return new, edit.mutation
 
 
-def _inside(data: LabelMap, index: LabelIndex, runs: Runs) -> dict[int, int]:
-    """Voxels of each supervoxel inside the volume; BadRequest where some of the volume is not in the body."""
+def _need_index(data: LabelMap, body: int) -> LabelIndex:
+    found = data.find_body(body)
+    if found is None:
+        raise BadRequest(f"label {body} is no body")
+    return found.index
+
+
+class _Found(NamedTuple):
+    """What a volume holds of a body."""
+
+    body: LabelIndex
+    inside: dict[int, int]
+    """Voxels of each supervoxel."""
+    blocks: dict[Zyx, bytes | None]
+    """Those that it reaches into, as they are stored."""
+
+    def is_fresh(self, data: LabelMap, index: LabelIndex) -> bool:
+        """Whether body and blocks are what they were."""
+        found = stored_blocks.find(data, 0, self.blocks)
+        return self._has(index) and all(_stored(one) == self.blocks[place] for place, one in found)
+
+    def agrees_with(self, other: _Found) -> bool:
+        """Whether the same is to be cut."""
+        return self.inside == other.inside and self._has(other.body)
+
+    def _has(self, index: LabelIndex) -> bool:
+        return all(map(np.array_equal, self.body.entries, index.entries))
+
+
+def _look(data: LabelMap, index: LabelIndex, runs: Runs) -> _Found:
+    """BadRequest where the volume is empty or all of the body, or where some of it is not in the body."""
+    if not 0 < voxels_in(runs) < index.voxels:
+        raise BadRequest(f"a volume of {voxels_in(runs)} voxels does not cut the {index.voxels} of body {index.label}")
     supervoxels = set(index.supervoxels.tolist())
-    sizes: dict[int, int] = {}
+    inside: dict[int, int] = {}
+    blocks: dict[Zyx, bytes | None] = {}
     for place, mask in dealt(runs, index.places, data.block):
-        block = stored_blocks.load_one(data, 0, place)
-        for label, voxels in (sizes_under(block, mask) if block else {}).items():
-            sizes[label] = sizes.get(label, 0) + voxels
-    if sum(voxels for label, voxels in sizes.items() if label in supervoxels) != voxels_in(runs):
+        found = data.view.find(block_key(0, place))
+        blocks[place] = _stored(found)
+        for label, voxels in (sizes_under(stored_blocks.load(data, found), mask) if found else {}).items():
+            inside[label] = inside.get(label, 0) + voxels
+    if sum(voxels for label, voxels in inside.items() if label in supervoxels) != voxels_in(runs):
         raise BadRequest(f"the volume is not within body {index.label}")
-    return sizes
+    return _Found(index, inside, blocks)
 
 
-def _event(data: LabelMap, index: LabelIndex, inside: dict[int, int], new: int, runs: Runs) -> SplitBody:
-    had = dict(zip(*(column.tolist() for column in index.sizes()), strict=True))
-    whole = sorted(label for label, voxels in inside.items() if voxels == had[label])
-    partly = sorted(set(inside).difference(whole))
+def _stored(found: Found | None) -> bytes | None:
+    return None if found is None else found.stored
+
+
+def _event(data: LabelMap, found: _Found, new: int, volume: str) -> SplitBody:
+    had = dict(zip(*(column.tolist() for column in found.body.sizes()), strict=True))
+    whole = sorted(label for label, voxels in found.inside.items() if voxels == had[label])
+    partly = sorted(set(found.inside).difference(whole))
     first = ids.take_unused(data, 2 * len(partly), but=[new]) if partly else 0
     cuts = [SupervoxelCut(label, first + 2 * at, first + 2 * at + 1) for at, label in enumerate(partly)]
-    places = index.only(np.array(partly, np.uint64)).places
-    return SplitBody(index.label, new, cuts, whole, keep_volume(data, runs), places)
+    places = found.body.only(np.array(partly, np.uint64)).places
+    return SplitBody(found.body.label, new, cuts, whole, volume, places)

@@ -65,7 +65,7 @@ def split_supervoxel(
     given = given or Cut(0, 0)
     cut = _labels_for(data, supervoxel, given)
     cutting = Cutting(data, {supervoxel: cut}, runs)
-    cutting.prepare(part.places)
+    cutting.prepare(part.places, downres=downres)
     volume = keep_volume(data, runs)
     with editing(data) as edit:
         part = _demand_cut(data, edit.body, supervoxel, runs)
