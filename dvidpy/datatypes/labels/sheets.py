@@ -80,7 +80,7 @@ class Sheeted(NamedTuple):
     @property
     def voxels(self) -> int:
         """Of the whole body."""
-        return self.loose.voxels + int(self.sheets["voxels"].sum())
+        return self.loose.voxels + (int(self.sheets["voxels"].sum()) if self.sheets.size else 0)
 
     @property
     def is_empty(self) -> bool:
