@@ -52,16 +52,17 @@ def test_entries_are_summed_up(entries: list[tuple[int, int, int]]) -> None:
 MAPPINGS = st.dictionaries(st.integers(0, 9) | LABELS, LABELS, max_size=8)
 
 
+def mapping(named: dict[int, int]) -> tuple[Numbers, Numbers]:
+    pairs = sorted(named.items())
+    return np.array([key for key, _ in pairs], np.uint64), np.array([body for _, body in pairs], np.uint64)
+
+
 @given(MAPPINGS, MAPPINGS)
 def test_a_mapping_is_laid_over_another(some: dict[int, int], others: dict[int, int]) -> None:
-    columns = (
-        [[key for key, _ in sorted(one.items())] for one in (some, others)],
-        [[body for _, body in sorted(one.items())] for one in (some, others)],
-    )
-    pairs = [np.array(column, np.uint64) for both in zip(*columns, strict=True) for column in both]
     twin = np.empty(len(some) + len(others), np.uint64), np.empty(len(some) + len(others), np.uint64)
-    size = overlay_plain(*pairs, *twin)
-    assert [column.tolist() for column in overlay(*pairs)] == [column[:size].tolist() for column in twin]
+    size = overlay_plain(*mapping(some), *mapping(others), *twin)
+    found = overlay(*mapping(some), *mapping(others))
+    assert [column.tolist() for column in found] == [column[:size].tolist() for column in twin]
 
 
 COORDINATE = st.integers(1, (1 << 21) - 1)  # none is less than -(2^20 - 1)
