@@ -41,11 +41,11 @@ def build_app(settings: Settings, *, log_requests: bool = True, log_stream: LogS
     """
     types = load_types()
     server = Server(settings, Datastore(settings), types)
-    log = RequestLog(log_stream, enabled=log_requests)
-    return Front(server, StaticTable(openapi.STATIC_ROOMS), _inner_app(server, log), log)
+    server.metrics.log = RequestLog(log_stream).write if log_requests else None
+    return Front(server, StaticTable(openapi.STATIC_ROOMS), _inner_app(server))
 
 
-def _inner_app(server: Server, log: RequestLog) -> FastAPI:
+def _inner_app(server: Server) -> FastAPI:
     """Pages beside the API: documentation, health, metrics."""
 
     @asynccontextmanager
@@ -56,7 +56,7 @@ def _inner_app(server: Server, log: RequestLog) -> FastAPI:
                 "no admin token is set: requests from this machine itself may create repos and use the admin routes"
             )
         yield
-        log.flush()
+        server.metrics.settle()
         server.close()
 
     app = FastAPI(

@@ -45,7 +45,6 @@ class Served:
     http: httpx.Client
     port: int
     log: io.BytesIO
-    request_log: RequestLog
 
     def repo(self, **settings: str) -> str:
         """Root uuid of a new repo."""
@@ -87,7 +86,7 @@ class Served:
 
     def log_lines(self) -> list[bytes]:
         """Lines of the request log so far."""
-        self.request_log.flush()
+        self.server.metrics.settle()
         return self.log.getvalue().splitlines()
 
     def wait_until(self, true: Callable[[], bool], seconds: float = 20) -> None:
@@ -106,10 +105,10 @@ def running(settings: Settings) -> Iterator[Served]:
     """A server that is checked and ended afterwards."""
     app = build_app(settings)
     stream = io.BytesIO()
-    log = app._log = RequestLog(stream)
+    app._server.metrics.log = RequestLog(stream).write
     server, thread, port = _listen(app)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as http:
-        yield Served(app._server, http, port, stream, log)
+        yield Served(app._server, http, port, stream)
     report = check_datastore(app._server.datastore)
     server.should_exit = True
     thread.join(20)

@@ -60,7 +60,9 @@ def add_console(app: FastAPI, server: Server, *, at_root: bool) -> None:
 
     def state(request: Request) -> Response:
         headers = dict(request.scope["headers"])
-        privileged = server.is_admin(request.query_params) or server.is_trusted(request.scope, headers)
+        privileged = server.is_admin(request.query_params) or server.is_trusted(
+            (request.scope.get("client") or ("",))[0], headers
+        )
         repo = request.query_params.get("repo", "")
         shown = state_of(server, repo, sizes=privileged or not server.token) | {"may_create": privileged}
         return Response(orjson.dumps(shown), media_type="application/json", headers={"Cache-Control": "no-store"})
@@ -110,7 +112,7 @@ def _sizes(server: Server, repo: str) -> dict[str, int]:
 
 def _routes(server: Server) -> list[dict[str, Any]]:
     together: dict[tuple[str, str], list[tuple[int, RouteTally]]] = {}
-    for (method, route, status), tally in list(server.metrics.routes.items()):
+    for (method, route, status), tally in server.metrics.routes().items():
         together.setdefault((method, route), []).append((status, tally))
     rows = [_row(method, route, tallies) for (method, route), tallies in together.items()]
     return sorted(rows, key=lambda row: -row["count"])[:ROUTES]

@@ -84,5 +84,5 @@ async def _call(endpoint: Endpoint, call: Call, here: object, body: bytes) -> Re
 
 def demand_parts(endpoint: Endpoint, call: Call) -> None:
     """BadRequest where a path part that the endpoint needs is missing or empty."""
-    if not endpoint.fits(call.parts) or not all(call.parts[: endpoint.width]):
+    if not endpoint.is_filled(call.parts):
         raise BadRequest(f"incomplete API specification, expected {endpoint.path}")

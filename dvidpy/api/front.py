@@ -14,7 +14,7 @@ from dvidpy.api.cors import Cors
 from dvidpy.api.dispatch import StaticTable, Work, run_endpoint, whole_body
 from dvidpy.api.instances import Instances
 from dvidpy.api.lingering import Lingering
-from dvidpy.api.logs import RequestLog
+from dvidpy.api.logs import SILENT, trace
 from dvidpy.api.nodes import prepare_node
 from dvidpy.api.replies import Send, begin, not_found, refusal, send_reply
 from dvidpy.api.repos import prepare_repo
@@ -25,10 +25,6 @@ from dvidpy.errors import DvidError
 Scope = dict[str, Any]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-SILENT = ("/api/load", "/api/heartbeat", "/api/user-latencies", "/healthz", "/readyz", "/metrics")
-"""Polled by machines: no log line, no block list."""
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
-"""Methods that metrics tell apart; a client may make up any number of others."""
 GONE = 499
 """Status that the log and metrics show where the client hung up."""
 
@@ -36,11 +32,10 @@ GONE = 499
 class Front:
     """The ASGI application. Whatever is not /api or /interface goes to the inner one: documentation, metrics, files."""
 
-    def __init__(self, server: Server, table: StaticTable, inner: App, log: RequestLog) -> None:
+    def __init__(self, server: Server, table: StaticTable, inner: App) -> None:
         self._server = server
         self._table = table
         self._inner = inner
-        self._log = log
         self._cors = Cors(server.settings.server.cors_domains, timing=server.settings.server.allow_timing)
         self._instances = Instances(server)
         self.lingering = Lingering(lambda: server.pool.under_way)
@@ -63,13 +58,15 @@ class Front:
             await self._inner(scope, receive, _adding(send, extra))
 
     # ------------------------------------------------------------------ quick answers
-    def answer_now(self, scope: Scope) -> tuple[Reply, Headers] | None:
+    def answer_now(
+        self, method: str, path: str, query: bytes, headers: Headers, client: str
+    ) -> tuple[Reply, Headers] | None:
         """Answer and further headers to a GET or HEAD without a body, if that takes no waiting; else None."""
-        if not scope["path"].startswith("/api/"):
+        if not path.startswith("/api/"):
             return None
-        started = time.perf_counter()
-        call = Call(scope, _nothing_to_receive, self._server.pool, self._limit)
-        call.id = next(self._ids)
+        began = time.perf_counter()
+        pool, number = self._server.pool, next(self._ids)
+        call = Call(method, path, query, headers, _nothing_to_receive, pool, self._limit, client, number)
         try:
             reply = self._run_now(call)
         except DvidError as error:
@@ -78,8 +75,8 @@ class Front:
             reply = self._own_fault(call, error)
         if reply is None:
             return None
-        self._account(call, reply.status, started, 0, 0 if call.method == "HEAD" else reply.length or 0)
-        return reply, self._cors.headers(scope["headers"])
+        self._account(call, reply.status, began, 0, 0 if method == "HEAD" else reply.length or 0)
+        return reply, self._cors.headers(headers)
 
     def _run_now(self, call: Call) -> Reply | None:
         work = self._prepare(call)
@@ -97,9 +94,8 @@ class Front:
     # ------------------------------------------------------------------ all others
     async def _serve(self, scope: Scope, receive: Receive, send: Send, extra: Headers) -> None:
         server = self._server
-        started = time.perf_counter()
-        call = Call(scope, receive, server.pool, self._limit)
-        call.id = next(self._ids)
+        began = time.perf_counter()
+        call = self._call(scope, receive)
         server.metrics.active += 1
         status, sent = GONE, 0
         try:
@@ -109,11 +105,16 @@ class Front:
         except Gone:
             status = GONE
         except Exception as error:  # in the middle of a stream: the connection breaks off
-            self._log.trace(call, error)
+            trace(call, error)
         finally:
             call.close()
             server.metrics.active -= 1
-            self._account(call, status, started, call.received, sent)
+            self._account(call, status, began, call.received, sent)
+
+    def _call(self, scope: Scope, receive: Receive) -> Call:
+        asked = scope["method"], scope["path"], scope["query_string"], scope["headers"]
+        client = (scope.get("client") or ("",))[0]
+        return Call(*asked, receive, self._server.pool, self._limit, client, next(self._ids))
 
     async def _answer(self, call: Call) -> Reply:
         """The answer of a handler, or what it refused with. Bugs of ours are a 500 with the id of the request."""
@@ -139,12 +140,11 @@ class Front:
         """The handler of a request and its subject; None for 404."""
         server = self._server
         if server.block_list and call.path not in SILENT:
-            client = (call.scope.get("client") or ("",))[0]
-            server.block_list.refuse(source_address(client, call.headers), call.query.get("u", ""))
+            server.block_list.refuse(source_address(call.client, call.headers), call.query.get("u", ""))
         if call.query_string:
             call.admin = server.is_admin(call.query)
         path = call.path.split("/")
-        if len(path) > 5 and path[1:3] == ["api", "node"] and path[5]:  # an instance's keyword
+        if len(path) > 5 and path[1] == "api" and path[2] == "node" and path[5]:  # an instance's keyword
             return self._instances.prepare(call, path)
         call.parts = path[1:] if path[-1] or len(path) < 3 else path[1:-1]  # a final slash is ignored
         endpoint = self._table.find(call.method, call.parts)
@@ -159,21 +159,19 @@ class Front:
         return Work(endpoint, server)
 
     def _own_fault(self, call: Call, error: Exception) -> Reply:
-        self._log.trace(call, error)
+        trace(call, error)
         text = f"internal error, please report request {call.id}\n"
         return Reply(text.encode(), TEXT, 500, headers=((b"x-request-id", call.id.encode()),))
 
-    def _account(self, call: Call, status: int, started: float, received: int, sent: int) -> None:
-        """Metrics and the log line of a request that is over."""
-        seconds = time.perf_counter() - started
-        if call.interactive:
-            self._server.count_interactive()
-        method = call.method if call.method in METHODS else "other"
-        self._server.metrics.count((method, call.route or "other", status), seconds, received, sent)
-        if call.path not in SILENT:
-            self._log.line(call, status, seconds, received, sent)
-        elif call.query.get("u"):
-            self._server.heard_of(call.query["u"], int(seconds * 1000), datetime.now(UTC))
+    def _account(self, call: Call, status: int, began: float, received: int, sent: int) -> None:
+        """A request is over."""
+        ended = time.perf_counter()
+        server = self._server
+        if call.interactive and server.hold_back_after:
+            server.count_interactive()
+        server.metrics.over((call, status, began, ended, received, sent))
+        if call.path in SILENT and call.query.get("u"):
+            server.heard_of(call.query["u"], int((ended - began) * 1000), datetime.now(UTC))
 
 
 async def _nothing_to_receive() -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -21,17 +21,18 @@ from dvidpy.versioning.records import Instance, Node
 KEYWORD = 5
 """Path parts before an instance's keyword, the empty one in front included: "", api, node, uuid, name."""
 MANY = 4096
-"""Addresses that are remembered; then all are forgotten. Anybody may make up references to one version."""
+"""Ways that are remembered; then all are forgotten. Anybody may make up references to one version."""
 
 
-class Address(NamedTuple):
-    """What a reference to a version and the name of an instance lead to."""
+class Way(NamedTuple):
+    """Where requests of one method and keyword lead, to one instance at one version."""
 
     place: Place
     instance: Instance
-    table: Table
     subject: type[Data]
-    route: str
+    endpoints: list[Endpoint]
+    """Longest path first."""
+    routes: str
     """Beginning of its routes' templates."""
 
 
@@ -43,42 +44,45 @@ class Instances:
         self._catalogue = server.datastore.catalogue
         self._routes = {name: f"/api/node/{{uuid}}/{{{name}}}" for name in server.types}
         self._tables = {name: table_of_type(kind) for name, kind in server.types.items()}
-        self._known: dict[tuple[str, str], Address] = {}
+        self._known: dict[tuple[str, str, str, str], Way] = {}
         self._known_of: object = None
         """The state of the catalogue in which those were looked up: a change replaces it."""
 
     def prepare(self, call: Call, path: list[str]) -> Work:
         """Handler and subject of a request whose path parts are ["", "api", "node", uuid, name, keyword, …]."""
         server = self._server
-        address = self._address(path[3], path[4])
-        instance = address.instance
-        call.parts = path[KEYWORD:] if path[-1] else path[KEYWORD:-1]
-        endpoint = _choose(address.table, call)
-        call.route = address.route + endpoint.path
-        if endpoint.admins_only and not server.is_privileged(call):
-            raise NotPrivileged(f"{call.method} {call.parts[0]} needs the admin token")
-        demand_parts(endpoint, call)
-        server.demand_writable(call)
-        data = address.subject(server.datastore, *address.place, instance, call)
-        query = call.query if call.query_string else {}
-        call.interactive = query.get("interactive") not in ("false", "0")
-        throttled = query.get("throttle") in ("on", "true")
-        if endpoint.reads:
-            return Work(endpoint, data, None, throttled)
-        return Work(endpoint, data, data.version if instance.versioned else None, throttled)
-
-    def _address(self, reference: str, name: str) -> Address:
-        """Version and instance of a request; UnknownVersion, UnknownInstance."""
         if self._known_of is not self._catalogue.repos or len(self._known) > MANY:
             self._known, self._known_of = {}, self._catalogue.repos
-        found = self._known.get((reference, name))
-        if found is None:
-            place = self._catalogue.find(reference)
-            instance = find_instance(place.repo, name)
-            kind = instance.type
-            found = Address(place, instance, self._tables[kind], self._server.types[kind].subject, self._routes[kind])
-            self._known[reference, name] = found
-        return found
+        way = self._known.get((path[3], path[4], path[KEYWORD], call.method)) or self._find_way(path, call.method)
+        call.parts = parts = path[KEYWORD:] if path[-1] else path[KEYWORD:-1]
+        endpoint = way.endpoints[0]
+        filled = endpoint.is_filled(parts)
+        if not filled:
+            endpoint = next((one for one in way.endpoints if one.fits(parts)), way.endpoints[-1])
+        call.route = way.routes + endpoint.path
+        if endpoint.admins_only and not server.is_privileged(call):
+            raise NotPrivileged(f"{call.method} {parts[0]} needs the admin token")
+        if not filled:
+            demand_parts(endpoint, call)
+        server.demand_writable(call)
+        data = way.subject(server.datastore, *way.place, way.instance, call)
+        call.interactive, throttled = _manner(call.query) if call.query_string else (True, False)
+        if endpoint.reads:
+            return Work(endpoint, data, None, throttled)
+        return Work(endpoint, data, data.version if way.instance.versioned else None, throttled)
+
+    def _find_way(self, path: list[str], method: str) -> Way:
+        """UnknownVersion, UnknownInstance; BadRequest where the type has no such route."""
+        reference, name, keyword = path[3 : KEYWORD + 1]
+        place = self._catalogue.find(reference)
+        instance = find_instance(place.repo, name)
+        kind = instance.type
+        endpoints = self._tables[kind].get((keyword, method))
+        if endpoints is None:
+            raise BadRequest(f"Bad API call: no {method} on endpoint {keyword!r}")
+        way = Way(place, instance, self._server.types[kind].subject, endpoints, self._routes[kind])
+        self._known[reference, name, keyword, method] = way
+        return way
 
     async def edit(self, work: Work, call: Call) -> Reply:
         """Run a handler that changes a version, unless that is locked. Nothing is held while a slow client sends."""
@@ -110,6 +114,11 @@ class Instances:
             gates.leave(node.version)
 
 
+def _manner(query: Mapping[str, str]) -> tuple[bool, bool]:
+    """Whether somebody waits for the answer, and whether it is one of a few that are served at a time."""
+    return query.get("interactive") not in ("false", "0"), query.get("throttle") in ("on", "true")
+
+
 def _locked(call: Call, node: Node) -> LockedVersion:
     return LockedVersion(f"Cannot do {call.method} on endpoint {call.parts[0]!r} of locked node {node.uuid}")
 
@@ -117,14 +126,3 @@ def _locked(call: Call, node: Node) -> LockedVersion:
 def table_of_type(kind: DataType) -> Table:
     """All routes of a datatype: its own first, then those of every type."""
     return table_of((*kind.rooms, every_type.room_for(kind)), head=kind.head)
-
-
-def _choose(table: Table, call: Call) -> Endpoint:
-    """Endpoint of a keyword and method: the longest path that the request fills."""
-    endpoints = table.get((call.parts[0], call.method))
-    if endpoints is None:
-        raise BadRequest(f"Bad API call: no {call.method} on endpoint {call.parts[0]!r}")
-    for endpoint in endpoints:
-        if endpoint.fits(call.parts):
-            return endpoint
-    return endpoints[-1]

@@ -45,7 +45,8 @@ class Server:
         self.throttled = 0
         self.latencies: dict[str, dict[str, Any]] = {}
         self.block_list = read_block_list(settings.server.block_list_file)
-        self._hold_back_after = settings.server.interactive_ops_before_block
+        self.hold_back_after = settings.server.interactive_ops_before_block
+        """Interactive requests after which background work waits; 0: it never does."""
         self._interactive: deque[float] = deque(maxlen=10_000)
         for queue in datastore.queues():
             queue.held = self.people_are_working
@@ -58,20 +59,19 @@ class Server:
 
     def is_privileged(self, call: Call) -> bool:
         """The request may create repos and use the admin routes."""
-        return call.admin or self.is_trusted(call.scope, call.headers)
+        return call.admin or self.is_trusted(call.client, call.headers)
 
     def demand_admin(self, call: Call) -> None:
         """UnknownRoute for who may not use the admin routes, where the reference has no such route."""
         if not self.is_privileged(call):
             raise UnknownRoute("404 page not found")
 
-    def is_trusted(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> bool:
+    def is_trusted(self, client: str, headers: Mapping[bytes, bytes]) -> bool:
         """Where no token is set, a request from this very machine, not through a proxy, may use the admin routes."""
         if self.token or b"forwarded" in headers or b"x-forwarded-for" in headers:
             return False
-        client = scope.get("client")
         try:
-            return client is not None and ipaddress.ip_address(client[0]).is_loopback
+            return ipaddress.ip_address(client).is_loopback
         except ValueError:
             return False
 
@@ -107,13 +107,11 @@ class Server:
 
     def count_interactive(self) -> None:
         """A request that people wait for came in."""
-        if not self._hold_back_after:
-            return
         self._interactive.append(time.monotonic())
 
     def people_are_working(self) -> bool:
         """More interactive requests came in lately than interactiveOpsBeforeBlock allows. From any thread."""
-        limit = self._hold_back_after
+        limit = self.hold_back_after
         since = time.monotonic() - INTERACTIVE_WINDOW_S
         return bool(limit) and sum(1 for at in self._interactive.copy() if at > since) > limit
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from asyncio import Event, TimerHandle
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,8 +18,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from dvidpy.api.front import Front
-from dvidpy.api.heads import KnownHeads, quoted, split_target, without_body
-from dvidpy.datatypes.exchange import Headers, Reply
+from dvidpy.api.heads import MANY, KnownHeads, quoted, split_target, without_body
+from dvidpy.datatypes.exchange import Headers
 
 LONGEST_TARGET = 1 << 20
 """Bytes of the longest path and query: `specificblocks` names thousands of blocks in one."""
@@ -29,6 +30,7 @@ KEEP_ALIVE_S = 600
 
 _LINE = re.compile(rb"(GET|HEAD) (/[!-\"$->@-~]*)(?:\?([!-\"$-~]*))? HTTP/1\.1\r\n")
 """First line of a request that may be a quick one: method, path, query."""
+_METHODS = {b"GET": "GET", b"HEAD": "HEAD"}
 _known = KnownHeads()
 """Shared by all connections: the clients of a program all send the same."""
 
@@ -90,21 +92,18 @@ class WireProtocol(HttpToolsProtocol):
 
     def _answer_now(self, method: bytes, path: bytes, query: bytes, headers: Headers) -> bool:
         app: Front = self.app  # ours; `serve` puts nothing around it
-        answer = app.answer_now(
-            {
-                "type": "http",
-                "method": method.decode("ascii"),
-                "path": text_of(path),
-                "raw_path": path,
-                "query_string": query,
-                "headers": headers,
-                "client": self.client,
-            }
-        )
+        client = self.client[0] if self.client else ""
+        answer = app.answer_now(_METHODS[method], text_of(path), query, headers, client)
         if answer is None:
             self._tried = True
             return False
-        self._write(*answer, head=method == b"HEAD")
+        reply, extra = answer
+        body = b"" if method == b"HEAD" else reply.body
+        begun = _beginning(reply.status, *reply.headers, *extra)
+        self.transport.write(b"%scontent-length: %d\r\n\r\n%s" % (begun, reply.length or 0, body))
+        self.cycle = _ANSWERED  # the client takes what it is sent, and asked nothing else: there is nothing to resume
+        self.server_state.total_requests += 1
+        self._rest()
         app.lingering.answered(self.loop)
         return True
 
@@ -112,17 +111,6 @@ class WireProtocol(HttpToolsProtocol):
         """No earlier request of the connection is being answered, and the client takes what it is sent."""
         cycle: Any = self.cycle
         return (cycle is None or cycle.response_complete) and not self.flow.write_paused
-
-    def _write(self, reply: Reply, extra: Headers, *, head: bool) -> None:
-        lines = [STATUS_LINE[reply.status]]
-        for name, value in reply.headers + extra if extra else reply.headers:
-            lines += (name, b": ", value, b"\r\n")
-        lines.append(b"content-length: %d\r\n\r\n" % (reply.length or 0))
-        if not head:
-            lines.append(reply.body)  # type: ignore[arg-type]  # bytes: `answer_now` gives no other
-        self.transport.write(b"".join(lines))
-        self.cycle = _ANSWERED
-        self.on_response_complete()
 
     # ------------------------------------------------------------------ uvicorn's way
     def on_message_begin(self) -> None:
@@ -220,6 +208,12 @@ class WireProtocol(HttpToolsProtocol):
             self._wait(left)
         elif not self.transport.is_closing():
             self.transport.close()
+
+
+@lru_cache(MANY)
+def _beginning(status: int, *headers: tuple[bytes, bytes]) -> bytes:
+    """Status line and headers of an answer; most have the same."""
+    return STATUS_LINE[status] + b"".join(b"%s: %s\r\n" % header for header in headers)
 
 
 def text_of(path: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, ParamSpec, Protocol, TypeVar
 from urllib.parse import parse_qsl
@@ -47,54 +47,49 @@ class Pool(Protocol):
 
 
 class Call:
-    """One request."""
+    """One request. What stands in the class is so until somebody says otherwise: most requests never do."""
 
-    __slots__ = (
-        "_headers",
-        "_query",
-        "_receive",
-        "_until_sent",
-        "admin",
-        "gate",
-        "id",
-        "interactive",
-        "limit",
-        "method",
-        "parts",
-        "path",
-        "pool",
-        "query_string",
-        "received",
-        "route",
-        "scope",
-    )
+    route = ""
+    """Template of the route, for metrics and the log."""
+    admin = False
+    """It carries the admin token: locks do not hold it back."""
+    interactive = False
+    """Somebody waits for it: background work may have to."""
+    received = 0
+    """Bytes of the body that came in."""
+    gate: Callable[[], AbstractContextManager[None]] = nullcontext
+    """What a `streaming` handler enters to commit: LockedVersion where the version was committed meanwhile."""
+    _until_sent: ExitStack | None = None
+    _query: dict[str, str] | None = None
+    _headers: dict[bytes, bytes] | None = None
 
-    def __init__(self, scope: Mapping[str, Any], receive: Receive, pool: Pool, limit: int) -> None:
-        self.scope = scope
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query_string: bytes,
+        headers: Headers,
+        receive: Receive,
+        pool: Pool,
+        limit: int,
+        client: str = "",
+        number: str = "",
+    ) -> None:
         self._receive = receive
         self.pool = pool
         self.limit = limit
         """Largest body that is taken whole, in bytes."""
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
+        self.method = method
+        self.path = path
         """Percent signs are resolved; a byte that is not UTF-8 stands as a lone surrogate."""
-        self.query_string: bytes = scope["query_string"]
+        self.query_string = query_string
+        self.listed_headers = headers
+        """As they came, names in lower case."""
+        self.client = client
+        """Address that it came from; empty for a socket of another kind."""
+        self.id = number
         self.parts: list[str] = []
         """Path parts behind the instance name, the keyword first."""
-        self.id = ""
-        self.route = ""
-        """Template of the route, for metrics and the log."""
-        self.admin = False
-        """It carries the admin token: locks do not hold it back."""
-        self.interactive = False
-        """Somebody waits for it: background work may have to."""
-        self.received = 0
-        """Bytes of the body that came in."""
-        self.gate: Callable[[], AbstractContextManager[None]] = nullcontext
-        """What a `streaming` handler enters to commit: LockedVersion where the version was committed meanwhile."""
-        self._until_sent: ExitStack | None = None
-        self._query: dict[str, str] | None = None
-        self._headers: dict[bytes, bytes] | None = None
 
     @property
     def query(self) -> dict[str, str]:
@@ -111,7 +106,7 @@ class Call:
     def headers(self) -> dict[bytes, bytes]:
         """Headers by lower-case name."""
         if self._headers is None:
-            self._headers = dict(self.scope["headers"])
+            self._headers = dict(self.listed_headers)
         return self._headers
 
     @property

@@ -227,6 +227,10 @@ class Endpoint:
         """The parts of a path fill it; more may follow."""
         return self.width <= len(parts) and (not self.words or all(parts[at] == word for at, word in self.words))
 
+    def is_filled(self, parts: Sequence[str]) -> bool:
+        """It fits, and no part that it needs is empty."""
+        return len(parts) >= self.width and "" not in parts[: self.width] and (not self.words or self.fits(parts))
+
     def arguments(self, call: Call, here: Any, body: bytes) -> dict[str, Any]:
         """Keyword arguments of the handler; BadRequest where the request does not give them."""
         found: dict[str, Any] = {}

@@ -12,7 +12,7 @@ import structlog
 from prometheus_client.parser import text_string_to_metric_families
 from served import TOKEN, Serve, Served
 
-from dvidpy.api.front import METHODS
+from dvidpy.api.metrics import METHODS
 from dvidpy.api.state import USERS
 from dvidpy.storage.log import JsonLines
 

@@ -30,8 +30,7 @@ def call_of(pieces: Iterable[bytes | None], headers: Headers, limit: int = 1 << 
             return {"type": "http.disconnect"}
         return {"type": "http.request", "body": piece, "more_body": bool(given)}
 
-    scope = {"method": "POST", "path": "/", "query_string": b"a=1&b=%20x&a=2&c&=&%ff=%ff", "headers": headers}
-    return Call(scope, receive, pool, limit)
+    return Call("POST", "/", b"a=1&b=%20x&a=2&c&=&%ff=%ff", headers, receive, pool, limit)
 
 
 def run(work: Callable[[Any], Any]) -> Any:

@@ -70,12 +70,10 @@ TABLE = table_of((room, other), head=True)
 
 
 def call_of(path: str, query: bytes = b"") -> Call:
-    scope = {"method": "GET", "path": path, "query_string": query, "headers": []}
-
     async def nothing() -> Any:
         raise AssertionError("no body is asked for")
 
-    call = Call(scope, nothing, None, 10)  # type: ignore[arg-type]  # no work is handed out
+    call = Call("GET", path, query, [], nothing, None, 10)  # type: ignore[arg-type]  # no work is handed out
     call.parts = path.split("/")
     return call
 
