@@ -81,12 +81,12 @@ def load_one(data: LabelMap, scale: int, index: Zyx) -> LabelBlock | None:
     return None if found is None else load(data, found)
 
 
-def gzipped(found: Found) -> bytes:
+def gzipped(found: Found) -> bytes | memoryview:
     """A stored block as one gzip member, without unpacking it where it is one."""
     if found.manifest is None:
         kind, payload = payload_of(found.stored)
         if kind == GZIP:
-            return bytes(payload)
+            return payload
     return bytes(packing.pack(found.read(), "gzip"))
 
 

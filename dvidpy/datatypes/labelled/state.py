@@ -17,6 +17,7 @@ import numpy as np
 
 from dvidpy.datatypes.labelled.bodies import Recent
 from dvidpy.datatypes.labelled.keys import MAPPING
+from dvidpy.datatypes.labelled.lately import Lately
 from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
 from dvidpy.storage.keys import after
 from dvidpy.versioning.ancestry import Ancestry
@@ -85,6 +86,8 @@ class Segmentation:
         """Largest label in use or given away in any version; none before it is asked for. See `ids`."""
         self.recent = Recent()
         """Bodies that were read last."""
+        self.lately = Lately()
+        """Blocks that single voxels were asked of last."""
         self._turn = 0
         """Odd while an edit is being written."""
         self._writing = threading.Lock()

@@ -34,6 +34,20 @@ def test_points_of_a_coarser_scale(segs: Segs) -> None:
     assert json.loads(segs.call("GET", f"{path}/label/3_4_5?scale=7")) == {"Label": 0}
 
 
+def test_a_voxel_asked_of_again_has_what_was_written_since(segs: Segs) -> None:
+    path, labels = segs.new(), volume(5, (48, 48, 48), 40)
+    segs.post(path, (0, 0, 0), labels)
+    points = [(x, y, z) for z in (3, 20, 40) for y in (5, 21, 41) for x in (7, 23, 43)]  # blocks: more than are kept
+
+    def ask() -> list[int]:
+        return [json.loads(segs.call("GET", f"{path}/label/{text_of(point)}"))["Label"] for point in points]
+
+    for change in (0, 1000, 2000):
+        segs.post(path, (0, 0, 0), labels + np.uint64(change), "?mutate=true")
+        want = [int(labels[z, y, x]) + change for x, y, z in points]
+        assert ask() == ask() == want
+
+
 @pytest.mark.parametrize("body", [b"", b"[[1,2]]", b"[[1,2,3,4]]", b"[[1,2,3]", b"[[1,2,2147483648]]", b"[[1e3,2,3]]"])
 def test_what_is_no_list_of_points(segs: Segs, body: bytes) -> None:
     path = segs.new()

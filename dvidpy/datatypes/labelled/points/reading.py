@@ -53,7 +53,8 @@ def label_at(data: LabelMap, point: Zyx, *, scale: int, supervoxels: bool) -> in
         return 0
     if found.manifest is not None:  # its parts must stay while they are read
         return int(labels_at(begin(data, scale=scale, supervoxels=supervoxels), np.array([point], np.int64))[0])
-    label = codec.label_at(load(data, found), (dz, dy, dx))
+    block = data.state.lately.block(key, found.stored, lambda: load(data, found))
+    label = codec.label_at(block, (dz, dy, dx))
     return label if supervoxels else bodies.of(label)
 
 

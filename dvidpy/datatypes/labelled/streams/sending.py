@@ -73,7 +73,7 @@ def _voxels(reading: Reading, found: Found, form: str) -> bytes | memoryview:
     return packed
 
 
-def native(reading: Reading, found: Found) -> bytes:
+def native(reading: Reading, found: Found) -> bytes | memoryview:
     """A block as one gzip member: the stored one where no label of it is shown as another."""
     member = gzipped(found)
     if reading.bodies is None or _stays(reading, member):
@@ -82,7 +82,7 @@ def native(reading: Reading, found: Found) -> bytes:
     return changed
 
 
-def _stays(reading: Reading, member: bytes) -> bool:
+def _stays(reading: Reading, member: bytes | memoryview) -> bool:
     """No label is shown as another, as far as the beginning of a block tells."""
     assert reading.bodies is not None
     if reading.bodies.is_empty:
