@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any
 
-from dvidpy.datatypes.exchange import STALLED_S, TEXT, Call, Gone, Headers, Piece, Pool, Receive, Reply
+from dvidpy.datatypes.exchange import STALLED_S, UTF8, Call, Gone, Headers, Piece, Pool, Receive, Reply
 from dvidpy.errors import DvidError, UnknownRoute
 
 Send = Callable[[Any], Awaitable[None]]
@@ -16,12 +16,12 @@ def refusal(error: DvidError, path: str) -> Reply:
     """A refusal as the reference words it: message, then the path in brackets."""
     if isinstance(error, UnknownRoute):
         return not_found()
-    return Reply(f"{error} ({path}).\n".encode("utf-8", "replace"), TEXT, error.status, error.headers)
+    return Reply(f"{error} ({path}).\n".encode("utf-8", "replace"), UTF8, error.status, error.headers)
 
 
 def not_found() -> Reply:
     """No such route: 404."""
-    return Reply(b"404 page not found\n", TEXT, 404)
+    return Reply(b"404 page not found\n", UTF8, 404)
 
 
 async def begin(reply: Reply, call: Call) -> Reply:

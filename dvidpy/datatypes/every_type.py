@@ -10,7 +10,7 @@ from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Data, DataType, Here, type_named
 from dvidpy.datatypes.events import pending, sources_of, until_settled
-from dvidpy.datatypes.exchange import DONE, Reply, json_reply, octets, pieces_reply, text_reply
+from dvidpy.datatypes.exchange import DONE, UTF8, Reply, json_reply, octets, pieces_reply, text_reply
 from dvidpy.datatypes.params import Flag, Replace, Throttle, gives, takes
 from dvidpy.datatypes.rooms import Room, WholeBody, at_once, reading
 from dvidpy.datatypes.settings import read_json
@@ -19,7 +19,6 @@ from dvidpy.versioning.records import Instance
 
 room = Room()
 
-LOG = b"text/plain; charset=utf-8"
 """What the log of mutations is called; it is JSON."""
 
 
@@ -151,19 +150,21 @@ def _demand_sensible(data: Data, kind: DataType, other: Instance) -> None:
 @room.get(
     "/mutations",
     summary="Edits of this version",
-    responses=gives("Records, oldest first: a JSON list", LOG.decode(), [{"Action": "postkv", "Key": "a", "Bytes": 3}]),
+    responses=gives(
+        "Records, oldest first: a JSON list", UTF8.decode(), [{"Action": "postkv", "Key": "a", "Bytes": 3}]
+    ),
 )
 def get_mutations(
     data: Annotated[Data, Here], userid: UserId = "", forced: Forced = False, throttle: Throttle = ""
 ) -> Reply:
     """Every edit leaves a record in its version."""
-    return pieces_reply(_as_list(_messages(data, [data.version_uuid], userid, forced=forced)), LOG)
+    return pieces_reply(_as_list(_messages(data, [data.version_uuid], userid, forced=forced)), UTF8)
 
 
 @room.get(
     "/mutations-range/{first}/{last}",
     summary="Edits of several versions",
-    responses=gives("Records, newest version first: a JSON list", LOG.decode(), [{"Action": "postkv", "Key": "a"}]),
+    responses=gives("Records, newest version first: a JSON list", UTF8.decode(), [{"Action": "postkv", "Key": "a"}]),
 )
 def get_mutations_range(
     data: Annotated[Data, Here],
@@ -177,7 +178,7 @@ def get_mutations_range(
     catalogue = data.datastore.catalogue
     nodes = catalogue.sequence(catalogue.find(first).node, catalogue.find(last).node)
     versions = [node.uuid for node in reversed(nodes)]
-    return pieces_reply(_as_list(_messages(data, versions, userid, forced=forced)), LOG)
+    return pieces_reply(_as_list(_messages(data, versions, userid, forced=forced)), UTF8)
 
 
 class _ByUser(msgspec.Struct):

@@ -21,6 +21,8 @@ Headers = list[tuple[bytes, bytes]]
 OCTETS = b"application/octet-stream"
 JSON = b"application/json"
 TEXT = b"text/plain"
+UTF8 = b"text/plain; charset=utf-8"
+"""What the reference's server calls refusals, and answers that its handlers do not name."""
 
 STALLED_S = 300.0
 """Seconds after which a client that sends or takes nothing in the middle of a body is given up."""

@@ -135,10 +135,9 @@ class View:
         return any(True for _ in walk_rows(self.reader, row, row + PAST, self.ancestry))
 
     def version_of(self, typekey: bytes) -> int | None:
-        """Version that stored the visible value; None where there is none. Reads no value."""
-        cells = [split_cell(key) for key in self.reader.versions(self.prefix + typekey)]
-        chosen = choose(self.ancestry, cells)
-        return None if chosen is None else chosen[0]
+        """Version that last stored the value, or deleted it; None where none did. Reads no value."""
+        versions = {split_cell(key)[0] for key in self.reader.versions(self.prefix + typekey)}
+        return max(self.ancestry.maximal(versions & self.ancestry.members), default=None)
 
     # ------------------------------------------------------------------ ranges
     def keys(self, start: bytes, stop: bytes) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from dvidpy.datatypes.labelled.points.routes import room as points_room
 from dvidpy.datatypes.labelled.properties.routes import room as properties_room
 from dvidpy.datatypes.labelled.raw.routes import room as raw_room
 from dvidpy.datatypes.labelled.relabelling.routes import room as relabelling_room
-from dvidpy.datatypes.labelled.settings import codec_of, settings_of
+from dvidpy.datatypes.labelled.settings import codec_of, counted_settings_of
 from dvidpy.datatypes.labelled.sparsevol.routes import room as sparsevol_room
 from dvidpy.datatypes.labelled.streams.routes import room as streams_room
 from dvidpy.datatypes.views.precomputed import segmentation_routes
@@ -44,7 +44,7 @@ DATATYPES = (
         head=False,
         subject=LabelArray,
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
-        settings=settings_of,
+        settings=counted_settings_of,
         codec=codec_of,
         duties=FOLLOWING,
         syncs_with=("labelarray", "labelvol"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.relabelling.edits import Relabelled
@@ -12,6 +12,9 @@ class LabelArray(Relabelled):
     """Labels in blocks; each is a body, whose index says where its voxels are."""
 
     __slots__ = ()
+
+    bounds_must_hold: ClassVar[bool] = True
+    packs_specific: ClassVar[bool] = False
 
     def demand_scale(self, scale: int) -> int:
         """Any: scales behind the last one hold what clients write there, as in the reference."""
@@ -25,6 +28,6 @@ class LabelArray(Relabelled):
 
     def extended(self) -> dict[str, Any]:
         """Properties, in the reference's words."""
-        found = {**super().extended(), "CountLabels": self.indexed}
+        found = {**super().extended(), "CountLabels": self.instance.settings.get("CountLabels", self.indexed)}
         del found["NextLabel"]
         return found

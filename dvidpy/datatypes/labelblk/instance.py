@@ -12,7 +12,7 @@ class LabelBlk(LabelMap):
 
     __slots__ = ()
 
-    shows_any_scale: ClassVar[bool] = False
+    has_scales: ClassVar[bool] = False
 
     def info(self) -> dict[str, Any]:
         """Base and Extended, without Extents and indices of blocks, as in the reference."""

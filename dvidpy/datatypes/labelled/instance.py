@@ -54,8 +54,14 @@ class LabelMap(Volume):
     interpolable = False
     tells_of_outside: ClassVar[bool] = True
     """HEAD sparsevol with bounds tells of blocks outside of them, as the reference does of a labelmap."""
-    runs_end_with_blocks: ClassVar[bool] = False
-    """Runs of sparse volumes do, and no runs come behind a head too, as in the reference's labelvol."""
+    runs_alone: ClassVar[bool] = False
+    """Sparse volumes are runs that end with their blocks, behind a head also where there are none; formats, scales and
+    bounds of coarse ones are not looked at. As in the reference's labelvol.
+    """
+    bounds_must_hold: ClassVar[bool] = False
+    """Sparse volumes without voxels, or coarse ones without blocks, within bounds are 404, as in its labelarray."""
+    packs_specific: ClassVar[bool] = True
+    """`specificblocks` looks at compression, as its labelarray does not."""
 
     @property
     def scales(self) -> int:
@@ -85,6 +91,10 @@ class LabelMap(Volume):
         if not self.indexed:
             raise BadRequest(f"{self.instance.name!r} keeps no indices of its labels (IndexedLabels=false)")
 
+    def shown_scale(self, scale: int) -> int:
+        """The scale that a request for voxels means."""
+        return scale if self.has_scales else 0
+
     def demand_scale(self, scale: int) -> int:
         """A scale that the instance has; BadRequest for any other."""
         if not 0 <= scale <= self.scales:
@@ -92,8 +102,8 @@ class LabelMap(Volume):
         return scale
 
     # ------------------------------------------------------------------ as other formats show it (`views.volumes`)
-    shows_any_scale: ClassVar[bool] = True
-    """One that it has not is all background, as in the reference."""
+    has_scales: ClassVar[bool] = True
+    """Whether scale= is looked at; one that it has not is all background, as in the reference."""
     voxel_type: ClassVar[str] = "uint64"
     voxel_channels: ClassVar[int] = 1
     are_labels: ClassVar[bool] = True
@@ -282,7 +292,7 @@ class LabelMap(Volume):
 
     def properties(self) -> dict[str, Any]:
         """Those that `metadata` shows too."""
-        hidden = {"MaxDownresLevel", "IndexedLabels", "NextLabel", "LabelCeiling"}
+        hidden = {"MaxDownresLevel", "IndexedLabels", "CountLabels", "NextLabel", "LabelCeiling"}
         return {key: value for key, value in super().properties().items() if key not in hidden}
 
 

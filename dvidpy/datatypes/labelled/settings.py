@@ -25,13 +25,22 @@ def settings_of(given: Given) -> dict[str, Any]:
     return {
         **volume_settings(given, read_block_size(given)),
         "MaxDownresLevel": read_levels(given),
-        "IndexedLabels": given.flag("indexedlabels", default=True) and given.flag("countlabels", default=True),
+        "IndexedLabels": read_flag(given, "indexedlabels"),
         "NextLabel": 0,
     }
 
 
+def counted_settings_of(given: Given) -> dict[str, Any]:
+    """The same with CountLabels, which is shown and has no effect: voxels are always counted."""
+    return {**settings_of(given), "CountLabels": read_flag(given, "countlabels")}
+
+
 def codec_of(given: Given, settings: dict[str, Any]) -> Codec:
-    """Blocks are kept as clients send them, one gzip member each; another setting is accepted and has no effect."""
+    """Blocks are kept as clients send them, one gzip member each; another setting is accepted and has no effect.
+
+    BadRequest for one that names no packing.
+    """
+    parse_codec(given.text("compression"), given.text("checksum"))
     return Codec(GZIP)
 
 
@@ -51,6 +60,12 @@ def plain_codec_of(given: Given, settings: dict[str, Any]) -> Codec:
     if codec.packing == JPEG:
         raise BadRequest("labels are not kept as JPEG")
     return codec
+
+
+def read_flag(given: Given, key: str) -> bool:
+    """A truth value, true unless given; BadRequest where it is not text."""
+    given.text(key)
+    return given.flag(key, default=True)
 
 
 def read_levels(given: Given) -> int:

@@ -29,7 +29,7 @@ class LabelVol(Relabelled):
 
     __slots__ = ()
 
-    runs_end_with_blocks = True
+    runs_alone = True
 
     def labelblk(self) -> LabelMap | None:
         """The labelblk that it follows; None where there is none."""

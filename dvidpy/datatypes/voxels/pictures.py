@@ -115,19 +115,23 @@ def _by_pillow(pixels: Pixels, form: Format) -> bytes:
 
 
 def _as_pillow_wants(pixels: Pixels, form: Format) -> tuple[Pixels, dict[str, Any]]:
-    """What the format can hold. JPEG has no alpha: colours are shown over black, 16-bit gray as colour."""
+    """What the format can hold. JPEG and BMP have no alpha: colours are shown over black, 16-bit gray as colour."""
     if form.name == "TIFF":
         return (pixels.astype("<u2") if pixels.ndim == 2 and pixels.itemsize == 2 else _high_bytes(pixels)), {
             "compression": "tiff_adobe_deflate"
         }
-    eight = _high_bytes(pixels)
-    if form.name == "BMP":
-        return eight, {}
-    if pixels.ndim == 3:
-        eight = (eight[..., :3].astype(np.uint16) * eight[..., 3:] // 255).astype(np.uint8)
-    elif pixels.itemsize == 2:
+    eight = _over_black(pixels) if pixels.ndim == 3 else _high_bytes(pixels)
+    if pixels.ndim == 2 and pixels.itemsize == 2:
         eight = np.repeat(eight[..., None], 3, axis=2)
-    return eight, {"quality": form.quality}
+    return eight, {"quality": form.quality} if form.name == "JPEG" else {}
+
+
+def _over_black(pixels: Pixels) -> Pixels:
+    """(height, width, 4) colours -> (height, width, 3) bytes, times their alpha."""
+    most = 255 if pixels.itemsize == 1 else 65_535
+    wide = pixels.astype(np.uint32) * np.uint32(65_535 // most)
+    shown: Pixels = (wide[..., :3] * pixels[..., 3:].astype(np.uint32) // np.uint32(most) >> 8).astype(np.uint8)
+    return shown
 
 
 def _high_bytes(pixels: Pixels) -> Pixels:

@@ -61,7 +61,7 @@ def test_garbage_changes_nothing(client: TestClient, a: str) -> None:
     before = everything(client, a)
     for body in GARBAGE:
         answer = client.post(f"{a}/elements", content=body)
-        assert (answer.status_code, answer.headers["content-type"]) == (400, "text/plain")
+        assert (answer.status_code, answer.headers["content-type"]) == (400, "text/plain; charset=utf-8")
         assert client.post(f"{a}/blocks", content=b'{"0,0,0":' + body + b"}").status_code == 400
     for name in ("1,2", "a,b,c", "1,2,99999999999", "5,0,0", ""):
         assert client.post(f"{a}/blocks", json={name: [SYNAPSE[0]]}).status_code == 400

@@ -147,7 +147,28 @@ def test_without_indices_nothing_is_edited(segs: Segs) -> None:
     segs.post(path, (0, 0, 0), volume(8))
     assert segs.status("POST", f"{path}/merge", b"[3, 4]") == 400
     assert segs.status("GET", f"{path}/sparsevol/3") == 400
-    assert not json.loads(segs.call("GET", f"{path}/info"))["Extended"]["CountLabels"]
+    assert json.loads(segs.call("GET", f"{path}/info"))["Extended"]["CountLabels"]
+
+
+def test_counting_is_a_setting_of_its_own(segs: Segs) -> None:
+    path = segs.new("uncounted", typename="labelarray", CountLabels="false")
+    found = json.loads(segs.call("GET", f"{path}/info"))["Extended"]
+    assert (found["IndexedLabels"], found["CountLabels"]) == (True, False)
+    assert "CountLabels" not in json.loads(segs.call("GET", f"{path}/metadata"))["Properties"]
+
+
+def test_bounds_must_hold_something(segs: Segs, path: str) -> None:
+    segs.post(path, (0, 0, 0), volume(7))
+    for route in ("sparsevol/3", "sparsevol-coarse/3"):
+        assert segs.status("GET", f"{path}/{route}?minx=0") == 200
+        assert segs.status("GET", f"{path}/{route}?minx=1000") == 404
+
+
+def test_specific_blocks_are_always_label_blocks(segs: Segs, path: str) -> None:
+    segs.post(path, (0, 0, 0), volume(7))
+    plain = segs.call("GET", f"{path}/specificblocks?blocks=0,0,0")
+    for compression in ("lz4", "uncompressed", "zip"):
+        assert segs.call("GET", f"{path}/specificblocks?blocks=0,0,0&compression={compression}") == plain
 
 
 @pytest.mark.parametrize("route", ["mapping", "supervoxels/3", "map-stats", "listlabels"])
@@ -249,7 +270,7 @@ def test_scales_behind_the_last_hold_what_was_written_there(segs: Segs) -> None:
     found = np.zeros(SHAPE, np.bool_)
     found[:16, :16, :16] = coarse == 3
     assert np.array_equal(voxels_of(segs.call("GET", f"{path}/sparsevol/3?scale=1")), found)
-    assert segs.call("GET", f"{path}/sparsevol/3?scale=2") == b""
+    assert segs.status("GET", f"{path}/sparsevol/3?scale=2") == 404
     assert not segs.get(path, (0, 0, 0), (16, 16, 16), "?scale=2").any()
     assert segs.status("POST", f"{path}/blocks?scale=1&downres=true", stream_of({(0, 0, 0): coarse})) == 400
     segs.call("POST", f"{path}/merge", json=[3, 4])

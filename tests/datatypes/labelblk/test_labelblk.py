@@ -68,10 +68,16 @@ def test_what_needs_indices_is_no_route(segs: Segs, route: str) -> None:
 
 
 @pytest.mark.parametrize("route", ["raw/0_1_2/16_16_16/0_0_0", "blocks/16_16_16/0_0_0", "label/0_0_0"])
-def test_there_are_no_coarser_scales(segs: Segs, route: str) -> None:
+def test_scales_are_not_looked_at(segs: Segs, route: str) -> None:
     path = segs.new("seg", typename="labelblk", levels=0)
-    assert segs.status("GET", f"{path}/{route}?scale=0") == 200
-    assert segs.status("GET", f"{path}/{route}?scale=1") == 400
+    segs.post(path, (0, 0, 0), volume(5))
+    assert segs.call("GET", f"{path}/{route}?scale=1") == segs.call("GET", f"{path}/{route}")
+
+
+@pytest.mark.parametrize("compression", ["lz4", "gzip"])
+def test_one_block_that_was_never_written_is_background(segs: Segs, compression: str) -> None:
+    path = segs.new("seg", typename="labelblk", levels=0)
+    assert segs.status("GET", f"{path}/raw/0_1_2/16_16_16/0_0_0?compression={compression}") == 200
 
 
 def test_check_finds_a_block_that_is_none(segs: Segs) -> None:

@@ -320,6 +320,15 @@ def test_what_takes_long_keeps_nobody_waiting(
     assert not any(held)
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [(Cut(0, 50), Cut(9, 50)), (Cut(50, 0), Cut(50, 51)), (Cut(0, 9), Cut(10, 9)), (Cut(50, 40), Cut(50, 40))],
+)
+def test_a_new_label_comes_before_the_one_that_remains_is_noted(data: LabelMap, given: Cut, found: Cut) -> None:
+    assert split_supervoxel(data, 6, runs_of(_mask(data, 6)), given=given)[0] == found
+    assert ids.next_label(data) == max(found) + 1
+
+
 def test_splits_are_listed_by_version(data: LabelMap) -> None:
     cut, first = split_supervoxel(data, 6, runs_of(_mask(data, 6)))
     data.datastore.repos.commit(data.node)

@@ -45,6 +45,12 @@ def test_settings_that_make_no_sense(segs: Segs, body: bytes) -> None:
     assert segs.call("GET", f"{path}/info") == before
 
 
+@pytest.mark.parametrize("given", [{"IndexedLabels": True}, {"Compression": "foo"}, {"Checksum": "foo"}])
+def test_settings_at_creation_that_make_no_sense(segs: Segs, given: dict[str, object]) -> None:
+    body = json.dumps({"typename": "labelmap", "dataname": "odd", **given}).encode()
+    assert segs.status("POST", f"/api/repo/{segs.root}/instance", body) == 400
+
+
 def test_mappings_in_memory_are_told(segs: Segs) -> None:
     path = segs.new()
     segs.post(path, (0, 0, 0), np.ones((16, 16, 16), np.uint64))

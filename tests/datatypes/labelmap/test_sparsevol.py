@@ -122,7 +122,16 @@ def test_packed(segments: Segments) -> None:
     packed = segments.get("sparsevol/1", compression="lz4")
     assert lz4.block.decompress(packed, uncompressed_size=len(plain)) == plain
     assert segments.status("sparsevol/1", compression="zip") == 400
-    assert segments.status("sparsevol/1", compression="zip", format="blocks") == 400
+    assert segments.status("sparsevol/99", compression="zip") == 404
+    for form in ("blocks", "srles"):  # packed by nothing
+        assert segments.get("sparsevol/1", compression="zip", format=form) == segments.get("sparsevol/1", format=form)
+
+
+def test_behind_the_last_scale_are_no_voxels(segments: Segments) -> None:
+    assert segments.get("sparsevol/1", scale=3) == b""
+    assert segments.status("sparsevol/99", scale=3) == 404
+    assert segments.status("sparsevol/1", scale=3, format="srles") == 400
+    assert segments.get("sparsevol/1", scale="") == segments.get("sparsevol/1")
 
 
 def test_many_runs_go_through_a_file(segments: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +159,7 @@ def test_what_is_no_body(segments: Segments, path: str) -> None:
         {"maxz": str(1 << 40)},
         {"scale": "x"},
         {"scale": "-1"},
-        {"scale": "3"},
+        {"scale": "3", "format": "blocks"},
         {"minx": "1.5"},
     ],
 )

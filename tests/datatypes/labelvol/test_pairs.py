@@ -65,15 +65,43 @@ def test_posts_and_edits_in_turn(pair: Pair) -> None:
         pair.segs.post(pair.voxels, (16, 0, 16), part, "?mutate=true")
         expected[16:, :16, 16:32] = part
 
-        inside = random.random(SHAPE) < 0.3
+        inside = (random.random(SHAPE) < 0.3) & (expected == labels[0])
         new = json.loads(pair.segs.call("POST", f"{pair.bodies}/split/{labels[0]}", content=runs_of(inside)))["label"]
         expected[inside & (expected == labels[0])] = new
 
-        blocks = random.random([side // SIDE for side in SHAPE]) < 0.5
+        whole = (expected == labels[0]).reshape([n for side in SHAPE for n in (side // SIDE, SIDE)])
+        blocks = (random.random(whole.shape[::2]) < 0.5) & whole.any(axis=(1, 3, 5))
         body = runs_of(blocks)
         new = json.loads(pair.segs.call("POST", f"{pair.bodies}/split-coarse/{labels[0]}", content=body))["label"]
         expected[np.kron(blocks, np.ones((SIDE,) * 3, np.bool_)) & (expected == labels[0])] = new
     pair.demand_agrees(expected)
+
+
+def test_a_split_is_of_a_part_of_the_label(pair: Pair) -> None:
+    expected = volume(2)
+    pair.segs.post(pair.voxels, (0, 0, 0), expected)
+    inside = expected == 3
+    pair.settled()
+    for route, body in (
+        ("split/3", runs_of(np.ones(SHAPE, np.bool_))),
+        ("split/99", runs_of(inside)),
+        ("split-coarse/3", rles([(99, 0, 0, 2)])),
+    ):
+        before = json.loads(pair.segs.call("GET", f"{pair.bodies}/nextlabel"))["nextlabel"]
+        assert pair.segs.status("POST", f"{pair.bodies}/{route}", body) == 400
+        after = json.loads(pair.segs.call("GET", f"{pair.bodies}/nextlabel"))["nextlabel"]
+        assert after == before + 1  # used up, as in the reference
+    pair.demand_agrees(expected)
+
+
+def test_formats_scales_and_coarse_bounds_are_not_looked_at(pair: Pair) -> None:
+    pair.segs.post(pair.voxels, (0, 0, 0), volume(2))
+    pair.demand_agrees(volume(2))
+    for route, query in (("sparsevol/3", "format=blocks&scale=1"), ("sparsevol-coarse/3", "minx=1000")):
+        plain = pair.segs.call("GET", f"{pair.bodies}/{route}")
+        assert pair.segs.call("GET", f"{pair.bodies}/{route}?{query}") == plain
+    head = pair.segs.call("GET", f"{pair.bodies}/sparsevol/3?minx=1000")
+    assert head == bytes([0, 3, 0, 0]) + bytes(8)
 
 
 def test_blocks_of_different_sizes_are_followed_but_not_edited(segs: Segs) -> None:

@@ -51,8 +51,19 @@ def test_four_bytes_are_red_green_blue_and_alpha(name: str, form: str) -> None:
     voxels = voxels_of(KIND[name])
     found = np.asarray(opened(picture(KIND[name], voxels, parse_format(form)).body))
     expected = voxels.view(np.uint8).reshape(7, 5, 4)
-    assert (found == expected[..., : found.shape[2]]).all()
-    assert found.shape[2] == (3 if form == "bmp" else 4)  # Pillow reads no alpha from a BMP
+    if form == "bmp":  # which has no alpha: colours are shown over black
+        expected = (expected[..., :3].astype(np.uint32) * 257 * expected[..., 3:] // 255) >> 8
+    assert found.shape == expected.shape
+    assert (found == expected).all()
+
+
+def test_a_bmp_of_sixteen_bits_is_coloured_gray_and_of_small_labels_black() -> None:
+    voxels = voxels_of(KIND["uint16"])
+    found = np.asarray(opened(picture(KIND["uint16"], voxels, parse_format("bmp")).body))
+    assert (found == (voxels >> 8)[..., None]).all()
+    assert found.shape == (7, 5, 3)
+    labels = np.arange(35, dtype="<u8").reshape(7, 5)
+    assert not np.asarray(opened(picture(KIND["uint64"], labels, parse_format("bmp")).body)).any()
 
 
 @pytest.mark.parametrize("form", ["png", "tif"])

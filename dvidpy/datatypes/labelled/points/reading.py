@@ -44,8 +44,7 @@ def parse_points(body: bytes) -> NDArray[np.int64]:
 
 def label_at(data: LabelMap, point: Zyx, *, scale: int, supervoxels: bool) -> int:
     """Label of one voxel z, y, x; 0 where none was written. The short way of `labels_at`."""
-    if not data.shows_any_scale:
-        data.demand_scale(scale)
+    scale = data.shown_scale(scale)
     (z, dz), (y, dy), (x, dx) = map(divmod, point, data.block)
     key = block_key(scale, (z, y, x))
     found, bodies = data.state.steady(lambda: (data.view.find(key), data.bodies()))

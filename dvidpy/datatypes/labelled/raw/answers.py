@@ -38,7 +38,7 @@ def volume_reply(reading: Reading, box: Box, form: str) -> Reply:
     """The labels of a box. BadRequest where it is one block that was never written, and lz4 or gzip is asked."""
     data = reading.data
     demand_answerable(data, box.volume, box.blocks(data.block).volume)
-    if form in (LZ4, GZIP):
+    if form in (LZ4, GZIP) and data.has_scales:
         _demand_written(reading, box)
     if form == PLAIN:
         return pieces_reply(map(view_of, layers(reading, box)), OCTETS, box.volume * 8)

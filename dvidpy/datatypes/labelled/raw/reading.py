@@ -56,8 +56,7 @@ class Reading(NamedTuple):
 
 def begin(data: LabelMap, *, scale: int = 0, supervoxels: bool = False, roi: str = "") -> Reading:
     """A reading of the present moment; BadRequest where `roi` names no region of interest."""
-    if not data.shows_any_scale:
-        data.demand_scale(scale)
+    scale = data.shown_scale(scale)
     mask = find_mask(data, roi) if roi else None
     return data.steady(lambda still, bodies: Reading(still, None if supervoxels else bodies, scale, mask))
 

@@ -164,7 +164,7 @@ def _answer(data: LabelMap, dims: str, compression: str, asked: Asked) -> Reply:
         found, form = _slice(data, plane, asked)
         return label_picture(found, form)
     box, form_of_volume = planes.parse_box(asked.size, asked.offset), demand_form(compression)
-    computed = form_of_volume in SEGMENTATIONS and data.scales < asked.scale <= SHOWN_SCALES
+    computed = data.has_scales and form_of_volume in SEGMENTATIONS and data.scales < asked.scale <= SHOWN_SCALES
     scale = asked.scale - 1 if computed else asked.scale
     reading = begin(data, scale=scale, supervoxels=asked.supervoxels, roi=asked.roi)
     return halved_reply(reading, box, form_of_volume) if computed else volume_reply(reading, box, form_of_volume)

@@ -22,7 +22,7 @@ from dvidpy.datatypes.labelled.volumes import keep_volume
 from dvidpy.datatypes.labels.block_keys import Keys, blocks_of, keys_of
 from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.index import LabelIndex
-from dvidpy.datatypes.labels.runs import dealt
+from dvidpy.datatypes.labels.runs import dealt, voxels_in
 from dvidpy.datatypes.labels.splits import Cut, split
 from dvidpy.datatypes.voxels.volume import describe
 from dvidpy.errors import BadRequest
@@ -63,16 +63,18 @@ def merge(data: Relabelled, labels: Labels) -> None:
 def split_off(data: Relabelled, label: int, runs: Runs, *, given: int | None = None) -> int:
     """Give the voxels of a label inside runs another label, a new one unless given; that label.
 
-    Runs outside of it are left alone. BadRequest where no voxel has the label.
+    Runs outside of it are left alone, but of a labelvol BadRequest, as in the reference; and where no voxel has the
+    label. The new label is used up then.
     """
     volume = keep_volume(data, runs)
     with data.editing() as edit:
-        index, new = _need_index(data, label), _label_for(data, label, given)
+        new, index = _label_for(data, label, given), _need_index(data, label)
         cuts = {label: Cut(new, label)}
         masks = dict(dealt(runs, index.places, data.block))
         done = {place: split(block, masks[place], cuts) for place, block in _blocks(edit, keys_of([*masks]))}
-        rewrite(edit, {place: block for place, (block, _) in done.items()})
         inner = sum(sizes[label].split for _, sizes in done.values() if label in sizes)
+        _demand_within(data, label, runs, inner, "voxels")
+        rewrite(edit, {place: block for place, (block, _) in done.items()})
         edit.moved(*_moved(label, new, inner, index))
         _say_split(edit, "split", label, new, volume)
     return new
@@ -82,8 +84,9 @@ def split_off_blocks(data: Relabelled, label: int, runs: Runs, *, given: int | N
     """The same of the voxels in some blocks: runs, in order, are runs of the block grid."""
     volume = keep_volume(data, runs)
     with data.editing() as edit:
-        index, new = _need_index(data, label), _label_for(data, label, given)
+        new, index = _label_for(data, label, given), _need_index(data, label)
         keys = index.block_keys[_among(index.block_keys, runs)]
+        _demand_within(data, label, runs, len(keys), "blocks")
         inner = int(index.entries.voxels[np.isin(index.entries.blocks, keys)].sum())
         edit.moved(*_moved(label, new, inner, index))
         rewrite(edit, {place: _renamed(block, [label], new) for place, block in _blocks(edit, keys)})
@@ -110,6 +113,12 @@ def _need_index(data: Relabelled, label: int) -> LabelIndex:
     if found is None:
         raise BadRequest(f"no voxel has label {label}")
     return found
+
+
+def _demand_within(data: Relabelled, label: int, runs: Runs, inside: int, what: str) -> None:
+    """BadRequest where runs, each voxel or block of them once, are not all of a label, and the type wants that."""
+    if data.runs_alone and inside != voxels_in(runs):
+        raise BadRequest(f"the volume is not a part of label {label}: {inside} of {voxels_in(runs)} {what} are")
 
 
 def _label_for(data: Relabelled, label: int, given: int | None) -> int:

@@ -12,15 +12,18 @@ from dvidpy.datatypes.labelled.keys import label_key, number_of
 from dvidpy.datatypes.labelled.sparsevol.regions import within
 from dvidpy.datatypes.labels import sparsevol
 from dvidpy.datatypes.labels.runs import EVERYWHERE, runs_of_blocks
-from dvidpy.geometry import Box, Zyx
+from dvidpy.errors import NotFound
+from dvidpy.geometry import Box
 from dvidpy.storage.keys import PAST
 
 _HEAD = struct.Struct("<Qi")
 
 
-def coarse_of(body: Body, bounds: Box, block: Zyx) -> Reply:
-    """Blocks of a body that bounds touch, as runs behind their head."""
-    runs = body.runs if bounds == EVERYWHERE else runs_of_blocks(within(body.blocks, bounds, block))
+def coarse_of(data: LabelMap, body: Body, bounds: Box) -> Reply:
+    """Blocks of a body that bounds touch, as runs behind their head; NotFound of a labelarray, where there are none."""
+    runs = body.runs if bounds == EVERYWHERE else runs_of_blocks(within(body.blocks, bounds, data.block))
+    if data.bounds_must_hold and not len(runs):
+        raise NotFound("the label has no blocks there")
     return octets(sparsevol.rles([runs]))
 
 

@@ -57,6 +57,8 @@ def find_region(data: LabelMap, label: int, scale: int, bounds: Box, *, supervox
         still = data.still()
         body = still.find_body(label)
     region = None if body is None else region_of(still, body, scale, bounds)
+    if region is None and body is not None and data.runs_alone:
+        return Region(still, scale, body.sizes[0], body.blocks[:0])
     if region is None:
         raise NotFound(f"label {label} has no voxels there")
     return region

@@ -13,6 +13,7 @@ from dvidpy.datatypes.labelled import blocks as stored_blocks
 from dvidpy.datatypes.labelled.asked import Label, OfSupervoxel, about_any, about_label
 from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.options import Scale
 from dvidpy.datatypes.labelled.sparsevol.bounds import BOUNDS, read_bounds
 from dvidpy.datatypes.labelled.sparsevol.coarse import coarse_of, coarse_of_many
 from dvidpy.datatypes.labelled.sparsevol.regions import find_region, within
@@ -20,16 +21,14 @@ from dvidpy.datatypes.labelled.sparsevol.streams import as_blocks, as_rles, as_s
 from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labels.blocks import label_at
 from dvidpy.datatypes.labels.numbers import parse_label
-from dvidpy.datatypes.labels.packing import pack
 from dvidpy.datatypes.labels.runs import EVERYWHERE
 from dvidpy.datatypes.params import Throttle, gives
 from dvidpy.datatypes.rooms import Parse, Room, TheCall, at_once
 from dvidpy.errors import BadRequest
-from dvidpy.geometry import Zyx, parse_integer, parse_point, to_wire
+from dvidpy.geometry import Zyx, parse_point, to_wire
 
 room = Room()
 
-Scale = Annotated[int, Query(description="0 is full resolution, each one more halves it."), Parse(parse_integer)]
 Format = Annotated[
     str,
     Query(
@@ -65,18 +64,19 @@ def get_sparsevol(
 
 def _sparsevol(data: LabelMap, call: Call, label: int, scale: int, *, supervoxel: bool) -> Reply:
     data.demand_indexed()
-    data.demand_scale(scale)
     query, bounds = call.query, read_bounds(call.query)
-    packing = query.get("compression", "")
-    pack(b"", packing)
+    form = "" if data.runs_alone else query.get("format")
+    scale = 0 if data.runs_alone else scale
     region = find_region(data, label, scale, bounds, supervoxel=supervoxel)
-    if query.get("format") == "blocks":
+    if form in ("blocks", "srles"):
+        data.demand_scale(scale)
+    if form == "blocks":
         return as_blocks(region, label)
     if query.get("exact") == "false":
         bounds = EVERYWHERE
-    if query.get("format") == "srles":
+    if form == "srles":
         return as_srles(region, bounds)
-    return as_rles(region, bounds, packing, call.until_sent, call.limit)
+    return as_rles(region, bounds, query.get("compression", ""), call.until_sent, call.limit)
 
 
 @room.head(
@@ -87,7 +87,11 @@ def _sparsevol(data: LabelMap, call: Call, label: int, scale: int, *, supervoxel
 )
 @at_once
 def head_sparsevol(
-    data: Annotated[LabelMap, Here], call: Annotated[Call, TheCall], label: Label, supervoxels: OfSupervoxel = False
+    data: Annotated[LabelMap, Here],
+    call: Annotated[Call, TheCall],
+    label: Label,
+    supervoxels: OfSupervoxel = False,
+    scale: Scale = 0,
 ) -> Reply | Awaitable[Reply]:
     """200 or 204. With bounds, whether it has blocks there; of a labelmap, whether it has blocks outside of them: so
     the reference answers, whatever its documentation says. To know what is inside, GET `sparsevol-coarse`.
@@ -121,7 +125,7 @@ def get_sparsevol_by_point(
 ) -> Reply:
     """As `sparsevol`, of the label that stands at a voxel of the scale; 400 where that is background."""
     data.demand_indexed()
-    label = _label_at(data, data.demand_scale(scale), point, supervoxel=supervoxels)
+    label = _label_at(data, 0 if data.runs_alone else scale, point, supervoxel=supervoxels)
     if not label:
         raise BadRequest(f"the voxel {to_wire(point)} is background")
     return _sparsevol(data, call, label, scale, supervoxel=supervoxels)
@@ -167,8 +171,8 @@ def get_sparsevol_coarse(
 ) -> Reply | Awaitable[Reply]:
     """Bounds are voxels of full resolution. No block is read."""
     data.demand_indexed()
-    bounds = read_bounds(call.query)
-    return about_label(data, label, supervoxel=supervoxels, answer=lambda body: coarse_of(body, bounds, data.block))
+    bounds = EVERYWHERE if data.runs_alone else read_bounds(call.query)
+    return about_label(data, label, supervoxel=supervoxels, answer=lambda body: coarse_of(data, body, bounds))
 
 
 @room.get(

@@ -12,7 +12,7 @@ from dvidpy.datatypes.labelled.sparsevol.regions import Region
 from dvidpy.datatypes.labels import sparsevol
 from dvidpy.datatypes.labels.packing import GZIP_LEVEL, pack
 from dvidpy.datatypes.labels.runs import traced
-from dvidpy.errors import TooLarge
+from dvidpy.errors import NotFound, TooLarge
 from dvidpy.geometry import Box
 from dvidpy.kernels.label_runs import Runs
 
@@ -33,7 +33,8 @@ def as_srles(region: Region, bounds: Box) -> Reply:
 
 
 def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, limit: int) -> Reply:
-    """Runs behind their number, packed as asked; an empty answer where there are none, but of a labelvol.
+    """Runs behind their number, packed as asked. Where there are none, nothing; of a labelvol the head; of a labelarray
+    NotFound.
 
     Args:
         region: what is sent.
@@ -49,7 +50,9 @@ def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, li
         runs.write(piece)
     size = runs.tell()
     runs.seek(0)
-    if not size and not region.data.runs_end_with_blocks:
+    if not size and region.data.bounds_must_hold:
+        raise NotFound("the label has no voxels there")
+    if not size and not region.data.runs_alone:
         return octets(b"")
     plain = _pieces(sparsevol.rles_head(size), runs)
     if packing == "gzip":
@@ -62,7 +65,7 @@ def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, li
 
 
 def _traced(region: Region, bounds: Box) -> Iterator[Runs]:
-    return traced(region.masks(), bounds, joined=not region.data.runs_end_with_blocks)
+    return traced(region.masks(), bounds, joined=not region.data.runs_alone)
 
 
 def _pieces(head: bytes, runs: IO[bytes]) -> Iterator[bytes]:

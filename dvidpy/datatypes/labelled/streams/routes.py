@@ -63,8 +63,11 @@ def get_specificblocks(
     supervoxels: Supervoxels = False,
     throttle: Throttle = "",
 ) -> Reply:
-    """Only blocks that were written, in the order asked; without compression they are blocks."""
-    indices, form = parse_indices(blocks), demand_form(compression or BLOCKS)
+    """Only blocks that were written, in the order asked; without compression, and always of a labelarray, they are
+    blocks.
+    """
+    indices = parse_indices(blocks)
+    form = demand_form(compression or BLOCKS) if data.packs_specific else BLOCKS
     reading = begin(data, scale=scale, supervoxels=supervoxels)
     return pieces_reply(list_pieces(reading, indices, form), OCTETS)
 

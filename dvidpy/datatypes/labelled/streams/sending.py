@@ -33,7 +33,7 @@ def parse_indices(text: str) -> list[Zyx]:
     """x,y,z,x,y,z… -> (z, y, x) of each block; BadRequest where they are no points, or too many."""
     if text.count(",") >= 3 * MOST_BLOCKS:
         raise BadRequest(f"this asks for more than {MOST_BLOCKS} blocks")
-    numbers = [parse_integer(part.strip()) for part in text.split(",")] if text else []
+    numbers = [parse_integer(part) for part in text.split(",")] if text else []
     if len(numbers) % 3:
         raise BadRequest("blocks must be given as three numbers each, x,y,z,x,y,z…")
     return [(z, y, x) for x, y, z in zip(*[iter(numbers)] * 3, strict=True)]

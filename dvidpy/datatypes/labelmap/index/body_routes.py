@@ -31,9 +31,20 @@ from dvidpy.errors import BadRequest
 
 room = Room()
 
+
+def parse_start(text: str) -> int:
+    """The first label; an empty text is none."""
+    return parse_number(text or "0")
+
+
+def parse_count(text: str) -> int:
+    """How many; an empty text is all."""
+    return parse_number(text) if text else MOST
+
+
 Hash = Annotated[str, Query(alias="hash", description="MD5 of the body, hexadecimal: 400 where it is another.")]
-Start = Annotated[int, Query(description="Smallest label."), Parse(parse_number)]
-Number = Annotated[int, Query(description=f"Labels to list, at most {MOST:,}."), Parse(parse_number)]
+Start = Annotated[int, Query(description="Smallest label."), Parse(parse_start)]
+Number = Annotated[int, Query(description=f"Labels to list, at most {MOST:,}."), Parse(parse_count)]
 WithSizes = Annotated[bool, Query(description="`true`: each label is followed by its voxels."), Flag]
 
 

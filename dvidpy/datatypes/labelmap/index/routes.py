@@ -148,8 +148,8 @@ def get_indices_compressed(
 )
 @at_once
 def get_index_version(data: Annotated[LabelMap, Here], label: Label, throttle: Throttle = "") -> Reply:
-    """404 where there is no such body."""
+    """Also where it was deleted; 400 where there was never such a body."""
     version = data.view.version_of(label_key(label))
     if version is None:
-        raise NotFound(f"no body {label}")
+        raise BadRequest(f"there was never a body {label}")
     return text_reply(data.datastore.catalogue.node(version).uuid)

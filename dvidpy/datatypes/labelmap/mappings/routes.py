@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, TEXT, Reply, pieces_reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, UTF8, Reply, pieces_reply
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.mappings import as_lines, as_pairs, put_mappings
 from dvidpy.datatypes.labels.messages import parse_mappings
@@ -20,7 +20,7 @@ room = Room()
 @room.get(
     "/mappings",
     summary="Bodies of all supervoxels",
-    responses=gives_any("A line of supervoxel and body each, or uint64 pairs", TEXT.decode(), OCTETS.decode()),
+    responses=gives_any("A line of supervoxel and body each, or uint64 pairs", UTF8.decode(), OCTETS.decode()),
 )
 def get_mappings(
     data: Annotated[LabelMap, Here],
@@ -33,7 +33,7 @@ def get_mappings(
     """Only supervoxels that are not bodies of their own. Body 0: the supervoxel, or the label, is no more."""
     if form == "binary":
         return pieces_reply(as_pairs(data), OCTETS)
-    return pieces_reply(as_lines(data), TEXT)
+    return pieces_reply(as_lines(data), UTF8)
 
 
 @room.post(

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, JSON, Reply, json_reply, pieces_reply
+from dvidpy.datatypes.exchange import DONE, UTF8, Reply, json_reply, pieces_reply
 from dvidpy.datatypes.labelled import ids
 from dvidpy.datatypes.labelled.asked import VOLUME, Given, Label, SplitLabel, read_edited_labels
 from dvidpy.datatypes.labelled.instance import LabelMap
@@ -140,7 +140,7 @@ def get_supervoxel_splits(data: Annotated[LabelMap, Here]) -> Reply:
 @room.get(
     "/history/{label}/{first}/{last}",
     summary="Edits of a body",
-    responses=gives("JSON objects, one behind the other", "application/json", {"Action": "merge", "Target": 12}),
+    responses=gives("JSON objects, one behind the other", UTF8.decode(), {"Action": "merge", "Target": 12}),
 )
 def get_history(
     data: Annotated[LabelMap, Here],
@@ -151,4 +151,4 @@ def get_history(
     """Merges, cleaves and splits of the bodies that its supervoxels have belonged to, oldest first."""
     data.demand_indexed()
     catalogue = data.datastore.catalogue
-    return pieces_reply(history(data, label, catalogue.find(first).node, catalogue.find(last).node), JSON)
+    return pieces_reply(history(data, label, catalogue.find(first).node, catalogue.find(last).node), UTF8)

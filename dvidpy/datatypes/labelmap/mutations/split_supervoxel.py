@@ -116,5 +116,8 @@ def _labels_for(data: LabelMap, supervoxel: int, given: Cut) -> Cut:
         raise BadRequest("the parts of a supervoxel have labels of their own")
     for label in ids.used_among(data, named):
         raise BadRequest(f"label {label} is in use")
-    ids.note_label(data, max(named, default=0))
-    return Cut(*(label or ids.take_unused(data, but=[*named, supervoxel]) for label in given))
+    found = []
+    for label in given:  # as in the reference a new label for what is split off knows nothing of the one that remains
+        ids.note_label(data, label)
+        found.append(label or ids.take_unused(data, but=[*named, supervoxel]))
+    return Cut(*found)
