@@ -50,7 +50,7 @@ def test_bytes_are_kept_exactly(form: str) -> None:
 def test_four_bytes_are_red_green_blue_and_alpha(name: str, form: str) -> None:
     voxels = voxels_of(KIND[name])
     found = np.asarray(opened(picture(KIND[name], voxels, parse_format(form)).body))
-    expected = voxels.view(np.uint8).reshape(7, 5, 4).astype(np.uint32)
+    expected: np.ndarray = voxels.view(np.uint8).reshape(7, 5, 4).astype(np.uint32)
     if form == "bmp":  # which has no alpha: colours are shown over black
         expected = (expected[..., :3] * 257 * expected[..., 3:] // 255) >> 8
     assert found.shape == expected.shape
