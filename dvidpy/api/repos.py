@@ -17,7 +17,7 @@ from dvidpy.datatypes.base import Here, type_named
 from dvidpy.datatypes.exchange import DONE, Call, Reply, json_reply, text_reply
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Endpoint, Room, TheCall, WholeBody, at_once
-from dvidpy.datatypes.settings import read_settings
+from dvidpy.datatypes.settings import quoted, read_settings
 from dvidpy.errors import BadRequest, LockedVersion, NotPrivileged, UnknownVersion
 from dvidpy.versioning.catalogue import find_instance
 from dvidpy.versioning.records import Instance, Node, Repo
@@ -148,7 +148,9 @@ def post_instance(at: Subject, call: Annotated[Call, TheCall], uuid: Uuid, body:
         places = {"store": server.settings.store_for(spec), "log": server.settings.log_for(spec)}
         return new(name=name, number=number, uuid=data, repo=root, root_version=at.repo.root.version, **places)
 
-    server.datastore.repos.add_instance(at.repo, name, make, kind.companions)
+    config = f"{{{given.spelt(kind.told_settings)}}}"
+    line = f"New data instance {quoted(name)} of type {quoted(kind.name)} with config {config}"
+    server.datastore.repos.add_instance(at.repo, name, make, kind.companions, line)
     return json_reply({"result": f"Added {name} [{kind.name}] to node {at.node.uuid}"})
 
 

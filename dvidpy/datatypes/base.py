@@ -126,8 +126,8 @@ class DataType:
         default=lambda given, settings: parse_codec(given.text("compression"), given.text("checksum"))
     )
     """How its values are packed."""
-    head: bool = True
-    """GET routes answer HEAD too."""
+    head: bool | frozenset[str] = True
+    """GET routes answer HEAD too: all, none, or those of these keywords."""
     companions: Callable[[Instance], Sequence[Instance]] = lambda instance: ()
     """Record of a new instance -> those of the instances that are made with it; they get numbers of their own."""
     duties: Duties = field(default_factory=Duties)
@@ -140,6 +140,8 @@ class DataType:
     """Told of an event of what an instance follows; see `events`."""
     synced: Callable[[Any], None] = lambda data: None
     """Told that an instance was given what it follows, as part of that request."""
+    told_settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings that the log of the repo tells of a new instance, also where they were left out."""
     omits: tuple[str, ...] = ()
     """Keywords of `every_type` that it does not answer, as in the reference."""
 

@@ -13,7 +13,7 @@ from dvidpy.datatypes.events import pending, sources_of, until_settled
 from dvidpy.datatypes.exchange import DONE, UTF8, Reply, json_reply, octets, pieces_reply, text_reply
 from dvidpy.datatypes.params import Flag, Replace, Throttle, gives, takes
 from dvidpy.datatypes.rooms import Room, WholeBody, at_once, reading
-from dvidpy.datatypes.settings import read_json
+from dvidpy.datatypes.settings import quoted, read_json
 from dvidpy.errors import BadRequest, NotFound
 from dvidpy.versioning.records import Instance
 
@@ -93,10 +93,11 @@ def get_tags(data: Annotated[Data, Here]) -> Reply:
     responses=gives("Stored", "text/plain", ""),
 )
 def post_tags(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], replace: Replace = False) -> Reply:
-    """Only text values are taken."""
+    """Only text values are taken; null stands for an empty one."""
     given = read_json(body) if body.strip() else {}
-    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+    if not isinstance(given, dict) or not all(isinstance(value, str | None) for value in given.values()):
         raise BadRequest("tags must be one JSON object of text values")
+    given = {name: value or "" for name, value in given.items()}
 
     def update(instance: Instance) -> dict[str, Any]:
         return {"tags": given if replace else {**(instance.tags or {}), **given}}
@@ -118,9 +119,9 @@ def post_sync(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], re
     names = given.get("sync") if isinstance(given, dict) else None
     if not isinstance(names, str):
         raise BadRequest('expected {"sync": "name,name"}')
-    if not kind.syncs_with and (names.strip() or not replace):
+    if names and not kind.syncs_with:
         raise BadRequest(f"instances of type {kind.name} follow no others")
-    followed = [data.sibling(name.strip()) for name in names.split(",") if name.strip()]
+    followed = [data.sibling(name) for name in names.split(",")] if names else []
     for other in followed:
         _demand_sensible(data, kind, other)
     uuids = tuple(other.uuid for other in followed)
@@ -128,9 +129,16 @@ def post_sync(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], re
     def update(instance: Instance) -> dict[str, Any]:
         return {"syncs": uuids if replace else tuple(dict.fromkeys((*instance.syncs, *uuids)))}
 
-    data.datastore.repos.update_instance(data.instance, update)
-    kind.synced(data)
+    if names or replace:
+        data.datastore.repos.update_instance(data.instance, update, _told)
+        kind.synced(data)
     return DONE
+
+
+def _told(instance: Instance) -> str:
+    """What the log of the repo says of a sync, in the reference's words."""
+    listed = " ".join(f"{uuid}:{{}}" for uuid in sorted(instance.syncs))
+    return f"Data instance {quoted(instance.name)} set to sync with map[{listed}]"
 
 
 def _demand_sensible(data: Data, kind: DataType, other: Instance) -> None:

@@ -266,15 +266,16 @@ Table = dict[tuple[str, str], list[Endpoint]]
 """(keyword, method) -> its endpoints, those with more path parts first, and of these those with more words."""
 
 
-def table_of(rooms: Iterable[Room], *, head: bool) -> Table:
-    """The table that serves rooms; earlier rooms win. With `head`, GET handlers answer HEAD too."""
+def table_of(rooms: Iterable[Room], *, head: bool | frozenset[str]) -> Table:
+    """The table that serves rooms; earlier rooms win. GET handlers of `head` (all, none, some) answer HEAD too."""
     table: Table = {}
     for room in rooms:
         own: Table = {}
         for route in room.routes:
             _enter(own, route, route.methods)
-        for route in room.routes if head or room.heads else ():
-            if "GET" in route.methods:
+        for route in room.routes:
+            heads = room.heads or (head if isinstance(head, bool) else route.keyword in head)
+            if heads and "GET" in route.methods:
                 _enter(own, route, ("HEAD",))
         for key, endpoints in own.items():
             table.setdefault(key, sorted(endpoints, key=lambda e: (-e.width, -len(e.words))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -64,6 +65,11 @@ class Given:
             return _TRUTHS[value.lower()]
         raise BadRequest(f"Setting for {key!r} is neither true nor false: {value!r}")
 
+    def spelt(self, defaults: Mapping[str, str]) -> str:
+        """All settings in one line as the reference's log has them, in the order of their keys, with some defaults."""
+        values = {**defaults, **self._values}
+        return f"map[{' '.join(f'{key}:{_spelt(values[key])}' for key in sorted(values))}]"
+
     def tags(self) -> dict[str, str] | None:
         """The setting `Tags`, "a=b,c=d"; what is not exactly one such pair is left out."""
         value = self.text("tags")
@@ -71,6 +77,12 @@ class Given:
             return None
         pairs = (pair.split("=") for pair in value.split(","))
         return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and pair[0]}  # a pair
+
+
+def _spelt(value: Any) -> str:
+    if value is None:
+        return "<nil>"
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _numbers(key: str, value: str, count: int, kind: type[int | float]) -> list[float]:
@@ -81,6 +93,11 @@ def _numbers(key: str, value: str, count: int, kind: type[int | float]) -> list[
     if len(found) != count:
         raise BadRequest(f"Setting for {key!r} must be {count} numbers with commas between them: {value!r}")
     return found
+
+
+def quoted(text: str) -> str:
+    """A text in double quotes, on one line."""
+    return orjson.dumps(text).decode()
 
 
 def read_settings(body: bytes) -> Given:

@@ -158,8 +158,12 @@ class Repos:
         name: str,
         make: Callable[[int, str], Instance],
         companions: Callable[[Instance], Sequence[Instance]] = lambda instance: (),
+        line: str = "",
     ) -> Instance:
-        """A new instance; `make` gets its number and data uuid. Its companions, which get their own, come with it."""
+        """A new instance; `make` gets its number and data uuid. Its companions, which get their own, come with it.
+
+        `line` goes into the log of the repo.
+        """
         self._check_name(name)
         with self._lock:
             repo = self._fresh(repo)
@@ -174,7 +178,7 @@ class Repos:
             for one in family:
                 self._demand_new_name(repo, one.name)
             grown = Counters(counters.repo, counters.version, following)
-            self._save_instances(repo, family, counters=grown)
+            self._save_instances(_logged(repo, line), family, counters=grown)
             return instance
 
     def change_instance(self, instance: Instance, **changes: Any) -> Instance:
@@ -184,11 +188,19 @@ class Repos:
             self._save_instances(self.catalogue.repo(instance.repo), [changed])
             return changed
 
-    def update_instance(self, instance: Instance, update: Callable[[Instance], dict[str, Any]]) -> Instance:
-        """The same, with changes worked out from the record as it now is."""
+    def update_instance(
+        self,
+        instance: Instance,
+        update: Callable[[Instance], dict[str, Any]],
+        line: Callable[[Instance], str] | None = None,
+    ) -> Instance:
+        """The same, with changes worked out from the record as it now is; `line` goes into the log of the repo."""
         with self._lock:
             current = self.catalogue.current(instance)
-            return self.change_instance(current, **update(current))
+            changed = replace(current, **update(current))
+            repo = self.catalogue.repo(changed.repo)
+            self._save_instances(_logged(repo, line(changed)) if line else repo, [changed])
+            return changed
 
     def rename_instance(self, instance: Instance, name: str) -> Instance:
         """Give an instance another name, and its companions theirs; data, their uuid and what follows them stay."""
@@ -362,6 +374,13 @@ class Repos:
         self._counters = counters or self._counters
         self._remember(deleted)
         self.catalogue.show(repo)
+
+
+def _logged(repo: Repo, line: str) -> Repo:
+    """The repo with one more line in its log; an empty one is none."""
+    if not line:
+        return repo
+    return Repo(replace(repo.record, log=(*repo.record.log, log_line(line))), repo.nodes, repo.instances)
 
 
 def _touched(repo: Repo) -> RepoRecord:

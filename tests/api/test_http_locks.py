@@ -112,6 +112,10 @@ def test_what_is_forced_on_a_version_stands_in_the_log_of_the_repo(served: Serve
         f"forced-write by admin token, jane: POST /api/node/{root}/note",
         f"forced-write by admin token, jane: POST /api/node/{root}/log",
         f"forced-write by admin token, unknown user: POST /api/repo/{root}/instance",
+        (
+            'New data instance "late" of type "keyvalue" with config'
+            ' {map[dataname:late log:["line"] note:corrected typename:keyvalue]}'
+        ),
     ]
     assert served.http.get(f"/api/node/{root}/note").json() == {"note": "corrected"}
 

@@ -354,3 +354,43 @@ def test_repos_versions_and_reads_at_the_same_time(served: Served) -> None:
     assert len(info[root]["Log"]) == 100
     versions = [node["VersionID"] for repo in info.values() for node in repo["DAG"]["Nodes"].values()]
     assert len(set(versions)) == len(versions) == 201
+
+
+def test_the_log_of_a_repo_tells_of_new_instances_and_syncs(served: Served) -> None:
+    root = served.repo()
+    served.instance(root, 'no"tes', Tags="a=b", versioned=False)
+    served.instance(root, "seg", "labelmap")
+    points = served.instance(root, "points", "annotation")
+    uuid = served.http.get(f"/api/node/{root}/seg/info").json()["Base"]["DataUUID"]
+    for query, names in (("", "seg"), ("", ""), ("?replace=true", "")):
+        assert served.http.post(f"{points}/sync{query}", json={"sync": names}).status_code == 200
+    told = [line.partition("  ")[2] for line in served.http.get(f"/api/repo/{root}/log").json()["log"]]
+    assert told == [
+        (
+            'New data instance "no\\"tes" of type "keyvalue" with config'
+            ' {map[dataname:no"tes tags:a=b typename:keyvalue versioned:false]}'
+        ),
+        (
+            'New data instance "seg" of type "labelmap" with config'
+            " {map[blocksize:64,64,64 compression:gzip dataname:seg typename:labelmap]}"
+        ),
+        'New data instance "points" of type "annotation" with config {map[dataname:points typename:annotation]}',
+        f'Data instance "points" set to sync with map[{uuid}:{{}}]',
+        'Data instance "points" set to sync with map[]',
+    ]
+
+
+def test_members_of_commit_branch_and_merge_ignore_case_and_null(served: Served) -> None:
+    root = served.repo()
+    served.instance(root)
+    assert served.http.post(f"/api/node/{root}/commit", json={"Note": "done", "LOG": None}).status_code == 200
+    assert served.http.get(f"/api/node/{root}/note").json() == {"note": "done"}
+    sides = []
+    for side in ("left", "right"):
+        grown = served.http.post(f"/api/node/{root}/branch", json={"Branch": side, "note": None, "uuid": None})
+        sides.append(grown.json()["child"])
+        served.commit(sides[-1])
+    given = {"MergeType": "conflict-free", "Parents": sides, "Note": "joined"}
+    child = served.http.post(f"/api/repo/{root}/merge", json=given).json()["child"]
+    assert served.http.get(f"/api/node/{child}/note").json() == {"note": "joined"}
+    assert served.http.post(f"/api/node/{root}/note", json={"Note": "as recorded"}).status_code == 400

@@ -45,10 +45,12 @@ def test_tags(served: Served, typename: str) -> None:
     assert served.http.post(f"{data}/tags?replace=true", json={}).status_code == 200
     assert served.http.get(f"{data}/tags").json() == {"Tags": {}}
     assert served.http.get(f"{served.instance(root, 'bare', typename)}/tags").json() == {"Tags": None}
-    wrong: list[Any] = [{"a": 5}, {"a": None, "b": "x"}, [], "x", 5]
+    wrong: list[Any] = [{"a": 5}, {"a": None, "b": ["x"]}, [], "x", 5]
     for tags in wrong:
         assert served.http.post(f"{data}/tags", json=tags).status_code == 400, tags
     assert served.http.get(f"{data}/tags").json() == {"Tags": {}}
+    assert served.http.post(f"{data}/tags", json={"a": None}).status_code == 200
+    assert served.http.get(f"{data}/tags").json() == {"Tags": {"a": ""}}
 
 
 @pytest.mark.parametrize("typename", ALL)
@@ -60,13 +62,41 @@ def test_wrong_methods_and_keywords_are_400(served: Served, typename: str) -> No
         assert served.http.get(f"{data}/{path}").status_code == 400, path
 
 
+@pytest.mark.parametrize(
+    ("typename", "yes", "no"),
+    [
+        ("annotation", "info help tags", "all-elements scan tag/a label/1 elements/1_1_1/0_0_0 blocks/1_1_1/0_0_0"),
+        ("labelsz", "info help", "count/1/PreSyn top/1/PreSyn threshold/1/PreSyn tags"),
+        ("roi", "info help roi", "mask/0_1_2/1_1_1/0_0_0 partition?batchsize=1 ptquery"),
+        ("tarsupervoxels", "info help", "exists supervoxel/1 tags"),
+        ("keyvalue", "info help tags keys keyrange/a/b keyrangevalues/a/b", "keyvalues mutations"),
+        ("neuronjson", "info tags all keys fields fieldtimes keyrange/1/2", "keyvalues query key/schema"),
+    ],
+)
+def test_head_works_where_the_reference_has_it(served: Served, typename: str, yes: str, no: str) -> None:
+    data = served.instance(served.repo(), "data", typename)
+    for paths, status in ((yes, 200), (no, 400)):
+        for path in paths.split():
+            assert served.http.head(f"{data}/{path}").status_code == status, path
+
+
+def test_names_of_a_sync_are_taken_as_they_stand(served: Served) -> None:
+    root = served.repo()
+    served.instance(root, "seg", "labelmap")
+    points = served.instance(root, "points", "annotation")
+    for names in (" seg", "seg ", ",", "seg,"):
+        assert served.http.post(f"{points}/sync", json={"sync": names}).status_code == 400, names
+    assert served.http.get(f"{points}/info").json()["Base"]["Syncs"] == []
+    assert served.http.post(f"/api/node/{root}/seg/sync", json={"sync": ""}).status_code == 200
+    assert served.http.post(f"/api/node/{root}/seg/sync", json={"sync": "seg"}).status_code == 400
+
+
 def test_a_type_that_follows_none_refuses_sync(served: Served) -> None:
     kv = served.instance(served.repo())
     bodies: list[Any] = [{"sync": "kv"}, {"sync": ""}, {"sync": 5}, {}, [], "kv"]
     for body in bodies:
         for query in ("", "?replace=true"):
-            clears = query != "" and body == {"sync": ""}  # it takes nothing away
-            assert served.http.post(f"{kv}/sync{query}", json=body).status_code == (200 if clears else 400), body
+            assert served.http.post(f"{kv}/sync{query}", json=body).status_code == 400, body
     assert served.http.get(f"{kv}/info").json()["Base"]["Syncs"] == []
 
 

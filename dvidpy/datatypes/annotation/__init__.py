@@ -1,8 +1,9 @@
 """annotation: points with a kind, tags, properties and relationships, seen by box, block, tag, label and region.
 
-`elements` their forms, `keys` places in the store, `book` what one edit changes, `arrivals` many new ones at once,
-`pieces` those that are stored together, `instance` posting, moving, deleting, `reading` what is asked for, `points` the
-same for other formats, `following` events of the segmentation, `reload` all lists made again.
+`elements` their forms, `spelling` names of members in another case, `keys` places in the store, `book` what one edit
+changes, `arrivals` many new ones at once, `pieces` those that are stored together, `instance` posting, moving and
+deleting, `reading` what is asked for, `points` the same for other formats, `following` events of the segmentation,
+`reload` all lists made again.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ ANNOTATION = DataType(
     version="0.1",
     rooms=(routes.room, edit_routes.room, annotation_routes.room),
     subject=Annotations,
+    head=frozenset({"info", "help", "tags"}),
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     duties=Duties(
         workers={FOLLOW: deliver, reload.RELOAD: reload.work}, settle=reload.settle, judge=judge, faults=reload.faults

@@ -193,7 +193,7 @@ class Book:
                     continue
                 self._related(before, spot).discard(_row(before, at))
                 if now is not None:
-                    relations.append(elements.Relation(relation.Rel, now))
+                    relations.append(elements.Relation(Rel=relation.Rel, To=now))
                     self._related(now, spot).add(_row(now, at))
             element.Rels = relations
             self._set(spot.block, at, elements.write(element).full)

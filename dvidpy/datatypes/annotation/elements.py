@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import Meta, Raw, Struct
 from numpy.typing import NDArray
 
+from dvidpy.datatypes.annotation.spelling import respelt
 from dvidpy.datatypes.events import KINDS
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import HIGHEST, LOWEST
@@ -31,10 +32,10 @@ TOGETHER = 1 << 14
 _RELS = b',"Rels":'
 
 
-class Relation(Struct, frozen=True, gc=False):
+class Relation(Struct, frozen=True, gc=False, kw_only=True):
     """A relationship to the element at a point."""
 
-    Rel: Literal["UnknownRelationship", "PostSynTo", "PreSynTo", "ConvergentTo", "GroupedWith"]
+    Rel: Literal["UnknownRelationship", "PostSynTo", "PreSynTo", "ConvergentTo", "GroupedWith"] = "UnknownRelationship"
     To: Point
 
 
@@ -107,6 +108,7 @@ class Listed:
     """A JSON list of elements: its text, and where each begins; they become objects some at a time."""
 
     def __init__(self, body: bytes) -> None:
+        body = respelt(body) if len(body) < LONG else body
         self._body = memoryview(body)
         self._few = _split(body) if len(body) < LONG else None
         self._bounds = np.empty((0, 2), np.int64) if len(body) < LONG else _members(body)
@@ -235,6 +237,11 @@ def read(full: bytes) -> Element:
 def bare(full: bytes) -> bytes:
     """The form without relationships, of the full one."""
     return full[: full.rindex(_RELS)] + b"}"
+
+
+def alone(bare: bytes) -> bytes:
+    """The full form of an element without relationships, of the bare one."""
+    return bare[:-1] + _RELS + b"[]}"
 
 
 def read_list(stored: bytes) -> List:

@@ -29,6 +29,7 @@ from dvidpy.datatypes.annotation.keys import (
     label_prefix,
 )
 from dvidpy.datatypes.annotation.pieces import demand_apart, grouped, in_pieces
+from dvidpy.datatypes.annotation.spelling import respelt
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.bodies import Labelled, Labels, find_labels
 from dvidpy.datatypes.events import ROW, ElementsChanged, publish, turn
@@ -236,7 +237,7 @@ class Annotations(Data):
         with self.editing({"Action": "blocks-post", "Blocks": len(posted)}) as edit:
             for name, text in posted.items():
                 block = from_wire(parse_integers(name, 3, ","))
-                listed = elements.parse_list(text)
+                listed = elements.parse_list(respelt(bytes(text)))
                 demand_apart(np.array([one.Pos for one in listed], np.int64).reshape(-1, 3))
                 found = {one.Pos: elements.write(elements.filled(one)).full for one in listed}
                 _demand_inside(found, block, self.block)
@@ -252,7 +253,7 @@ class Annotations(Data):
         with self.editing({"Action": "labels-post", "Labels": len(posted)}) as edit:
             for name, text in posted.items():
                 prefix = label_prefix(parse_number(name))
-                lists = self._by_place(elements.parse_list(text.encode("utf-8", "surrogatepass")))
+                lists = self._by_place(elements.parse_list(respelt(text.encode("utf-8", "surrogatepass"))))
                 for key in self.view.keys(prefix, after(prefix)):
                     if key[len(prefix) :] not in lists:
                         self.view.delete(edit.change, key)

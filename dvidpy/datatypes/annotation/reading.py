@@ -27,20 +27,21 @@ TOGETHER = 4096
 
 
 def parse_box(size: str, offset: str) -> Box:
-    """Text sx_sy_sz and x_y_z -> voxels; BadRequest where a side is negative. Those behind the last voxel are none."""
+    """Text sx_sy_sz and x_y_z -> voxels, none where a side is below 1, and none behind the last voxel there is.
+
+    As in the reference a side of 0 still touches a block where the offset lies inside it.
+    """
     start, sides = parse_point(offset), parse_point(size)
-    if min(sides) < 0:
-        raise BadRequest(f"a size of {to_wire(sides)} voxels is negative")
-    stop = [min(at + side, HIGHEST + 1) for at, side in zip(start, sides, strict=True)]
+    stop = [max(min(at + side, HIGHEST + 1), LOWEST) for at, side in zip(start, sides, strict=True)]
     return box_between(start, stop)
 
 
 # ---------------------------------------------------------------------- blocks
 def walk(data: Annotations, voxels: Box) -> Iterator[tuple[Zyx, Found]]:
     """(index, elements) of the blocks that a box touches, in the order z, y, x, all from one moment."""
-    if min(voxels.size) <= 0:
-        return
     blocks = voxels.blocks(data.block)
+    if min(blocks.size) <= 0:
+        return
     if blocks.size[0] * blocks.size[1] <= ROWS:
         spans = row_spans(BLOCK, blocks)
     else:
@@ -95,7 +96,7 @@ def _as_list(stored: Iterator[bytes], nothing: bytes) -> Iterator[bytes]:
 
 
 def in_region(data: Annotations, named: str) -> Iterator[bytes]:
-    """JSON list of the elements in the blocks of a region, which must have blocks of the same size."""
+    """JSON list of the elements in the blocks of a region, which must have blocks of the same size; null for none."""
     region = find_region(data, named)
     if region.block != data.block:
         raise BadRequest(
@@ -111,7 +112,7 @@ def in_region(data: Annotations, named: str) -> Iterator[bytes]:
             for key in (key for key, one in zip(some, inside.tolist(), strict=True) if one):
                 yield still.view.get(key) or b"[]"
 
-    return _as_list(lists(), b"[]")
+    return _as_list(lists(), b"null")
 
 
 def scan(data: Annotations, *, keys_only: bool) -> dict[str, int]:
@@ -139,14 +140,22 @@ def listed_if_few(data: Annotations, prefix: bytes) -> bytes | None:
 
 
 def related(data: Annotations, prefix: bytes, *, verbose: bool) -> Iterator[bytes]:
-    """The same as their blocks have them, with relationships; `verbose` tells of the partners too."""
+    """The same as their blocks have them, with relationships; `verbose` tells of the partners too.
+
+    What only the list has is left out, but by `verbose`, as in the reference: there it has no relationships.
+    """
     still = data.frozen()
     blocks = Blocks(still)
 
     def lists() -> Iterator[bytes]:
         for _, found in still.view.range(prefix, after(prefix)):
-            there = [text for at in elements.read_list(found.read()) if (text := blocks.find(at)) is not None]
-            yield elements.write_list(map(blocks.verbose, there) if verbose else there)
+            listed = elements.read_list(found.read())
+            if verbose:
+                yield elements.write_list(
+                    blocks.verbose(blocks.find(at) or elements.alone(listed[at])) for at in listed
+                )
+            else:
+                yield elements.write_list(text for at in listed if (text := blocks.find(at)) is not None)
 
     return _as_list(lists(), b"[]")
 

@@ -21,6 +21,7 @@ LABELSZ = DataType(
     version="0.1",
     rooms=(room,),
     subject=LabelSizes,
+    head=frozenset({"info", "help"}),
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     settings=settings_of,
     duties=Duties(
@@ -31,5 +32,6 @@ LABELSZ = DataType(
     ),
     syncs_with=("annotation",),
     hears=following.hear,
+    omits=("tags",),
 )
 DATATYPES = (LABELSZ,)

@@ -126,7 +126,7 @@ def _decode(stored: bytes | Found | None) -> Counts:
 
 def settings_of(given: Given) -> dict[str, Any]:
     """What an instance keeps: the region that counts, as "name,version"; BadRequest for any other text."""
-    named = given.text("roi") or ""
-    if named and (named.count(",") != 1 or not all(named.split(","))):
+    named = given.text("roi")
+    if named is not None and (named.count(",") != 1 or not all(named.split(","))):
         raise BadRequest(f"ROI {named[:80]!r} is not a name and a version with a comma between them")
-    return {"ROI": named}
+    return {"ROI": named or ""}

@@ -17,6 +17,7 @@ from dvidpy.datatypes.labelsz.instance import LabelSizes
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Parse, Room, WholeBody
 from dvidpy.errors import BadRequest
+from dvidpy.geometry import parse_integer
 
 room = Room()
 
@@ -32,6 +33,14 @@ def _number(bits: int) -> Parse:
         return int(text)
 
     return Parse(read)
+
+
+_page_size = Parse(lambda text: _number(32).read(text) if text else 0)
+
+
+def _offset(text: str) -> int:
+    """As in the reference: nothing, or a number below 0, is the beginning."""
+    return max(parse_integer(text), 0) if text else 0
 
 
 Index = Annotated[
@@ -82,9 +91,9 @@ def get_threshold(
     least: Annotated[int, Path(description="The least count.", examples=["10"]), _number(32)],
     index: Index,
     offset: Annotated[
-        int, Query(description="Labels to leave out at the beginning.", examples=["10000"]), _number(32)
+        int, Query(description="Labels to leave out at the beginning.", examples=["10000"]), Parse(_offset)
     ] = 0,
-    n: Annotated[int, Query(description="Labels to give; 0 stands for 10000.", examples=["3"]), _number(32)] = 0,
+    n: Annotated[int, Query(description="Labels to give; 0 stands for 10000.", examples=["3"]), _page_size] = 0,
 ) -> Reply:
     """A page of them."""
     labels, found = ranked(data.everything(), index, least)

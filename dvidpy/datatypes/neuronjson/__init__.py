@@ -12,9 +12,11 @@ from importlib.resources import files
 from dvidpy.datatypes.base import DataType
 from dvidpy.datatypes.neuronjson import batch_routes, query_routes, routes, schema_routes, transfer_routes
 from dvidpy.datatypes.neuronjson.annotations import Annotations, prepare
+from dvidpy.datatypes.neuronjson.schemas import Schema
 from dvidpy.datatypes.views.precomputed import properties_routes
 from dvidpy.versioning.duties import Duties
 
+HEADS = frozenset({"info", "help", "tags", "all", "keys", "keyrange", "keyrangevalues", "fields", "fieldtimes"})
 NEURONJSON = DataType(
     name="neuronjson",
     url="github.com/janelia-flyem/dvid/datatype/neuronjson",
@@ -27,9 +29,10 @@ NEURONJSON = DataType(
         properties_routes.room,
     ),
     subject=Annotations,
+    head=HEADS | {schema.name for schema in Schema},
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     version="0.1",
     duties=Duties(prepare=prepare),
-    omits=("mutations",),
+    omits=("mutations", "sync"),
 )
 DATATYPES = (NEURONJSON,)

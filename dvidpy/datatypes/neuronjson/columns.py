@@ -123,7 +123,7 @@ class Column:
 
     def _meeting(self, pool: Pool, values: Values, until: float) -> Numbers:
         """Numbers of the values that meet a condition."""
-        wanted = [to_json(one) for one in (*values.texts, *values.numbers, *values.reals, *values.truths)]
+        wanted = [to_json(one) for one in (*values.texts, *set(values.numbers), *values.reals, *values.truths)]
         found = [np.array([number for text in wanted if (number := pool.find(text))], np.int32)]
         if wanted:
             found.append(self._lists_with(pool, wanted))

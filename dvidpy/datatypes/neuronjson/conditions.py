@@ -26,23 +26,23 @@ class Values:
     """The field, or a member of a list in it, is one of these. Types count: 12 is not "12"."""
 
     texts: set[str] = field(default_factory=set)
-    numbers: dict[int, None] = field(default_factory=dict)
-    """In the order asked."""
+    numbers: list[int] = field(default_factory=list)
+    """In the order asked, and as often."""
     reals: set[float] = field(default_factory=set)
     truths: set[bool] = field(default_factory=set)
     patterns: list[Pattern] = field(default_factory=list)
 
-    def add(self, value: Any) -> None:
-        """One more; what is no text, number or truth matches nothing."""
+    def add(self, value: Any, *, alone: bool = False) -> None:
+        """One more; what is no text, number or truth matches nothing. In a list, "re/" itself is a text."""
         if isinstance(value, str):
-            if value.startswith(REGEX):
+            if value.startswith(REGEX) and (alone or value != REGEX):
                 self.patterns.append(Pattern(value.removeprefix(REGEX)))
             else:
                 self.texts.add(value)
         elif isinstance(value, bool):
             self.truths.add(value)
         elif isinstance(value, int):
-            self.numbers[value] = None
+            self.numbers.append(value)
         elif isinstance(value, float):
             self.reals.add(value)
 
@@ -72,7 +72,7 @@ def _condition(value: Any) -> Condition:
         for one in value:
             values.add(one)
     elif not isinstance(value, float):  # the reference's way: only in a list is a fraction compared
-        values.add(value)
+        values.add(value, alone=True)
     return values
 
 

@@ -151,6 +151,8 @@ def parse(body: bytes) -> Annotation:
         raise BadRequest(f"an annotation must be JSON: {error}") from None
     if not isinstance(value, dict):
         raise BadRequest("an annotation must be one JSON object")
+    if isinstance(value.get("bodyid"), float):  # asked before 7.0 becomes 7
+        raise BadRequest(f"the field 'bodyid' is {value['bodyid']}, not a whole number without a point")
     return tidy(value)
 
 

@@ -60,9 +60,8 @@ def _schema(data: Annotations, key: str) -> Reply:
 @room.head("/key/{key}", summary="Whether a body has an annotation", responses={200: {"description": "It has"}})
 @at_once
 def head_key(data: Annotated[Annotations, Here], key: Key) -> Reply:
-    """200 or 404."""
-    place = BY_KEY[key].typekey if key in BY_KEY else typekey(parse_body(key))
-    if not data.view.exists(place):
+    """200 or 404. 400 for `schema` and `schema_batch`, which have a HEAD of their own."""
+    if not data.view.exists(typekey(parse_body(key))):
         raise NotFound(f"Key {key!r} not found")
     return DONE
 

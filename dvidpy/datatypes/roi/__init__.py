@@ -20,9 +20,10 @@ ROI = DataType(
     version="0.1",
     rooms=(room,),
     subject=Roi,
+    head=frozenset({"info", "help", "roi"}),
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     settings=settings_of,
     duties=Duties(judge=judge),
-    omits=("tags",),
+    omits=("tags", "sync"),
 )
 DATATYPES = (ROI,)

@@ -21,7 +21,7 @@ TARSUPERVOXELS = DataType(
     subject=TarSupervoxels,
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     settings=settings_of,
-    head=False,
+    head=frozenset({"info", "help", "missing"}),
     syncs_with=("labelmap",),
     duties=Duties(judge=judge),
     omits=("tags",),

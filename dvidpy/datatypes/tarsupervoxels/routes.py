@@ -132,13 +132,6 @@ def get_missing(files: Annotated[TarSupervoxels, Here], label: Label) -> Reply:
     return json_reply(files.missing(label))
 
 
-@room.head("/info", summary="Whether the instance is there", responses={200: {"description": "It is"}})
-@at_once
-def head_info(files: Annotated[TarSupervoxels, Here]) -> Reply:
-    """400 where the repo has no such instance."""
-    return DONE
-
-
 @room.post(
     "/info",
     summary="Change the extension",

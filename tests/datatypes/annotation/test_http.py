@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -72,7 +73,6 @@ def test_garbage_changes_nothing(client: TestClient, a: str) -> None:
     for place in ("move/10_20_30/12_20_30", "move/10_20_30/1_2", "move/0_0_0/1_1_1", "move/10_20_30/1_2_3000000000"):
         assert client.post(f"{a}/{place}").status_code == 400
     assert client.delete(f"{a}/element/0_0_0").status_code == 400
-    assert client.get(f"{a}/elements/-1_5_5/0_0_0").status_code == 400
     assert everything(client, a) == before
     assert points(client, f"{a}/tag/T1") == [[10, 20, 30], [12, 20, 30]]
 
@@ -156,3 +156,39 @@ def test_a_merge_of_versions_lists_the_elements_of_both(client: TestClient, repo
     assert client.get(f"{path}/info?wait=true").status_code == 200
     assert points(client, f"{path}/tag/t") == [[1, 1, 1], [100, 1, 1], [164, 1, 1]]
     assert points(client, f"{a}/tag/t") == [[1, 1, 1]]
+
+
+def test_members_of_an_element_in_other_letter_case(
+    client: TestClient, a: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elements, "LONG", 1 << 20)
+    body = [{"pos": [1, 2, 3], "KIND": "Gap", "tags": ["t"], "prop": {"pos": "x"}, "rels": [{"to": [4, 5, 6]}]}]
+    full = {"Pos": [1, 2, 3], "Kind": "Gap", "Tags": ["t"], "Prop": {"pos": "x"}}
+    full["Rels"] = [{"Rel": "UnknownRelationship", "To": [4, 5, 6]}]
+    assert client.post(f"{a}/elements", json=body).status_code == 200
+    assert everything(client, a) == [full]
+    assert client.post(f"{a}/blocks", json={"0,0,0": body, "1,0,0": []}).status_code == 200
+    assert everything(client, a) == [full]
+    assert client.post(f"{a}/elements", content=b'[{"pos":').status_code == 400
+
+
+def test_boxes_without_voxels_hold_nothing_but_may_touch_a_block(client: TestClient, a: str) -> None:
+    assert client.post(f"{a}/elements", json=[{"Pos": [10, 20, 30]}]).status_code == 200
+    for size, touched in (("0_1_1", True), ("1_1_0", True), ("-5_5_5", True), ("-70_5_5", False)):
+        assert client.get(f"{a}/elements/{size}/10_20_30").json() is None
+        assert ("0,0,0" in client.get(f"{a}/blocks/{size}/10_20_30").json()) == touched, size
+    assert client.get(f"{a}/blocks/0_1_1/0_20_30").json() == {}
+
+
+def test_verbose_shows_what_only_a_list_has(client: TestClient, a: str) -> None:
+    alone = {"Pos": [1, 2, 3], "Kind": "Note", "Tags": ["x"], "Prop": {}}
+    assert client.post(f"{a}/labels", json={"5": json.dumps([alone])}).status_code == 200
+    assert client.get(f"{a}/label/5").json() == [alone]
+    assert client.get(f"{a}/label/5?relationships=true").json() == []
+    assert client.get(f"{a}/label/5?relationships=verbose").json() == [{**alone, "Rels": []}]
+
+
+def test_an_empty_region_holds_null(client: TestClient, repo: str, a: str) -> None:
+    made = {"typename": "roi", "dataname": "r", "BlockSize": "64,64,64"}
+    assert client.post(f"/api/repo/{repo}/instance", json=made).status_code == 200
+    assert client.get(f"{a}/roi/r").content == b"null"

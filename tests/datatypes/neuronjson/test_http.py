@@ -106,7 +106,7 @@ def test_an_annotation_that_merged_parents_disagree_about_is_not_found(served: S
         ({"list": {"a": 1}}, []),
         ([{}, {"flag": 1}], [1, 2]),
         ({}, []),
-        ({"bodyid": [2, 1, 2]}, [2, 1]),
+        ({"bodyid": [2, 1, 2]}, [2, 1, 2]),
         ({"bodyid": ["re/1"]}, []),
         ({"bodyid": -1}, []),
         ({"bodyid": 1 << 70}, []),
@@ -326,3 +326,19 @@ def test_what_versions_changed(served: Served, nj: str, tmp_path: Path, monkeypa
     files = transfers.write_changes(subject(served, below), tmp_path / "out")
     assert {file.stem for file in files} == {nj.split("/")[3], below.split("/")[3]}
     assert json.loads((tmp_path / "out" / f"{below.split('/')[3]}.json").read_text()) == expected
+
+
+def test_a_body_is_named_by_a_number_without_a_point(served: Served) -> None:
+    path = served.instance(served.repo(), "nj", "neuronjson")
+    for body in ('{"bodyid": 7.0}', '{"bodyid": 7e0}'):
+        assert served.http.post(f"{path}/key/7?u=ann", content=body).status_code == 400
+    assert served.http.get(f"{path}/keys").json() == []
+
+
+def test_an_empty_pattern_in_a_list_is_a_text(served: Served) -> None:
+    path = served.instance(served.repo(), "nj", "neuronjson")
+    for body, text in ((1, "re/"), (2, "KC")):
+        assert served.http.post(f"{path}/key/{body}?u=ann", json={"bodyid": body, "type": text}).status_code == 200
+    for asked, found in ((["re/"], [1]), ("re/", [1, 2])):
+        answer = served.http.request("GET", f"{path}/query?onlyid=true", json={"type": asked})
+        assert answer.json() == found
