@@ -32,7 +32,7 @@ def routes() -> list[Any]:
 
 def documented(owner: str, route: Route) -> Iterator[dict[str, Any]]:
     """What the page says of a route, method by method."""
-    kind = "keyvalue" if owner == "every_type" else owner
+    kind = "annotation" if owner == "every_type" else owner  # it omits none of them
     prefix = "" if owner == "server" else f"/api/node/{{uuid}}/{{{kind}}}"
     yield from (PATHS[prefix + route.path][method.lower()] for method in route.methods)
 
