@@ -150,10 +150,13 @@ class Edit(IndexEdit):
             if recorded and not self._by_hand:
                 demand_untouched_below(data, change)
             with data.state.writing(data.datastore.catalogue.ancestries.of, data.version, mapped, data.bodies()):
-                return view.write(change)
+                written = view.write(change)
         except DvidError:
             view.forget(change)
             raise
+        if self._most:
+            data.state.noted[data.version] = max(self._noted(), self._most)
+        return written
 
     def settle(self, written: int) -> None:
         """Return when the edit is durable, where it has to be."""
@@ -170,9 +173,16 @@ class Edit(IndexEdit):
         place = data.instance.number, data.version, data.instance.uuid, data.version_uuid
         return Mutation(*place, self._messages, self.mutation, self._event)
 
+    def _noted(self) -> int:
+        """Largest label in use in this version, before this edit."""
+        noted, version = self.data.state.noted, self.data.version
+        if version not in noted:
+            noted[version] = ids.max_label(self.data)
+        return noted[version]
+
     def _put_properties(self) -> None:
         data, view = self.data, self._view
-        if self._most and self._most > ids.max_label(data):
+        if self._most and self._most > self._noted():
             ids.note_label(data, self._most)
             view.put(self.change, MAX_LABEL, b"%d" % self._most)
         if self._boxes:

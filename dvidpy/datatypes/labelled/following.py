@@ -43,9 +43,7 @@ def events_of(
     Supervoxels that a block-writing edit maps lie in those blocks; the others are named by the bodies they leave.
     """
     if moves or splits:
-        bodies = data.bodies().apply(np.array([supervoxel for supervoxel, _, _ in splits], np.uint64)).tolist()
-        cuts = (Recut(body, one, (remain, split)) for body, (one, remain, split) in zip(bodies, splits, strict=True))
-        yield LabelsMoved(tuple(moves), tuple(cuts))
+        yield LabelsMoved(tuple(moves), tuple(_recut(data, splits)) if splits else ())
     for first in range(0, len(blocks), TOGETHER):
         some = tuple(blocks[first : first + TOGETHER])
         if first + TOGETHER < len(blocks):
@@ -58,6 +56,11 @@ def events_of(
         left = np.unique(before[(before != mapped.bodies) & (before > 0)])
         if left.size:
             yield BodiesChanged(tuple(left.tolist()))
+
+
+def _recut(data: LabelMap, splits: Sequence[Split]) -> Iterator[Recut]:
+    bodies = data.bodies().apply(np.array([supervoxel for supervoxel, _, _ in splits], np.uint64)).tolist()
+    return (Recut(body, one, (remain, split)) for body, (one, remain, split) in zip(bodies, splits, strict=True))
 
 
 def _as_splits(moves: Sequence[Moved]) -> tuple[Split, ...]:

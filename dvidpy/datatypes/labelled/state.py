@@ -84,6 +84,8 @@ class Segmentation:
         """Held by an edit from the moment it reads an index until it is durable."""
         self.most: int | None = None
         """Largest label in use or given away in any version; none before it is asked for. See `ids`."""
+        self.noted: dict[int, int] = {}
+        """Version -> largest label in use there, of versions that were edited; at least what is noted of the version."""
         self.recent = Recent()
         """Bodies that were read last."""
         self.lately = Lately()

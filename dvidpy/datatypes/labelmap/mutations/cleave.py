@@ -32,13 +32,14 @@ class Cleave(Struct, frozen=True, tag="cleave", tag_field="kind"):
 def cleave(data: LabelMap, body: int, supervoxels: Labels, *, given: int | None = None) -> tuple[int, int]:
     """Make some supervoxels of a body another one of a new label; (that label, id of the mutation).
 
-    BadRequest where the body has not all of them, or has no others, or where the given label is in use.
+    BadRequest where the body has not all of them, or has no others, or where the given label is in use. A new label is
+    used up then.
     """
     wanted = distinct(supervoxels)
-    if not wanted.size:
-        raise BadRequest("a cleave takes supervoxels of the body")
     with editing(data) as edit:
         label = edit.new_label(given)
+        if not wanted.size:
+            raise BadRequest("a cleave takes supervoxels of the body")
         edit.need_body(body)
         event = Cleave(body, label, wanted.tolist())
         event.apply(edit)

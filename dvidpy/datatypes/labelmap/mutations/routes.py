@@ -49,8 +49,12 @@ def post_merge(data: Annotated[LabelMap, Here], body: Annotated[bytes, WholeBody
 def post_cleave(data: Annotated[LabelMap, Here], label: Label, body: Annotated[bytes, WholeBody]) -> Reply:
     """They are a body of a new label. 400 where it has not all of them, or has no others; the label is used up then."""
     data.demand_indexed()
-    new = ids.take_unused(data)
-    _, mutation = cleave(data, label, read_edited_labels(body), given=new)
+    try:
+        supervoxels = read_edited_labels(body)
+    except BadRequest:
+        ids.take_labels(data)
+        raise
+    new, mutation = cleave(data, label, supervoxels)
     return json_reply({"CleavedLabel": new, "MutationID": mutation})
 
 

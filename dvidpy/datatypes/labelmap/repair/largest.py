@@ -33,6 +33,7 @@ def repair(data: LabelMap, *, commit: bool) -> Iterator[str]:
             yield _mend(data.at(data.datastore.catalogue.node(version)), most, commit=commit)
         if commit:
             data.state.most = None
+            data.state.noted.clear()
         yield _of_repo(before, max(found.values()), commit=commit)
     if given := data.fresh_setting("NextLabel"):
         yield f"new labels go on behind {given}, which was set and stays"
