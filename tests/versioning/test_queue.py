@@ -78,6 +78,29 @@ def test_tasks_are_done_once_and_in_order(bench: Bench) -> None:
     assert queue.length() == 0
 
 
+def test_tasks_that_write_nothing_are_removed_together(bench: Bench) -> None:
+    """One of them fails at first, one writes something: each is removed by itself."""
+    seen: list[int] = []
+
+    def work(task: Task, change: Change) -> None:
+        number = task.args["n"]
+        seen.append(number)
+        if number == 7 and seen.count(7) == 1:
+            raise ValueError("not yet")
+        if number == 8:
+            bench.count(task, change)
+
+    with bench.open(work) as queue:
+        before = bench.committer.written
+        bench.ask(queue, *range(20))
+        queue.drain(1)
+    written = bench.committer.written - before
+    assert queue.done == 20
+    assert sorted(seen) == sorted([*range(20), 7])
+    assert bench.done() == {8: 1}
+    assert written == 4  # asked for, the one that writes, those that do not, the one that failed
+
+
 def test_tasks_survive_a_restart_and_are_done_once(bench: Bench) -> None:
     for start in (0, 10, 20):
         with bench.open(bench.count, held=True) as queue:

@@ -85,7 +85,7 @@ class Segmentation:
         self.most: int | None = None
         """Largest label in use or given away in any version; none before it is asked for. See `ids`."""
         self.noted: dict[int, int] = {}
-        """Version -> largest label in use there, of versions that were edited; at least what is noted of the version."""
+        """Version -> largest label in use there, of versions that were edited; at least what the version notes."""
         self.recent = Recent()
         """Bodies that were read last."""
         self.lately = Lately()

@@ -26,6 +26,7 @@ from dvidpy.datatypes.labelmap.mutations.renumber import Renamed, Renumber, renu
 from dvidpy.datatypes.labelmap.mutations.split_body import SplitBody, SupervoxelCut, split_body
 from dvidpy.datatypes.labelmap.mutations.split_supervoxel import SplitSupervoxel, split_supervoxel
 from dvidpy.datatypes.labelmap.mutations.splits import listed
+from dvidpy.datatypes.labelmap.repair.largest import repair
 from dvidpy.datatypes.labels import sheets
 from dvidpy.datatypes.labels.numbers import LARGEST
 from dvidpy.datatypes.labels.splits import Cut
@@ -327,6 +328,15 @@ def test_what_takes_long_keeps_nobody_waiting(
 def test_a_new_label_comes_before_the_one_that_remains_is_noted(data: LabelMap, given: Cut, found: Cut) -> None:
     assert split_supervoxel(data, 6, runs_of(_mask(data, 6)), given=given)[0] == found
     assert ids.next_label(data) == max(found) + 1
+
+
+def test_the_largest_label_grows_again_after_a_repair(data: LabelMap) -> None:
+    for label in (1000, 8):
+        post(data, {(0, 0, 5): np.full((SIDE,) * 3, label, np.uint64)})
+    assert ids.max_label(data) == 1000
+    assert [*repair(data, commit=True)]
+    assert ids.max_label(data) == 8
+    assert cleave(data, 1, _labels(3))[0] == ids.max_label(data) == 9
 
 
 def test_splits_are_listed_by_version(data: LabelMap) -> None:
