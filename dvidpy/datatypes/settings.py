@@ -65,6 +65,11 @@ class Given:
             return _TRUTHS[value.lower()]
         raise BadRequest(f"Setting for {key!r} is neither true nor false: {value!r}")
 
+    def said(self, key: str, *, default: bool) -> bool:
+        """The same, as text."""
+        self.text(key)
+        return self.flag(key, default=default)
+
     def spelt(self, defaults: Mapping[str, str]) -> str:
         """All settings in one line as the reference's log has them, in the order of their keys, with some defaults."""
         values = {**defaults, **self._values}

@@ -20,7 +20,7 @@ def settings_of(given: Given) -> dict[str, Any]:
     return {
         "Source": given.text("source") or "",
         "Format": (form or "png").lower(),
-        "Placeholder": given.flag("placeholder", default=False),
+        "Placeholder": given.said("placeholder", default=False),
         "MinTileCoord": [0, 0, 0],
         "MaxTileCoord": [0, 0, 0],
         "Levels": {},

@@ -25,14 +25,14 @@ def settings_of(given: Given) -> dict[str, Any]:
     return {
         **volume_settings(given, read_block_size(given)),
         "MaxDownresLevel": read_levels(given),
-        "IndexedLabels": read_flag(given, "indexedlabels"),
+        "IndexedLabels": given.said("indexedlabels", default=True),
         "NextLabel": 0,
     }
 
 
 def counted_settings_of(given: Given) -> dict[str, Any]:
     """The same with CountLabels, which is shown and has no effect: voxels are always counted."""
-    return {**settings_of(given), "CountLabels": read_flag(given, "countlabels")}
+    return {**settings_of(given), "CountLabels": given.said("countlabels", default=True)}
 
 
 def codec_of(given: Given, settings: dict[str, Any]) -> Codec:
@@ -60,12 +60,6 @@ def plain_codec_of(given: Given, settings: dict[str, Any]) -> Codec:
     if codec.packing == JPEG:
         raise BadRequest("labels are not kept as JPEG")
     return codec
-
-
-def read_flag(given: Given, key: str) -> bool:
-    """A truth value, true unless given; BadRequest where it is not text."""
-    given.text(key)
-    return given.flag(key, default=True)
 
 
 def read_levels(given: Given) -> int:

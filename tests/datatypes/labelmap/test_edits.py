@@ -376,6 +376,10 @@ def test_history_follows_supervoxels_through_splits_and_bodies(data: LabelMap) -
     assert told(8) == []
     assert told(4) == [("merge", 4, [5]), ("merge", 4, [6])]
     assert told(2) == []  # a supervoxel, no body
+    late = [orjson.loads(one) for one in history(child, 50, child.node, child.node)]
+    assert late == []  # 50 is 60 by then
+    cleave(child, 60, _labels(7), given=80)
+    assert [*history(child, 80, child.node, child.node)] == []  # what 80 was cut from is no body of its supervoxels
 
 
 # ---------------------------------------------------------------------- labels

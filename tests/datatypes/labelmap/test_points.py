@@ -77,6 +77,7 @@ def test_supervoxels_that_are_there_are_their_own_bodies(segs: Segs) -> None:
     assert segs.call("GET", f"{path}/mapping", content=b"[]") == b"[]"
 
 
-def test_without_indices_every_supervoxel_is_taken_for_real(segs: Segs) -> None:
+def test_without_indices_no_supervoxel_is_known(segs: Segs) -> None:
     path = segs.new(IndexedLabels="false")
-    assert segs.call("GET", f"{path}/mapping", content=b"[7]") == b"[7]"
+    assert segs.call("GET", f"{path}/mapping", content=b"[7]") == b"[0]"
+    assert segs.call("GET", f"{path}/mapping?nolookup=true", content=b"[7]") == b"[7]"

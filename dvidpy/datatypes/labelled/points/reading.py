@@ -79,7 +79,7 @@ def _labels_of(reading: Reading, found: Found, group: Group) -> Labels:
 def bodies_of(data: LabelMap, bodies: Bodies, supervoxels: Labels, *, verify: bool) -> Labels:
     """Bodies of supervoxels. With `verify`, 0 for those that no mapping names and no index knows."""
     found = bodies.apply(supervoxels)
-    if not (verify and data.indexed):
+    if not verify:
         return found
     implicit = np.flatnonzero(~bodies.knows(supervoxels))
     there = np.fromiter(_exist(data, supervoxels[implicit].tolist()), np.bool_, implicit.size)

@@ -72,8 +72,8 @@ def get_mapping(
     nolookup: Annotated[bool, Query(description="`true`: do not look whether they exist."), Flag] = False,
     hash: Hash = "",  # noqa: A002  # its name on the wire
 ) -> Reply | Awaitable[Reply]:
-    """0 for a supervoxel that was split, for the label of a cleaved or renumbered body, and for one that no body has.
-    The last is not looked for with `nolookup`, or where the instance keeps no indices: it is then a body of its own.
+    """0 for a supervoxel that was split, for the label of a cleaved or renumbered body, and for one that no index has.
+    The last is not looked for with `nolookup`: it is then a body of its own.
     """
     if len(body) > AT_ONCE:
         return on_worker(data, lambda: _mapped(data, _supervoxels(body, hash), verify=not nolookup))

@@ -25,7 +25,8 @@ reference."""
 def history(data: LabelMap, label: int, first: Node, last: Node) -> Iterator[bytes]:
     """JSON of one edit after the other, oldest first; BadRequest where `last` does not descend from `first`.
 
-    Followed are the supervoxels that the body has at `last`, and those they were split from.
+    Followed are the supervoxels that the body has at `last`, and those they were split from; their bodies are those at
+    `first`, as that version stands, and what these become.
     """
     nodes = data.datastore.catalogue.sequence(first, last)
     return _told(data, _Followed(data, label, nodes), nodes)
@@ -42,13 +43,7 @@ class _Followed:
             if self.supervoxels & {remain, split}:
                 self.supervoxels.add(old)
         labels = np.array(sorted(self.supervoxels), np.uint64)
-        before = [data.datastore.catalogue.node(parent) for parent in nodes[0].parents]
-        self.bodies: set[int] = set()
-        for node in (nodes[0], *before):
-            self.bodies.update(data.at(node).bodies().apply(labels).tolist())
-        if not before:
-            self.bodies |= self.supervoxels
-        self.bodies.discard(0)
+        self.bodies: set[int] = set(data.at(nodes[0]).bodies().apply(labels).tolist()) - {0}
 
     def concerns(self, said: dict[str, Any]) -> bool:
         """Whether an edit is of one of the bodies; where they went, they are followed."""

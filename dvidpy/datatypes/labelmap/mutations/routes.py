@@ -152,7 +152,7 @@ def get_history(
     first: Annotated[str, Path(description="The older version.", examples=["3f01a"])],
     last: Annotated[str, Path(description="The newer version, its descendant.", examples=["8c2be"])],
 ) -> Reply:
-    """Merges, cleaves and splits of the bodies that its supervoxels have belonged to, oldest first."""
+    """Merges, cleaves and splits of the bodies that its supervoxels belong to in the older version, oldest first."""
     data.demand_indexed()
     catalogue = data.datastore.catalogue
     return pieces_reply(history(data, label, catalogue.find(first).node, catalogue.find(last).node), UTF8)
