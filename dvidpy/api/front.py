@@ -15,7 +15,7 @@ from dvidpy.api.dispatch import StaticTable, Work, run_endpoint, whole_body
 from dvidpy.api.instances import Instances
 from dvidpy.api.lingering import Lingering
 from dvidpy.api.logs import SILENT, trace
-from dvidpy.api.nodes import prepare_node
+from dvidpy.api.nodes import prepare_node, refuse_unknown
 from dvidpy.api.replies import Send, begin, not_found, refusal, send_reply
 from dvidpy.api.repos import prepare_repo
 from dvidpy.api.state import Server
@@ -149,6 +149,7 @@ class Front:
         call.parts = path[1:] if path[-1] or len(path) < 3 else path[1:-1]  # a final slash is ignored
         endpoint = self._table.find(call.method, call.parts)
         if endpoint is None:
+            refuse_unknown(server, call)
             return None
         call.route = endpoint.path
         about = call.parts[1:2]

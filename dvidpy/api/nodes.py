@@ -57,8 +57,25 @@ def prepare_node(server: Server, endpoint: Endpoint, call: Call) -> AtVersion:
     server.demand_writable(call)
     forced = not endpoint.reads and node.locked and not _grows(endpoint)
     if forced and not server.may_force(call):
-        raise LockedVersion(f"Cannot do {call.method} on locked node {node.uuid}")
+        raise _locked(call, node)
     return AtVersion(server, repo, node, forced_line(call) if forced else "")
+
+
+def refuse_unknown(server: Server, call: Call) -> None:
+    """What comes before 404 where there is no such route: BadRequest for an unknown version, LockedVersion for a method
+    that would change a locked one, as in the reference.
+    """
+    about, deepest = call.parts[1:2], {"repo": 5, "node": 4}
+    if call.parts[0] != "api" or not 3 <= len(call.parts) <= deepest.get("".join(about), 0):
+        return
+    node = server.datastore.catalogue.find(call.parts[2]).node
+    reads = call.method in ("GET", "HEAD") or call.parts[3:] in (["branch"], ["newversion"], ["tag"])
+    if about == ["node"] and node.locked and not reads and not server.may_force(call):
+        raise _locked(call, node)
+
+
+def _locked(call: Call, node: Node) -> LockedVersion:
+    return LockedVersion(f"Cannot do {call.method} on locked node {node.uuid}")
 
 
 def _grows(endpoint: Endpoint) -> bool:

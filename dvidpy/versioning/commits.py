@@ -45,7 +45,7 @@ Freed = Callable[["Change", Manifest], None]
 class Change:
     """One atomic edit of one version of one instance."""
 
-    __slots__ = ("cells", "deletes", "done", "instance", "mutation", "puts", "sync", "tasks", "version")
+    __slots__ = ("cells", "deletes", "done", "instance", "mutation", "puts", "sync", "task", "tasks", "version")
 
     def __init__(self, instance: int, version: int, *, sync: bool = True) -> None:
         self.instance = instance
@@ -59,6 +59,8 @@ class Change:
         self.tasks: list[bytes] = []
         """Pending work that it asks for; the committer numbers it, so that work is done in the order of the edits."""
         self.deletes: list[bytes] = []
+        self.task = b""
+        """Key of the pending work that this is the edit of."""
         self.mutation: Mutation | None = None
         self.done: Done = _ignore
 

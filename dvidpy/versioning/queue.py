@@ -190,6 +190,7 @@ class WorkQueue:
         """Do a task; whether it remains to be removed, as its edit is empty."""
         gone = self._committer.is_gone(task.instance)
         change = Change(0 if gone else task.instance, task.version, sync=False)
+        change.task = key
         if not gone:
             self.workers[task.kind](task, change)
         if change.is_empty:

@@ -394,3 +394,17 @@ def test_members_of_commit_branch_and_merge_ignore_case_and_null(served: Served)
     child = served.http.post(f"/api/repo/{root}/merge", json=given).json()["child"]
     assert served.http.get(f"/api/node/{child}/note").json() == {"note": "joined"}
     assert served.http.post(f"/api/node/{root}/note", json={"Note": "as recorded"}).status_code == 400
+
+
+def test_unknown_routes_of_unknown_or_locked_versions_are_bad_requests(served: Served) -> None:
+    nobody, root, locked = "f" * 32, served.repo(), served.repo()
+    served.commit(locked)
+    for path in (f"repo/{nobody}", f"repo/{nobody}/nothing/x", f"node/{nobody}", f"node/{nobody}/nothing"):
+        assert served.http.get(f"/api/{path}").status_code == 400, path
+    for path in (f"repo/{root}", f"repo/{root}/nothing", f"node/{root}/nothing"):
+        assert served.http.get(f"/api/{path}").status_code == 404, path
+    for path in (f"node/{locked}", f"node/{locked}/note", f"node/{locked}/nothing"):
+        assert served.http.put(f"/api/{path}").status_code == 400, path
+        assert served.http.put(f"/api/{path}", params=ADMIN).status_code == 404, path
+    for path in (f"node/{locked}/tag", f"node/{root}/note", f"repo/{locked}/info"):
+        assert served.http.put(f"/api/{path}").status_code == 404, path
