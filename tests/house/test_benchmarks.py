@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from house.tree import REPOSITORY
 from servers import ServerProcess
+
+WRK = """
+import sys, urllib.request
+with urllib.request.urlopen(sys.argv[-1]) if "-s" not in sys.argv else open(sys.argv[-2]) as answer:
+    assert answer.read()
+print("Requests/sec:   1234.25")
+"""
 
 
 def bench(*options: str) -> str:
@@ -66,6 +74,28 @@ def test_growth_is_measured(server_process: ServerProcess, tmp_path: Path) -> No
     rows = json.loads(out.read_text())["rows"]
     assert [row["request"] for row in rows] == ["key", "post of a key", "query of one"]
     assert all(row["ms"].keys() == {"10", "100"} and abs(row["exponent"]) < 5 for row in rows)
+
+
+def test_what_the_machine_can_do_is_measured(tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+    command = [sys.executable, "-m", "benchmarks.limits", "--part", "64", "--out", str(out)]
+    subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True)
+    limits = json.loads(out.read_text())["limits"]
+    assert len(limits) == 14
+    assert all(limit["ms"] > 0 for limit in limits)
+
+
+def test_rates_are_those_that_wrk_tells(server_process: ServerProcess, tmp_path: Path) -> None:
+    """The program `wrk` is a small one here, which asks once and says so in its words."""
+    wrk = tmp_path / "wrk"
+    wrk.write_text(f"#!{sys.executable}\n{WRK}")
+    wrk.chmod(0o755)
+    command = [sys.executable, "-m", "benchmarks.rates", server_process.url, server_process.url, "--seconds", "1"]
+    path = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True, env=path)
+    rows = done.stdout.splitlines()[1:-1]
+    assert [row.split()[-4:] for row in rows[:3]] == [[c, "1,234", "1,234", "1.00"] for c in ("1", "8", "32")]
+    assert len(rows) == 15
 
 
 def test_many_clients_get_right_answers() -> None:
