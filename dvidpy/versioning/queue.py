@@ -1,9 +1,9 @@
 """Background work that outlives a restart: tasks stand in the store, written with the edit that asks for them.
 
 A task is done by a batch that also removes it, so it is done exactly once; one whose edit is empty may be done again.
-Tasks run one at a time, in order. One
-that fails is tried a few times more, later each time, and then parked: it says so in the store, holds up nobody (not
-even the commit of its version, for what it would write is derived), and is tried again at the next start.
+Tasks run one at a time, in order. One that fails is tried a few times more, later each time, and then parked: it says
+so in the store, holds up nobody (not even the commit of its version, for what it would write is derived), and is tried
+again at the next start.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def post_cleave(data: Annotated[LabelMap, Here], label: Label, body: Annotated[b
     try:
         supervoxels = read_edited_labels(body)
     except BadRequest:
-        ids.take_labels(data)
+        ids.take_labels(data)  # which a cleave that is refused uses up in any case
         raise
     new, mutation = cleave(data, label, supervoxels)
     return json_reply({"CleavedLabel": new, "MutationID": mutation})
