@@ -41,7 +41,18 @@ DATATYPES = (
             shapes_room,
             zarr_room,
         ),
-        head=False,
+        head=frozenset(
+            [
+                "info",
+                "metadata",
+                "help",
+                "label",
+                "blocks",
+                "sparsevol-coarse",
+                "sparsevol-by-point",
+                "sparsevols-coarse",
+            ]
+        ),
         subject=LabelArray,
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
         settings=counted_settings_of,

@@ -31,6 +31,25 @@ from dvidpy.datatypes.views.precomputed import segmentation_routes
 from dvidpy.datatypes.views.shapes.routes import room as shapes_room
 from dvidpy.datatypes.views.zarr.routes import room as zarr_room
 
+HEADS = frozenset(
+    [
+        "info",
+        "metadata",
+        "help",
+        "tags",
+        "label",
+        "blocks",
+        "size",
+        "supervoxels",
+        "supervoxel-sizes",
+        "lastmod",
+        "sparsevol-coarse",
+        "sparsevol-by-point",
+        "sparsevols-coarse",
+    ]
+)
+"""Keywords of GET routes that answer HEAD too: those whose handlers in the reference do not ask for the method."""
+
 DATATYPES = (
     DataType(
         name="labelmap",
@@ -56,7 +75,7 @@ DATATYPES = (
             shapes_room,
             zarr_room,
         ),
-        head=False,
+        head=HEADS,
         subject=LabelMap,
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
         settings=settings_of,

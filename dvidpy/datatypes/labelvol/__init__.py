@@ -27,7 +27,7 @@ DATATYPES = (
             relabelling_room,
             repair_room,
         ),
-        head=False,
+        head=frozenset({"info", "help", "sparsevol-coarse", "sparsevol-by-point"}),
         subject=LabelVol,
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
         settings=single_scale(indexed=True),

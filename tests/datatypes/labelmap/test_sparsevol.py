@@ -127,6 +127,16 @@ def test_packed(segments: Segments) -> None:
         assert segments.get("sparsevol/1", compression="zip", format=form) == segments.get("sparsevol/1", format=form)
 
 
+def test_heads_of_what_is_got(segments: Segments) -> None:
+    for what in ("info", "metadata", "label/0_0_0", "size/1", "supervoxels/1", "lastmod/1", "sparsevol-coarse/1"):
+        answer = segments.ask(what, method="HEAD")
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["content-type"] == segments.ask(what).headers["content-type"]
+    assert segments.status("size/99", method="HEAD") == segments.status("supervoxels/99", method="HEAD") == 404
+    for what in ("raw/0_1_2/4_4_4/0_0_0", "maxlabel", "index/1", "listlabels", "sparsevol-size/1"):
+        assert segments.status(what, method="HEAD") == 400
+
+
 def test_behind_the_last_scale_are_no_voxels(segments: Segments) -> None:
     assert segments.get("sparsevol/1", scale=3) == b""
     assert segments.status("sparsevol/99", scale=3) == 404
@@ -177,6 +187,7 @@ def test_bounds_may_be_empty_texts_and_extremes(segments: Segments) -> None:
 
 def test_head(segments: Segments) -> None:
     assert segments.status("sparsevol/1", method="HEAD") == 200
+    assert segments.ask("sparsevol/1", method="HEAD").headers["content-type"] == "text/html"
     assert segments.status("sparsevol/99", method="HEAD") == 204
     assert segments.status("sparsevol/1", method="HEAD", supervoxels="true") == 200
     assert segments.status("sparsevol/99", method="HEAD", supervoxels="true") == 204

@@ -41,6 +41,8 @@ Exact = Annotated[str, Query(description="`false`: blocks at the bounds are sent
 First = Annotated[int, Path(description="Smallest label.", examples=["1"]), Parse(parse_label)]
 Last = Annotated[int, Path(description="Largest label, itself included.", examples=["99"]), Parse(parse_label)]
 VOLUME = gives("Runs: a head of 12 bytes, then int32 x, y, z and length of each", OCTETS.decode())
+HTML = b"text/html"
+"""What the reference calls the answer of a HEAD, which has no body."""
 WITHIN: dict[str, Any] = {"parameters": BOUNDS}
 
 
@@ -101,10 +103,10 @@ def head_sparsevol(
 
     def answer(body: Body | None) -> Reply:
         if body is None:
-            return Reply(status=204)
+            return Reply(media_type=HTML, status=204)
         inside, blocks = len(within(body.blocks, bounds, data.block)), len(body.blocks)
         there = bounds == EVERYWHERE or (inside < blocks if data.tells_of_outside else inside > 0)
-        return Reply(status=200 if there else 204)
+        return Reply(media_type=HTML, status=200 if there else 204)
 
     return about_any(data, label, supervoxel=supervoxels, answer=answer)
 
