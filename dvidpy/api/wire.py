@@ -100,7 +100,8 @@ class WireProtocol(HttpToolsProtocol):
         reply, extra = answer
         body = b"" if method == b"HEAD" else reply.body
         begun = _beginning(reply.status, *reply.headers, *extra)
-        self.transport.write(b"%scontent-length: %d\r\n\r\n%s" % (begun, reply.length or 0, body))
+        length = b"" if reply.length is None else b"content-length: %d\r\n" % reply.length  # None: a HEAD
+        self.transport.write(b"%s%s\r\n%s" % (begun, length, body))
         self.cycle = _ANSWERED  # the client takes what it is sent, and asked nothing else: there is nothing to resume
         self.server_state.total_requests += 1
         self._rest()

@@ -289,6 +289,13 @@ class Reply:
         self.headers.extend(headers)
 
 
+def is_there(*headers: tuple[bytes, bytes]) -> Reply:
+    """The answer of a HEAD that does not look up how long the answer of GET would be."""
+    reply = Reply(headers=headers)
+    reply.length = None
+    return reply
+
+
 def octets(body: Body, length: int | None = None) -> Reply:
     """Bytes."""
     return Reply(body, OCTETS, length=length)

@@ -80,6 +80,16 @@ def test_head_works_where_the_reference_has_it(served: Served, typename: str, ye
             assert served.http.head(f"{data}/{path}").status_code == status, path
 
 
+def test_head_of_a_key_does_not_say_that_its_value_is_empty(served: Served) -> None:
+    key = served.instance(served.repo()) + "/key/a"
+    assert served.http.post(key, content=b"abc").status_code == 200
+    for headers in ({}, {"Range": "bytes=0-1"}):  # short requests of known clients go another way than others
+        for _ in range(3):
+            answer = served.http.head(key, headers=headers)
+            assert (answer.status_code, answer.headers.get("content-length")) == (200, None)
+    assert served.http.get(key).headers["content-length"] == "3"
+
+
 def test_names_of_a_sync_are_taken_as_they_stand(served: Served) -> None:
     root = served.repo()
     served.instance(root, "seg", "labelmap")

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, json_reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, is_there, json_reply
 from dvidpy.datatypes.keyvalue.values import KeyValue
 from dvidpy.datatypes.keyvalues.messages import Span
 from dvidpy.datatypes.keyvalues.spans import demand_within, header_span, query_span
@@ -85,7 +85,7 @@ def head_key(kv: Annotated[KeyValue, Here], key: Key) -> Reply:
     """200 or 404; an empty value counts."""
     if not kv.exists(key):
         raise NotFound(f"Key {key!r} not found")
-    return Reply(headers=(RANGES,))
+    return is_there(RANGES)
 
 
 @room.post(

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import Annotated
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, JSON, Call, Reply, json_bytes, json_reply
+from dvidpy.datatypes.exchange import DONE, JSON, Call, Reply, is_there, json_bytes, json_reply
 from dvidpy.datatypes.neuronjson.annotations import Annotations
 from dvidpy.datatypes.neuronjson.keys import LARGEST, parse_body, parse_end, typekey
 from dvidpy.datatypes.neuronjson.options import (
@@ -63,7 +63,7 @@ def head_key(data: Annotated[Annotations, Here], key: Key) -> Reply:
     """200 or 404. 400 for `schema` and `schema_batch`, which have a HEAD of their own."""
     if not data.view.exists(typekey(parse_body(key))):
         raise NotFound(f"Key {key!r} not found")
-    return DONE
+    return is_there()
 
 
 @room.post(

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, Call, Reply, json_reply, octets, pieces_reply, text_reply
+from dvidpy.datatypes.exchange import DONE, Call, Reply, is_there, json_reply, octets, pieces_reply, text_reply
 from dvidpy.datatypes.labels.numbers import parse_label, parse_labels
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Parse, Room, TheCall, WholeBody, at_once, streaming
@@ -119,7 +119,7 @@ def head_tarfile(files: Annotated[TarSupervoxels, Here], label: Label) -> Reply:
     missing = files.missing(label)
     if missing:
         raise BadRequest(f"label {label} has no file of its supervoxel {missing[0]}")
-    return DONE
+    return is_there()
 
 
 @room.get(
