@@ -95,7 +95,7 @@ _raws = msgspec.json.Decoder(list[Raw] | None).decode
 _located = msgspec.json.Decoder(list[Located] | None).decode
 _kinded = msgspec.json.Decoder(list[Kinded] | None).decode
 _blocks = msgspec.json.Decoder(dict[str, Raw]).decode
-_labels = msgspec.json.Decoder(dict[str, str]).decode
+_labels = msgspec.json.Decoder(dict[str, str | None]).decode
 _encode = msgspec.json.Encoder().encode
 Text = bytes | memoryview | Raw
 """JSON of an element."""
@@ -205,8 +205,10 @@ def parse_blocks(body: bytes) -> dict[str, Raw]:
         raise BadRequest(f'expected {{"x,y,z": [elements…], …}}: {error}') from None
 
 
-def parse_labels(body: bytes) -> dict[str, str]:
-    """{"label": text of a JSON list of elements} -> those texts; BadRequest for anything else."""
+def parse_labels(body: bytes) -> dict[str, str | None]:
+    """{"label": text of a JSON list of elements} -> those texts; null or nothing is an empty list. BadRequest for
+    anything else.
+    """
     try:
         return _labels(body)
     except _WRONG as error:

@@ -229,7 +229,10 @@ class Annotations(Data):
             edit.clear()
 
     def put_blocks(self, body: bytes) -> None:
-        """Replace whole blocks; lists follow at the next reload. BadRequest for an element outside its block."""
+        """Replace whole blocks; lists follow at the next reload. BadRequest for an element outside its block.
+
+        What an element lacks stays null, as in the reference.
+        """
         posted = elements.parse_blocks(body)
         if not posted:
             return
@@ -239,7 +242,7 @@ class Annotations(Data):
                 block = from_wire(parse_integers(name, 3, ","))
                 listed = elements.parse_list(respelt(bytes(text)))
                 demand_apart(np.array([one.Pos for one in listed], np.int64).reshape(-1, 3))
-                found = {one.Pos: elements.write(elements.filled(one)).full for one in listed}
+                found = {one.Pos: elements.write(one).full for one in listed}
                 _demand_inside(found, block, self.block)
                 self.view.put(edit.change, block_key(block), elements.write_list(found.values()))
             edit.state = State(stale=True)
@@ -253,7 +256,7 @@ class Annotations(Data):
         with self.editing({"Action": "labels-post", "Labels": len(posted)}) as edit:
             for name, text in posted.items():
                 prefix = label_prefix(parse_number(name))
-                lists = self._by_place(elements.parse_list(respelt(text.encode("utf-8", "surrogatepass"))))
+                lists = self._by_place(elements.parse_list(respelt((text or "[]").encode("utf-8", "surrogatepass"))))
                 for key in self.view.keys(prefix, after(prefix)):
                     if key[len(prefix) :] not in lists:
                         self.view.delete(edit.change, key)
@@ -266,7 +269,7 @@ class Annotations(Data):
         width = np.array(self.block) * np.array(blocks_of_place(self.block))
         for one in {one.Pos: one for one in found}.values():
             z, y, x = (np.array(one.Pos[::-1]) // width).tolist()
-            lists.setdefault(index_key((z, y, x)), []).append(elements.write(elements.filled(one)).bare)
+            lists.setdefault(index_key((z, y, x)), []).append(elements.write(one).bare)
         return lists
 
 

@@ -192,3 +192,12 @@ def test_an_empty_region_holds_null(client: TestClient, repo: str, a: str) -> No
     made = {"typename": "roi", "dataname": "r", "BlockSize": "64,64,64"}
     assert client.post(f"/api/repo/{repo}/instance", json=made).status_code == 200
     assert client.get(f"{a}/roi/r").content == b"null"
+
+
+def test_what_posted_blocks_and_labels_lack_stays_null(client: TestClient, a: str) -> None:
+    lacking = {"Pos": [1, 2, 3], "Kind": "Unknown", "Tags": None, "Prop": None}
+    assert client.post(f"{a}/blocks", json={"0,0,0": [{"Pos": [1, 2, 3]}]}).status_code == 200
+    assert everything(client, a) == [{**lacking, "Rels": None}]
+    assert client.post(f"{a}/labels", json={"5": '[{"Pos":[1,2,3]}]', "6": "", "7": None}).status_code == 200
+    assert client.get(f"{a}/label/5").json() == [lacking]
+    assert client.get(f"{a}/label/6").json() == client.get(f"{a}/label/7").json() == []
