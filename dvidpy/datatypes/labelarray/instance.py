@@ -13,6 +13,7 @@ class LabelArray(Relabelled):
 
     __slots__ = ()
 
+    points_have_scales: ClassVar[bool] = False
     bounds_must_hold: ClassVar[bool] = True
     packs_specific: ClassVar[bool] = False
 

@@ -58,6 +58,8 @@ class LabelMap(Volume):
     """Sparse volumes are runs that end with their blocks, behind a head also where there are none; formats, scales and
     bounds of coarse ones are not looked at. As in the reference's labelvol.
     """
+    points_have_scales: ClassVar[bool] = True
+    """`sparsevol-by-point` looks at scale=, as it does not in the reference's labelarray and labelvol."""
     bounds_must_hold: ClassVar[bool] = False
     """Sparse volumes without voxels, or coarse ones without blocks, within bounds are 404, as in its labelarray."""
     packs_specific: ClassVar[bool] = True

@@ -30,6 +30,7 @@ class LabelVol(Relabelled):
     __slots__ = ()
 
     runs_alone = True
+    points_have_scales = False
 
     def labelblk(self) -> LabelMap | None:
         """The labelblk that it follows; None where there is none."""

@@ -164,6 +164,14 @@ def test_bounds_must_hold_something(segs: Segs, path: str) -> None:
         assert segs.status("GET", f"{path}/{route}?minx=1000") == 404
 
 
+def test_a_point_is_one_of_full_resolution(segs: Segs, path: str) -> None:
+    labels = volume(7)
+    segs.post(path, (0, 0, 0), labels)
+    z, y, x = np.argwhere(labels == 3)[-1].tolist()
+    plain = segs.call("GET", f"{path}/sparsevol/3")
+    assert segs.call("GET", f"{path}/sparsevol-by-point/{x}_{y}_{z}?scale=1") == plain
+
+
 def test_specific_blocks_are_always_label_blocks(segs: Segs, path: str) -> None:
     segs.post(path, (0, 0, 0), volume(7))
     plain = segs.call("GET", f"{path}/specificblocks?blocks=0,0,0")

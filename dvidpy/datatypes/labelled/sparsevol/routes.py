@@ -125,9 +125,12 @@ def get_sparsevol_by_point(
     exact: Exact = "",
     throttle: Throttle = "",
 ) -> Reply:
-    """As `sparsevol`, of the label that stands at a voxel of the scale; 400 where that is background."""
+    """As `sparsevol`, of the label that stands at a voxel of the scale; 400 where that is background. In a labelarray
+    or labelvol the scale is 0.
+    """
     data.demand_indexed()
-    label = _label_at(data, 0 if data.runs_alone else scale, point, supervoxel=supervoxels)
+    scale = scale if data.points_have_scales else 0
+    label = _label_at(data, scale, point, supervoxel=supervoxels)
     if not label:
         raise BadRequest(f"the voxel {to_wire(point)} is background")
     return _sparsevol(data, call, label, scale, supervoxel=supervoxels)
