@@ -148,7 +148,7 @@ def post_instance(at: Subject, call: Annotated[Call, TheCall], uuid: Uuid, body:
         places = {"store": server.settings.store_for(spec), "log": server.settings.log_for(spec)}
         return new(name=name, number=number, uuid=data, repo=root, root_version=at.repo.root.version, **places)
 
-    config = f"{{{given.spelt(kind.told_settings)}}}"
+    config = f"{{{given.spelt(kind.told_settings(given))}}}"
     line = f"New data instance {quoted(name)} of type {quoted(kind.name)} with config {config}"
     server.datastore.repos.add_instance(at.repo, name, make, kind.companions, line)
     return json_reply({"result": f"Added {name} [{kind.name}] to node {at.node.uuid}"})

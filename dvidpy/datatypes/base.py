@@ -140,7 +140,7 @@ class DataType:
     """Told of an event of what an instance follows; see `events`."""
     synced: Callable[[Any], None] = lambda data: None
     """Told that an instance was given what it follows, as part of that request."""
-    told_settings: Mapping[str, str] = field(default_factory=dict)
+    told_settings: Callable[[Given], Mapping[str, str]] = lambda given: {}
     """Settings that the log of the repo tells of a new instance, also where they were left out."""
     omits: tuple[str, ...] = ()
     """Keywords of `every_type` that it does not answer, as in the reference."""

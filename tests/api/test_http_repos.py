@@ -380,6 +380,17 @@ def test_the_log_of_a_repo_tells_of_new_instances_and_syncs(served: Served) -> N
     ]
 
 
+def test_the_log_of_a_repo_tells_the_compression_of_tiles(served: Served) -> None:
+    root = served.repo()
+    for name, settings, told in (
+        ("a", {}, "compression:none dataname:a"),
+        ("b", {"Format": "LZ4"}, "compression:lz4 dataname:b format:LZ4"),
+    ):
+        served.instance(root, name, "imagetile", **settings)
+        line = served.http.get(f"/api/repo/{root}/log").json()["log"][-1]
+        assert line.endswith(f"with config {{map[{told} typename:imagetile]}}")
+
+
 def test_members_of_commit_branch_and_merge_ignore_case_and_null(served: Served) -> None:
     root = served.repo()
     served.instance(root)

@@ -26,6 +26,7 @@ IMAGETILE = DataType(
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     settings=settings_of,
     codec=codec_of,
+    told_settings=lambda given: {"compression": "lz4" if (given.text("format") or "").lower() == "lz4" else "none"},
     head=False,
     duties=Duties(workers={MAKE: make_tiles}, judge=judge),
 )

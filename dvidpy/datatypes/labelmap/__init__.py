@@ -80,7 +80,7 @@ DATATYPES = (
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
         settings=settings_of,
         codec=codec_of,
-        told_settings={"blocksize": "64,64,64", "compression": "gzip"},
+        told_settings=lambda given: {"blocksize": "64,64,64", "compression": "gzip"},
         duties=DUTIES,
     ),
 )
