@@ -35,7 +35,9 @@ def demand_form(form: str) -> str:
 
 
 def volume_reply(reading: Reading, box: Box, form: str) -> Reply:
-    """The labels of a box. BadRequest where it is one block that was never written, and lz4 or gzip is asked."""
+    """The labels of a box. BadRequest where it is one block that was never written, and lz4 or gzip is asked, but of a
+    labelblk.
+    """
     data = reading.data
     demand_answerable(data, box.volume, box.blocks(data.block).volume)
     if form in (LZ4, GZIP) and data.has_scales:
@@ -52,7 +54,9 @@ def volume_reply(reading: Reading, box: Box, form: str) -> Reply:
 
 
 def _demand_written(reading: Reading, box: Box) -> None:
-    """As in the reference. Viewers, which ask for `google`, get zeros: they take an error for a broken source."""
+    """As in the reference, whose labelblk sends no block as it lies. Viewers, which ask for `google`, get zeros: they
+    take an error for a broken source.
+    """
     blocks = box.blocks(reading.data.block)
     alone = blocks.volume == 1 and box.is_aligned(reading.data.block) and reading.mask is None
     if alone and next(reading.found(blocks), None) is None:
