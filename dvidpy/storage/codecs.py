@@ -23,6 +23,8 @@ import lz4.block
 
 from dvidpy.errors import BadRequest, StoreError
 
+AS_IT_IS = b"\x00"
+"""What stands in front of a value that is neither packed nor summed up."""
 NONE, SNAPPY, LZ4, GZIP, JPEG, BLOSC, ZSTD = range(7)
 _FLAG = 0x80
 _U32 = struct.Struct("<I")
@@ -126,7 +128,7 @@ def decode(stored: bytes) -> bytes:
 
 def plain_view(stored: bytes) -> bytes | memoryview:
     """As `decode`, but what is not packed is a view of the stored bytes."""
-    return memoryview(stored)[1:] if stored[:1] == b"\x00" else decode(stored)
+    return memoryview(stored)[1:] if stored[:1] == AS_IT_IS else decode(stored)
 
 
 def as_packed(stored: bytes, packing: int) -> memoryview:

@@ -24,6 +24,13 @@ class Reader(Protocol):
         """Values in the order of `keys`, None where there is none."""
         ...
 
+    def get_parts(self, key: bytes, spans: Iterable[tuple[int, int]]) -> list[bytes] | None:
+        """Bytes start <= i < stop of a value, for each (start, stop), cut where it ends; None where there is no value.
+
+        For values so long that reading them whole would be a waste.
+        """
+        ...
+
     def versions(self, row: bytes) -> list[bytes]:
         """All keys that are `row` plus one version cell, in order, without their values."""
         ...

@@ -6,18 +6,19 @@ Long values stand in files beside it (`long_values`), of which `collecting` free
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import plyvel
 
 from dvidpy.errors import StoreError
 from dvidpy.storage import keys as layout
 from dvidpy.storage.collecting import Collector, Exchange
-from dvidpy.storage.long_values import LONG, PLACE, SIGN, GoneError, LongValues, place_in
+from dvidpy.storage.long_values import LONG, PLACE, SIGN, GoneError, LongValues, Place, place_in
 
+T = TypeVar("T")
 MiB = 1 << 20
 DELETE_STEP = 10_000
 """Keys deleted in one batch of `delete_range`."""
@@ -47,11 +48,25 @@ class LevelReader:
         kept: bytes | None = self._get(key)
         return kept if kept is None or len(kept) != PLACE else self._whole(key, kept)
 
+    def get_parts(self, key: bytes, spans: Iterable[tuple[int, int]]) -> list[bytes] | None:
+        kept: bytes | None = self._get(key)
+        spans = list(spans)
+        if kept is not None and len(kept) == PLACE:
+            found = self._read(key, kept, lambda place: [self._long.read_part(place, *span) for span in spans])
+            if isinstance(found, list):
+                return found
+            kept = found
+        return None if kept is None else [kept[start:stop] for start, stop in spans]
+
     def _whole(self, key: bytes, kept: bytes) -> bytes | None:
-        """The value itself; its place may be another one by now."""
+        """The value itself."""
+        return self._read(key, kept, self._long.read)
+
+    def _read(self, key: bytes, kept: bytes, read: Callable[[Place], T]) -> T | bytes | None:
+        """What is read of a long value, whose place may be another one by now; a short one itself."""
         while (place := place_in(kept)) is not None:
             try:
-                return self._long.read(place)
+                return read(place)
             except GoneError:
                 newer: bytes | None = self._get(key)
                 if newer is None:

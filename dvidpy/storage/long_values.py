@@ -149,13 +149,20 @@ class LongValues:
     # ------------------------------------------------------------------ reading
     def read(self, place: Place) -> bytes:
         """A value; GoneError where its file was removed, StoreError where that is damaged."""
+        return self._pread(place.file, place.offset, place.size)
+
+    def read_part(self, place: Place, start: int, stop: int) -> bytes:
+        """Bytes start <= i < stop of a value, cut where it ends; else as `read`."""
+        return self._pread(place.file, place.offset + start, max(0, min(stop, place.size) - start))
+
+    def _pread(self, number: int, offset: int, size: int) -> bytes:
         try:
-            file = self._open.get(place.file) or self._file(place.file)
-            value = os.pread(file.fd, place.size, place.offset)
+            file = self._open.get(number) or self._file(number)
+            value = os.pread(file.fd, size, offset)
         except OSError as error:
-            raise StoreError(f"{self.path(place.file)} cannot be read: {error}") from error
-        if len(value) != place.size:
-            raise StoreError(f"{self.path(place.file)} is damaged: it ends before byte {place.offset + place.size}")
+            raise StoreError(f"{self.path(number)} cannot be read: {error}") from error
+        if len(value) != size:
+            raise StoreError(f"{self.path(number)} is damaged: it ends before byte {offset + size}")
         return value
 
     def verified(self, place: Place) -> bytes:

@@ -81,6 +81,20 @@ class KeyValueContract(ABC):
         store.batch([(b"big", value)])
         assert store.get(b"big") == value
 
+    def test_parts_of_a_value(self, store: KeyValueStore) -> None:
+        value = bytes(range(256)) * 300  # some backends keep one of this size apart
+        store.batch([(b"big", value), (b"small", b"abc"), (b"none", b"")])
+        spans = [(0, 1), (1000, 1003), (len(value) - 2, len(value) + 5), (len(value) + 9, len(value) + 12), (7, 7)]
+        assert store.get_parts(b"big", iter(spans)) == [value[start:stop] for start, stop in spans]
+        assert store.get_parts(b"small", spans[:2]) == [b"a", b""]
+        assert store.get_parts(b"none", [(0, 4)]) == [b""]
+        assert store.get_parts(b"nothing", spans) is None
+        snapshot = store.snapshot()
+        store.batch([(b"big", b"new")], [b"small"])
+        assert snapshot.get_parts(b"big", [(300, 302)]) == [value[300:302]]
+        assert snapshot.get_parts(b"small", [(1, 2)]) == [b"b"]
+        snapshot.close()
+
     # ------------------------------------------------------------------ scan
     def test_scan_is_in_byte_order_whatever_the_order_of_writing(self, store: KeyValueStore) -> None:
         store.batch(reversed(ALPHABET))

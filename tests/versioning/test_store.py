@@ -38,6 +38,9 @@ def _agree(view: View, expected: dict[str, bytes], *absent: str) -> None:
     for name in (*expected, *absent):
         assert view.get(typekey(name)) == expected.get(name)
         assert view.exists(typekey(name)) == (name in expected)
+        for start, stop in ((0, 5), (1, 3), (2, 2), (len(BIG), len(BIG) + 1)):
+            part = view.part(typekey(name), start, stop)
+            assert part is None if len(expected.get(name, BIG)) >= len(BIG) else part == expected[name][start:stop]
 
 
 # ---------------------------------------------------------------------- one line of versions
@@ -56,7 +59,8 @@ def test_a_child_sees_what_its_parents_left(chain: Chain) -> None:
     _agree(chain.view(), {"a": b"2", "b": b"3", "c": b""}, "d")
     found = [chain.view().version_of(typekey(name)) for name in "abd"]
     assert found == [middle.version, chain.view().ancestry.version, None]
-    assert chain.view(middle).version_of(typekey("b")) is None
+    assert chain.view(middle).version_of(typekey("b")) == middle.version  # it deleted it
+    assert chain.view(root).version_of(typekey("c")) is None
 
 
 @both_engines
@@ -254,7 +258,7 @@ class CountingReader:
 
     def __init__(self, inner: Any, counts: dict[str, int]) -> None:
         self._inner, self.counts = inner, counts
-        self.get_many, self.close = inner.get_many, inner.close
+        self.get_many, self.get_parts, self.close = inner.get_many, inner.get_parts, inner.close
 
     def get(self, key: bytes) -> bytes | None:
         value: bytes | None = self._inner.get(key)

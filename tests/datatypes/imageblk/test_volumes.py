@@ -41,6 +41,27 @@ def test_large_volumes_come_in_pieces(volumes: Any, noise: Any) -> None:
     assert (volumes.get(path, (3, 7, 3), (190, 250, 260)) == expected).all()
 
 
+@pytest.mark.parametrize("compression", ["none", "lz4", "gzip"])
+@pytest.mark.parametrize(("typename", "dtype"), [("uint8blk", "u1"), ("uint16blk", "<u2")])
+def test_thin_boxes_are_cut_out_of_blocks_of_any_version(
+    volumes: Any, noise: Any, compression: str, typename: str, dtype: str
+) -> None:
+    """Blocks of 32 KiB and more, some of noise, one that nothing is in, some of the version before."""
+    path = volumes.new(typename, BlockSize="32,32,32", Compression=compression)
+    model = noise.integers(0, 256, (64, 64, 64)).astype(dtype)
+    model[:32, :32, 32:] = 7
+    volumes.post(path, (-32, 0, -32), model[:, :, :32])
+    volumes.post(path, (0, 0, -32), model[:32, :, 32:])
+    model[32:, :, 32:] = 0
+    volumes.commit(volumes.root)
+    path = f"/api/node/{volumes.child(volumes.root)}/g"
+    model[:32, 32:, :32] = noise.integers(0, 256, (32, 32, 32))
+    volumes.post(path, (-32, 32, -32), model[:32, 32:, :32])
+    for z, depth in ((0, 1), (31, 1), (31, 2), (20, 12), (3, 15), (32, 7), (5, 59), (63, 1)):
+        found = volumes.get(path, (-20, 3, z - 32), (40, 50, depth), dtype)
+        assert (found == model[z : z + depth, 3:53, 12:52]).all()
+
+
 def test_slices_show_their_planes(volumes: Any, noise: Any) -> None:
     path = volumes.new()
     posted = noise.integers(0, 256, (64, 64, 64), np.uint8)
