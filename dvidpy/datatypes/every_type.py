@@ -19,8 +19,6 @@ from dvidpy.versioning.records import Instance
 
 room = Room()
 
-"""What the log of mutations is called; it is JSON."""
-
 
 def room_for(kind: DataType) -> Room:
     """What instances of a type answer of these routes."""

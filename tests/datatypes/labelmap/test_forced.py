@@ -48,6 +48,14 @@ def _mask(data: LabelMap, label: int) -> np.ndarray:
     return mask
 
 
+def test_a_version_that_was_edited_inherits_the_largest_label_of_a_forced_edit(line: Line) -> None:
+    root, _, leaf = line
+    post(leaf, {(0, 0, 0): np.full((SIDE,) * 3, 3, np.uint64)})
+    renumber(root, _labels(500, 10))
+    post(leaf, {(0, 0, 0): np.full((SIDE,) * 3, 20, np.uint64)})
+    assert ids.max_label(leaf) == 500
+
+
 def test_what_nobody_below_has_touched_is_edited_for_all(line: Line) -> None:
     root = line[0]
     merge(root, _labels(5, 6, 7))
