@@ -104,7 +104,9 @@ def synapses(ask: Asking, number: int) -> dict[str, Ask]:
     side = max(64, int((number / 100) ** (1 / 3)) * 64)
     rng = np.random.default_rng(number)
     for first in range(0, number, 50_000):
-        places = rng.integers(0, side, (min(50_000, number - first), 3))
+        some = min(50_000, number - first)
+        places = rng.integers(0, side, (some, 3))
+        places[:, 2] = (side * first + places[:, 2] * some) // number  # a slab: as detectors go through a volume
         ask.post(ask.of("ann", "elements"), json.dumps([_synapse(place) for place in _once(places)]).encode())
     box = ask.of("ann", "elements/64_64_64/0_0_0")
     points = count(1)
