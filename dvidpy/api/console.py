@@ -60,9 +60,8 @@ def add_console(app: FastAPI, server: Server, *, at_root: bool) -> None:
 
     def state(request: Request) -> Response:
         headers = dict(request.scope["headers"])
-        privileged = server.is_admin(request.query_params) or server.is_trusted(
-            (request.scope.get("client") or ("",))[0], headers
-        )
+        client = request.client.host if request.client else ""
+        privileged = server.is_admin(request.query_params) or server.is_trusted(client, headers)
         repo = request.query_params.get("repo", "")
         shown = state_of(server, repo, sizes=privileged or not server.token) | {"may_create": privileged}
         return Response(orjson.dumps(shown), media_type="application/json", headers={"Cache-Control": "no-store"})

@@ -14,7 +14,7 @@ import orjson
 import structlog
 
 from dvidpy.api.metrics import Over
-from dvidpy.datatypes.exchange import Call, readable
+from dvidpy.datatypes.exchange import Call
 
 SILENT = frozenset({"/api/load", "/api/heartbeat", "/api/user-latencies", "/healthz", "/readyz", "/metrics"})
 """Polled by machines: no log line, no block list."""
@@ -52,12 +52,11 @@ def trace(call: Call, error: BaseException) -> None:
 
 def _line(over: Over) -> bytes:
     call = over[0]
-    path = call.path
     entry = {
         "event": "request",
         "id": call.id,
         "method": call.method,
-        "path": path if path.isascii() else readable(path),
+        "path": call.readable_path,
         "status": over[1],
         "ms": round((over[3] - over[2]) * 1000, 3),
         "in": over[4],
