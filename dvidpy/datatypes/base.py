@@ -28,7 +28,7 @@ from dvidpy.versioning.records import Instance, Node, Repo
 from dvidpy.versioning.store import View
 
 if TYPE_CHECKING:
-    from dvidpy.datatypes.events import Heard
+    from dvidpy.datatypes.events import Event, Heard
 
 
 def _given_by_dispatch() -> Any:
@@ -138,6 +138,8 @@ class DataType:
     """Names of the events that it wants to hear of, among those of `events`."""
     hears: Callable[[Any, Heard], None] = lambda data, heard: None
     """Told of an event of what an instance follows; see `events`."""
+    concerned: Callable[[Any, Event], bool] | None = None
+    """Whether an event may change anything of it, while nobody edits it: a quick look. None: it is told in any case."""
     synced: Callable[[Any], None] = lambda data: None
     """Told that an instance was given what it follows, as part of that request."""
     told_settings: Callable[[Given], Mapping[str, str]] = lambda given: {}

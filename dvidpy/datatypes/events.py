@@ -1,9 +1,10 @@
 """Events between instances: an edit of one tells those that follow it (POST sync) what became of it.
 
-`publish` adds to the edit one task a follower, so that event and edit are durable together; the background queue hands
-them over in the order of the edits. The follower's type is told by `DataType.hears`, on the queue's thread, and commits
-its answer together with a mark of the event (`noted`): an event that comes twice, because the server ended between that
-batch and the removal of the task, is known. Commit of a version waits until all its events are heard.
+`publish` adds to the edit one task a follower that it concerns, so that event and edit are durable together; the
+background queue hands them over in the order of the edits. The follower's type is told by `DataType.hears`, on the
+queue's thread, and commits its answer together with a mark of the event (`noted`): an event that comes twice, because
+the server ended between that batch and the removal of the task, is known. Commit of a version waits until all its
+events are heard.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -128,17 +130,43 @@ def followers(data: Data) -> list[Instance]:
     return [one for one in instances if data.instance.uuid in one.syncs]
 
 
-def publish(data: Data, change: Change, mutation: int, events: Iterable[Event]) -> None:
-    """Tell the followers as part of an edit, which has this id and is made while nobody else edits the instance."""
-    if not (told := followers(data)):
+@contextmanager
+def publish(data: Data, change: Change, mutation: int, events: Iterable[Event]) -> Iterator[None]:
+    """Tell the followers as part of an edit, which has this id and is made while nobody else edits the instance.
+
+    It is written inside. A follower that an event does not concern is not told, and not edited inside either: what
+    would concern it could come in between.
+    """
+    told = followers(data)
+    if not told:
+        yield
         return
-    for part, event in enumerate(events):
-        wanting = [one for one in told if type(event).__name__ in type_named(one.type).told_of]
-        if not wanting:
-            continue
-        args = msgspec.to_builtins(Heard(data.instance.uuid, mutation, part, event))
-        for follower in wanting:
-            WorkQueue.add(change, Task(FOLLOW, follower.number, data.version, args))
+    with ExitStack() as still:
+        for part, event in enumerate(events):
+            wanting = [one for one in told if _must_hear(data, one, event, still)]
+            if not wanting:
+                continue
+            args = msgspec.to_builtins(Heard(data.instance.uuid, mutation, part, event))
+            for follower in wanting:
+                WorkQueue.add(change, Task(FOLLOW, follower.number, data.version, args))
+        yield
+
+
+def _must_hear(data: Data, follower: Instance, event: Event, still: ExitStack) -> bool:
+    """Whether it wants to be told; where it need not be, `still` holds its turn. Nobody waits here for who has that."""
+    kind = type_named(follower.type)
+    if type(event).__name__ not in kind.told_of:
+        return False
+    if kind.concerned is None:
+        return True
+    subject = subject_of(data.datastore, follower.number, data.version)
+    if subject is None or not (taken := turn(subject)).acquire(blocking=False):
+        return True
+    if kind.concerned(subject, event):
+        taken.release()
+        return True
+    still.callback(taken.release)
+    return False
 
 
 # ---------------------------------------------------------------------- hearing

@@ -150,6 +150,10 @@ class View:
         row = self.prefix + typekey
         return any(True for _ in walk_rows(self.reader, row, row + PAST, self.ancestry))
 
+    def ever_held(self, start: bytes, stop: bytes) -> bool:
+        """Whether anything stands in a span, in any version, be it a deletion: the quickest look at it."""
+        return any(True for _ in self.reader.scan_keys(self.prefix + start, self.prefix + stop, 1))
+
     def version_of(self, typekey: bytes) -> int | None:
         """Version that last stored the value, or deleted it; None where none did. Reads no value."""
         versions = {split_cell(key)[0] for key in self.reader.versions(self.prefix + typekey)}

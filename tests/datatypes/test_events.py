@@ -13,6 +13,7 @@ from conftest import demand_sound
 from starlette.testclient import TestClient
 
 from dvidpy.config import Settings
+from dvidpy.datatypes.annotation.elements import Element
 from dvidpy.datatypes.events import deliver, pending
 from dvidpy.datatypes.registry import load_types
 from dvidpy.versioning.commits import Change
@@ -109,6 +110,50 @@ def test_elements_posted_while_bodies_change_have_their_labels() -> None:
             world.paint((0, 0, 0), slabs(1, 2, 3 + turn % 2, 4 - turn % 2))
         poster.join()
         world.settle()
+        demand_sound(datastore)
+
+
+def test_what_concerns_no_element_is_no_task() -> None:
+    load_types()
+    with closing(Datastore(memory_settings(), working=False)) as datastore:
+        world = World(datastore)
+        world.paint((0, 0, 0), slabs(1, 2, 3, 4))
+        world.merge(1, 2)
+        world.cleave(1, 2)
+        assert pending(world.a) == 0
+        world.post(ELEMENTS[2])
+        before = pending(world.a)
+        world.merge(4, 1)
+        assert pending(world.a) == before
+        world.merge(4, 3)
+        assert pending(world.a) == before + 1
+
+
+def test_who_edits_the_elements_meanwhile_is_told_in_any_case() -> None:
+    """An element may be on its way with the label that it had."""
+    load_types()
+    with closing(Datastore(memory_settings())) as datastore:
+        world = World(datastore)
+        world.paint((0, 0, 0), slabs(1, 2, 3, 4))
+        looked_up, merged = threading.Event(), threading.Event()
+
+        def post() -> None:
+            with world.a.editing() as edit:
+                book = edit.book()
+                label = int(edit.labels_at(np.array([(5, 3, 3)], np.int64))[0])
+                looked_up.set()
+                assert merged.wait(30)
+                book.put(Element(Pos=(5, 3, 3), Kind="Note"), label)
+                edit.add(book)
+
+        poster = threading.Thread(target=post)
+        poster.start()
+        assert looked_up.wait(30)
+        world.merge(1, 2)  # waits for nobody
+        merged.set()
+        poster.join()
+        world.settle()
+        assert world.labelled(1) == {(5, 3, 3)}
         demand_sound(datastore)
 
 

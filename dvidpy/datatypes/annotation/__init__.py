@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 from dvidpy.datatypes.annotation import edit_routes, reload, routes
-from dvidpy.datatypes.annotation.following import hear
+from dvidpy.datatypes.annotation.following import hear, is_concerned
 from dvidpy.datatypes.annotation.instance import Annotations
 from dvidpy.datatypes.annotation.judging import judge
 from dvidpy.datatypes.base import DataType
@@ -32,6 +32,7 @@ ANNOTATION = DataType(
     ),
     syncs_with=("labelmap", "labelarray", "labelblk", "labelvol"),
     hears=hear,
+    concerned=is_concerned,
     synced=reload.follow_anew,
 )
 DATATYPES = (ANNOTATION,)

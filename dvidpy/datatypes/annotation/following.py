@@ -14,14 +14,17 @@ import numpy as np
 from dvidpy.datatypes.annotation import elements
 from dvidpy.datatypes.annotation.elements import Point
 from dvidpy.datatypes.annotation.instance import Annotations
-from dvidpy.datatypes.annotation.keys import label_prefix
+from dvidpy.datatypes.annotation.keys import ALL_BLOCKS, LABEL, label_prefix
 from dvidpy.datatypes.annotation.reading import walk
-from dvidpy.datatypes.events import BlocksChanged, BodiesChanged, Heard, noted
+from dvidpy.datatypes.events import BlocksChanged, BodiesChanged, Event, Heard, noted
 from dvidpy.geometry import Box
 from dvidpy.storage.keys import after
 
 TOGETHER = 20_000
 """Elements that are looked up together; each such group is one edit, the last of them says that the event was heard."""
+
+FEW = 16
+"""Bodies whose lists are looked for while the segmentation is edited."""
 
 
 def hear(data: Annotations, heard: Heard) -> None:
@@ -40,6 +43,16 @@ def hear(data: Annotations, heard: Heard) -> None:
             if not following:
                 edit.also = lambda change: noted(data, change, heard)
         group = following
+
+
+def is_concerned(data: Annotations, event: Event) -> bool:
+    """Whether elements may lie where an event says that labels changed."""
+    if isinstance(event, BlocksChanged):
+        return data.view.ever_held(*ALL_BLOCKS)
+    if not isinstance(event, BodiesChanged) or not data.view.ever_held(LABEL, after(LABEL)):
+        return False
+    prefixes = map(label_prefix, event.bodies)
+    return len(event.bodies) > FEW or any(data.view.ever_held(prefix, after(prefix)) for prefix in prefixes)
 
 
 def _concerned(data: Annotations, heard: Heard) -> Iterator[Point]:

@@ -351,7 +351,6 @@ class Edit:
         data, change = self.data, self.change
         if self.state is not None:
             data.put_state(change, self.state)
-        publish(data, change, self.mutation, self._events())
         self.also(change)
         if self._messages:
             change.mutation = Mutation(
@@ -362,7 +361,8 @@ class Edit:
                 self._messages,
                 self.mutation,
             )
-        data.view.commit(change)
+        with publish(data, change, self.mutation, self._events()):
+            data.view.commit(change)
 
     def _events(self) -> Iterator[ElementsChanged]:
         whole = np.concatenate([np.empty(0, ROW), *self._rows])

@@ -143,14 +143,14 @@ class Edit(IndexEdit):
             view.put(change, split_key(self.mutation), np.array(self._splits, "<u8").tobytes())
         self._put_properties()
         moves = [*self._moves, *self._ended()]
-        publish(data, change, self.mutation, events_of(data, self._blocks, mapped, moves, self._splits))
         change.mutation = self._record() if recorded else None
         self._durably = change.sync
         try:
-            if recorded and not self._by_hand:
-                demand_untouched_below(data, change)
-            with data.state.writing(data.datastore.catalogue.ancestries.of, data.version, mapped, data.bodies()):
-                written = view.write(change)
+            with publish(data, change, self.mutation, events_of(data, self._blocks, mapped, moves, self._splits)):
+                if recorded and not self._by_hand:
+                    demand_untouched_below(data, change)
+                with data.state.writing(data.datastore.catalogue.ancestries.of, data.version, mapped, data.bodies()):
+                    written = view.write(change)
         except DvidError:
             view.forget(change)
             raise
