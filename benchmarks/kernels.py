@@ -107,7 +107,7 @@ def steps(pieces: list[Labels], found: list[LabelBlock]) -> Steps:
     yield "runs of one label", lambda: trace(wanted)
     yield "runs of a tenth of the labels", lambda: trace(tenth)
     yield "halve eight blocks", lambda: [downres([*read()][at : at + 8], SIZE) for at in range(0, len(packed), 8)]
-    yield "relabel the head", lambda: [blocks.relabelled(one, SIZE, mapping.apply) for one in packed]
+    yield "relabel the head", lambda: [one.with_labels(mapping.apply(one.labels)).encode() for one in read()]
     yield "split one label by a mask", lambda: [splits.split(block, half, cuts) for block in read()]
     yield "compressed segmentation", lambda: [segmentation.encode(piece) for piece in pieces]
     yield "compressed segmentation of blocks", lambda: [segmentation.from_block(block) for block in read()]

@@ -53,8 +53,15 @@ def find(data: LabelMap, scale: int, indices: Iterable[Zyx]) -> Iterator[tuple[Z
 
 
 def load(data: LabelMap, found: Found) -> LabelBlock:
-    """A stored block; its header and layout are looked at, its voxels are not."""
-    return codec.parse(found.read(), data.block)
+    """A stored block; its header and layout are looked at, its voxels are not. One that was read lately is at hand."""
+    if found.manifest is not None:
+        return codec.parse(found.read(), data.block)
+    return data.state.lately.block(found.stored, lambda: codec.parse(found.read(), data.block))
+
+
+def at_hand(data: LabelMap, found: Found) -> LabelBlock | None:
+    """A stored block that was read lately."""
+    return None if found.manifest is not None else data.state.lately.find(found.stored)
 
 
 def share(data: LabelMap, work: Callable[[tuple[T, Found]], None], found: Iterable[tuple[T, Found]]) -> None:

@@ -89,7 +89,7 @@ class Segmentation:
         self.recent = Recent()
         """Bodies that were read last."""
         self.lately = Lately()
-        """Blocks that single voxels were asked of last."""
+        """Blocks that were read last."""
         self._turn = 0
         """Odd while an edit is being written."""
         self._writing = threading.Lock()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import lz4.block
 import numpy as np
 
 from dvidpy.errors import BadRequest
+from dvidpy.kernels import lz4_tokens
 
 GZIP_LEVEL = 1
 LARGE, SMALLER = 1 << 20, 8
@@ -38,6 +40,36 @@ def _lz4_in_little(data: memoryview) -> bytes:
         except cramjam.CompressionError:  # they do not
             del room
     return lz4.block.compress(data, store_size=False)  # type: ignore[no-any-return]
+
+
+class Lz4Part(NamedTuple):
+    """Part of what becomes one raw LZ4 block."""
+
+    block: bytes
+    """A raw block of its own."""
+    last: int
+    """Place of its last token."""
+
+
+def lz4_part(data: Any) -> Lz4Part:
+    """A part of a C-contiguous buffer; to be made on several threads."""
+    block: bytes = pack(data, "lz4")
+    return Lz4Part(block, lz4_tokens.last_token(block))
+
+
+def join_lz4(parts: Iterable[Lz4Part]) -> bytes:
+    """One raw block of all parts: the literals that one ends with go before those that the next begins with."""
+    whole: list[bytes | memoryview] = []
+    ending, literals = b"", 0
+    for block, last in parts:
+        number, begin = lz4_tokens.length(block, 1, block[0] >> 4)
+        if last:  # else its literals are all of it
+            whole += (lz4_tokens.spell(literals + number, block[0] & 15), ending, memoryview(block)[begin:last])
+            ending, literals = b"", 0
+            number, begin = lz4_tokens.length(block, last + 1, block[last] >> 4)
+        ending += block[begin:]
+        literals += number
+    return b"".join((*whole, lz4_tokens.spell(literals, 0), ending))
 
 
 def unpack(data: bytes | memoryview, packing: str, size: int) -> bytes | memoryview:

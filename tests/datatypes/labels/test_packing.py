@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import lz4.block
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dvidpy.datatypes.labels.packing import LARGE, gunzip, pack, unpack
+from dvidpy.datatypes.labels.packing import LARGE, gunzip, join_lz4, lz4_part, pack, unpack
 from dvidpy.errors import BadRequest
 
 PLAIN = bytes(range(256)) * 20
@@ -28,6 +28,16 @@ def test_much_is_packed_in_little_room_where_it_becomes_small(plain: bytes) -> N
     packed = pack(plain, "lz4")
     assert packed == lz4.block.compress(plain, store_size=False)
     assert unpack(packed, "lz4", len(plain)) == plain
+
+
+PARTS = st.lists(st.builds(lambda some, times: some * times, st.binary(max_size=30), st.integers(0, 80)), min_size=1)
+
+
+@given(PARTS)
+@example([b"", b"x" * 5, b"abcdefghijkl" * 40, b"y", bytes(range(256)) * 2, b"z" * 300])
+def test_parts_of_lz4_become_one_block(parts: list[bytes]) -> None:
+    whole = b"".join(parts)
+    assert unpack(join_lz4(map(lz4_part, parts)), "lz4", len(whole)) == whole
 
 
 @pytest.mark.parametrize("packing", PACKINGS)

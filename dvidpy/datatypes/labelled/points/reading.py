@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,28 +16,24 @@ from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels.blocks import Group, group_by_block
 from dvidpy.errors import BadRequest
-from dvidpy.geometry import HIGHEST, LOWEST, Zyx
+from dvidpy.geometry import Zyx
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.kernels.label_index import read
+from dvidpy.kernels.rows import parse_rows
 from dvidpy.versioning.store import Found
 
 FEW = 16
 """Indices that are looked at in the event loop."""
 SHORT = 1 << 10
 """Bytes of a stored index that takes no longer to decode than to remember."""
-_points = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
 
 
 def parse_points(body: bytes) -> NDArray[np.int64]:
     """JSON [[x, y, z], …] -> (n, 3) z, y, x; BadRequest where they are no points of 32 bits."""
     try:
-        found = _points(body)
-        points = np.fromiter(chain.from_iterable(found), np.int64, 3 * len(found)).reshape(-1, 3)
-    except (msgspec.DecodeError, OverflowError) as error:
+        return parse_rows(body, 3)[:, ::-1].astype(np.int64)
+    except ValueError as error:
         raise BadRequest(f"expected a JSON list of points [x, y, z]: {error}") from None
-    if points.size and (points.min() < LOWEST or points.max() > HIGHEST):
-        raise BadRequest("a coordinate has more than 32 bits")
-    return points[:, ::-1]
 
 
 def label_at(data: LabelMap, point: Zyx, *, scale: int, supervoxels: bool) -> int:
@@ -52,8 +46,7 @@ def label_at(data: LabelMap, point: Zyx, *, scale: int, supervoxels: bool) -> in
         return 0
     if found.manifest is not None:  # its parts must stay while they are read
         return int(labels_at(begin(data, scale=scale, supervoxels=supervoxels), np.array([point], np.int64))[0])
-    block = data.state.lately.block(key, found.stored, lambda: load(data, found))
-    label = codec.label_at(block, (dz, dy, dx))
+    label = codec.label_at(load(data, found), (dz, dy, dx))
     return label if supervoxels else bodies.of(label)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from dvidpy.datatypes.exchange import OCTETS, Reply, pieces_reply
 from dvidpy.datatypes.labelled.blocks import demand_answerable
-from dvidpy.datatypes.labelled.raw.reading import Reading, layers, read_box
+from dvidpy.datatypes.labelled.raw.reading import Reading, layers, read_box, shared_layers
 from dvidpy.datatypes.labels import packing, segmentation
 from dvidpy.datatypes.labels.downres import halved
 from dvidpy.datatypes.voxels.planes import Plane
@@ -49,7 +49,7 @@ def volume_reply(reading: Reading, box: Box, form: str) -> Reply:
     if form == LZ4:
         if box.volume * 8 > LONGEST_LZ4:
             raise BadRequest(f"{box.volume * 8} bytes are more than one LZ4 block can hold, {LONGEST_LZ4}")
-        return Reply(packing.pack(view_of(read_box(reading, box)), LZ4), OCTETS)
+        return Reply(packing.join_lz4(shared_layers(reading, box, _lz4_part)), OCTETS)
     return _segmentation_reply(reading, box, form)
 
 
@@ -61,6 +61,10 @@ def _demand_written(reading: Reading, box: Box) -> None:
     alone = blocks.volume == 1 and box.is_aligned(reading.data.block) and reading.mask is None
     if alone and next(reading.found(blocks), None) is None:
         raise BadRequest(f"block {[*blocks.start[::-1]]} of scale {reading.scale} was never written")
+
+
+def _lz4_part(labels: Labels) -> packing.Lz4Part:
+    return packing.lz4_part(view_of(labels))
 
 
 def _gzipped(pieces: Iterable[memoryview]) -> Iterator[bytes]:

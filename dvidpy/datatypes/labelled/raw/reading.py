@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import SIDE, Labels
 from dvidpy.versioning.store import Found
 
+T = TypeVar("T")
 HELD = 256
 """Blocks of a layer that are held while it is sent in slabs; a layer of more is one slab."""
 
@@ -74,29 +75,73 @@ def read_box(reading: Reading, box: Box) -> Labels:
 
 def layers(reading: Reading, box: Box) -> Iterator[Labels]:
     """The labels of a box in layers (z, y, x), one below the other: about as much as an answer's piece each."""
-    block = reading.data.block
-    for first in range(box.blocks(block).start[0], box.blocks(block).stop[0]):
-        layer = box.layer(first * block[0], (first + 1) * block[0])
-        blocks = layer.blocks(block)
-        if layer.volume * 8 <= PIECE or blocks.volume > HELD:
+    for layer in _layers_of_blocks(reading, box):
+        if _is_slab(reading, layer):
             yield read_box(reading, layer)
         else:
-            yield from _slabs(reading, layer, blocks)
+            yield from map(_Cut(reading, layer).slab, _slabs(layer))
 
 
-def _slabs(reading: Reading, layer: Box, blocks: Box) -> Iterator[Labels]:
-    """A layer of blocks in slabs of whole sub-blocks: little memory is written, again and again."""
-    row = [(index, reading.shown(found)) for index, found in reading.found(blocks)]
-    empty = np.empty if len(row) == blocks.volume else np.zeros
+def shared_layers(reading: Reading, box: Box, work: Callable[[Labels], T]) -> Iterator[T]:
+    """What `work` makes of each of these layers, in their order; idle threads help."""
+    for layer in _layers_of_blocks(reading, box):
+        if _is_slab(reading, layer):
+            yield work(read_box(reading, layer))
+        else:
+            yield from _shared(reading, layer, work)
+
+
+def _layers_of_blocks(reading: Reading, box: Box) -> Iterator[Box]:
+    depth = reading.data.block[0]
+    blocks = box.blocks(reading.data.block)
+    return (box.layer(first * depth, (first + 1) * depth) for first in range(blocks.start[0], blocks.stop[0]))
+
+
+def _is_slab(reading: Reading, layer: Box) -> bool:
+    """A layer of blocks is one slab."""
+    return layer.volume * 8 <= PIECE or layer.blocks(reading.data.block).volume > HELD
+
+
+def _slabs(layer: Box) -> list[Box]:
+    """Slabs of whole sub-blocks: little memory is written, again and again."""
     depth, height, width = layer.size
     step = max(1, PIECE // (8 * SIDE * height * width)) * SIDE
     start = layer.start[0]
-    for low in range(start - start % SIDE, start + depth, step):
-        slab = layer.layer(low, low + step)
-        out = empty(slab.size, np.uint64)
-        for index, block in row:
-            _paste(reading, index, block, out, slab)
-        yield out
+    return [layer.layer(low, low + step) for low in range(start - start % SIDE, start + depth, step)]
+
+
+class _Cut:
+    """A layer of blocks, held to be cut into slabs."""
+
+    def __init__(self, reading: Reading, layer: Box) -> None:
+        blocks = layer.blocks(reading.data.block)
+        self._reading = reading
+        self._row = [(index, reading.shown(found)) for index, found in reading.found(blocks)]
+        self._empty = np.empty if len(self._row) == blocks.volume else np.zeros
+
+    def slab(self, box: Box) -> Labels:
+        """Labels of a part of it, with all that lies beside."""
+        out = self._empty(box.size, np.uint64)
+        for index, block in self._row:
+            _paste(self._reading, index, block, out, box)
+        return out
+
+
+def _shared(reading: Reading, layer: Box, work: Callable[[Labels], T]) -> Iterator[T]:
+    cut = _Cut(reading, layer)
+    made: dict[int, T] = {}
+
+    def make(one: tuple[int, Box]) -> None:
+        place, box = one
+        made[place] = work(cut.slab(box))
+
+    slabs = enumerate(_slabs(layer))
+    if reading.data.call is None:
+        for one in slabs:
+            make(one)
+    else:
+        reading.data.call.pool.share(make, slabs)
+    return (made.pop(place) for place in sorted(made))
 
 
 def _paste(reading: Reading, index: Zyx, block: LabelBlock, out: Labels, box: Box) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labelled.asked import find_part
+from dvidpy.datatypes.labelled.blocks import load
 from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import block_key
-from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels.block_keys import blocks_of, keys_of
 from dvidpy.datatypes.labels.masks import Mask, mask_of
 from dvidpy.datatypes.labels.runs import EVERYWHERE
@@ -40,11 +40,10 @@ class Region(NamedTuple):
         data = self.data
         for first in range(0, len(self.blocks), TOGETHER):
             places: list[Zyx] = [(z, y, x) for z, y, x in self.blocks[first : first + TOGETHER].tolist()]
-            values = data.view.read_many(block_key(self.scale, place) for place in places)
+            values = data.view.find_many(block_key(self.scale, place) for place in places)
             for place, value in zip(places, values, strict=True):
                 if value is not None:  # else an index came without its voxels
-                    block = codec.parse(value if isinstance(value, bytes) else value.read(), data.block)
-                    mask = mask_of(block, self.supervoxels)
+                    mask = mask_of(load(data, value), self.supervoxels)
                     if mask is not None:
                         yield place, mask
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import numpy as np
 
-from dvidpy.datatypes.labelled.blocks import MOST_BLOCKS, find, gzipped
+from dvidpy.datatypes.labelled.blocks import MOST_BLOCKS, at_hand, find, gzipped, share
 from dvidpy.datatypes.labelled.raw.reading import Reading
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels import packing
@@ -14,10 +15,13 @@ from dvidpy.datatypes.voxels.grid import is_index
 from dvidpy.datatypes.voxels.streams import block_head, view_of
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, parse_integer
+from dvidpy.kernels.label_blocks import Labels
 from dvidpy.versioning.store import Found
 
 LZ4, GZIP, BLOCKS, UNCOMPRESSED = "lz4", "gzip", "blocks", "uncompressed"
 FORMS = (LZ4, GZIP, BLOCKS, UNCOMPRESSED)
+TOGETHER = 16
+"""Blocks that are held packed: of 64^3 voxels, not packed, 32 MiB."""
 HEAD = 16 + 8 * 510
 """Bytes of a block that are unpacked first: its head with as many labels as blocks seldom have more of."""
 
@@ -61,10 +65,25 @@ def list_pieces(reading: Reading, indices: Iterable[Zyx], form: str) -> Iterator
 
 
 def _with_heads(reading: Reading, found: Iterable[tuple[Zyx, Found]], form: str) -> Iterator[bytes | memoryview]:
-    for index, value in found:
-        body = native(reading, value) if form == BLOCKS else _voxels(reading, value, form)
+    stay = form == BLOCKS and (reading.bodies is None or reading.bodies.is_empty)
+    bodies = ((index, gzipped(value)) for index, value in found) if stay else _packed(reading, iter(found), form)
+    for index, body in bodies:
         yield block_head(index, len(body))
         yield body
+
+
+def _packed(
+    reading: Reading, found: Iterator[tuple[Zyx, Found]], form: str
+) -> Iterator[tuple[Zyx, bytes | memoryview]]:
+    """Some blocks are packed together, by all threads that are idle."""
+    made: dict[int, bytes | memoryview] = {}
+
+    def make(one: tuple[int, Found]) -> None:
+        made[one[0]] = _native(reading, one[1]) if form == BLOCKS else _voxels(reading, one[1], form)
+
+    while some := [*islice(found, TOGETHER)]:
+        share(reading.data, make, enumerate(value for _, value in some))
+        yield from ((index, made.pop(place)) for place, (index, _) in enumerate(some))
 
 
 def _voxels(reading: Reading, found: Found, form: str) -> bytes | memoryview:
@@ -73,23 +92,19 @@ def _voxels(reading: Reading, found: Found, form: str) -> bytes | memoryview:
     return packed
 
 
-def native(reading: Reading, found: Found) -> bytes | memoryview:
+def _native(reading: Reading, found: Found) -> bytes | memoryview:
     """A block as one gzip member: the stored one where no label of it is shown as another."""
-    member = gzipped(found)
-    if reading.bodies is None or _stays(reading, member):
-        return member
-    changed: bytes = packing.pack(codec.relabelled(found.read(), reading.data.block, reading.bodies.apply), GZIP)
+    assert reading.bodies is not None
+    block = at_hand(reading.data, found)
+    labels = _labels_ahead(found) if block is None else block.labels
+    if labels is not None and np.array_equal(reading.bodies.apply(labels), labels):
+        return gzipped(found)
+    changed: bytes = packing.pack(reading.shown(found).encode(), GZIP)
     return changed
 
 
-def _stays(reading: Reading, member: bytes | memoryview) -> bool:
-    """No label is shown as another, as far as the beginning of a block tells."""
-    assert reading.bodies is not None
-    if reading.bodies.is_empty:
-        return True
-    head = packing.gunzip_head(member, HEAD)
+def _labels_ahead(found: Found) -> Labels | None:
+    """The labels of a block, where its beginning tells them all."""
+    head = packing.gunzip_head(gzipped(found), HEAD)
     number = int.from_bytes(head[12:16], "little")
-    if len(head) < 16 + 8 * number:
-        return False
-    labels = np.frombuffer(head, "<u8", number, 16)
-    return bool(np.array_equal(reading.bodies.apply(labels), labels))
+    return None if len(head) < 16 + 8 * number else np.frombuffer(head, "<u8", number, 16)
