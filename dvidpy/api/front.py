@@ -101,7 +101,10 @@ class Front:
         try:
             reply = await self._answer(call)
             status = reply.status
-            sent = await send_reply(reply, send, receive, extra, server.pool, head=call.method == "HEAD")
+            straight = scope.get("straight")  # only where our own protocol serves
+            sent = await send_reply(
+                reply, send, receive, extra, server.pool, head=call.method == "HEAD", straight=straight
+            )
         except Gone:
             status = GONE
         except Exception as error:  # in the middle of a stream: the connection breaks off

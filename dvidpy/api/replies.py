@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any
 
-from dvidpy.datatypes.exchange import STALLED_S, UTF8, Call, Gone, Headers, Piece, Pool, Receive, Reply
+from dvidpy.api.straight import Straight
+from dvidpy.datatypes.exchange import STALLED_S, UTF8, Call, Gone, Headers, Mixed, Piece, Pool, Receive, Reply
 from dvidpy.errors import DvidError, UnknownRoute
 
 Send = Callable[[Any], Awaitable[None]]
@@ -31,7 +32,16 @@ async def begin(reply: Reply, call: Call) -> Reply:
     return reply
 
 
-async def send_reply(reply: Reply, send: Send, receive: Receive, extra: Headers, pool: Pool, *, head: bool) -> int:
+async def send_reply(
+    reply: Reply,
+    send: Send,
+    receive: Receive,
+    extra: Headers,
+    pool: Pool,
+    *,
+    head: bool,
+    straight: Straight | None = None,
+) -> int:
     """Send an answer; bytes of its body. For HEAD the headers only. Gone where the client leaves in the middle."""
     headers = reply.headers + extra if extra else reply.headers
     if reply.length is not None:
@@ -44,7 +54,7 @@ async def send_reply(reply: Reply, send: Send, receive: Receive, extra: Headers,
         return len(whole)
     try:
         if not head:
-            return await _send_stream(reply.begun, body, send, receive, pool)
+            return await _send_stream(reply.begun, body, send, receive, pool, straight)
         await send({"type": "http.response.body", "body": b""})
         return 0
     finally:
@@ -52,21 +62,34 @@ async def send_reply(reply: Reply, send: Send, receive: Receive, extra: Headers,
             await pool.go_on(body.close)  # lets go of snapshots now, on a thread where its pieces were made
 
 
-async def _send_stream(first: Piece, body: Iterator[Piece], send: Send, receive: Receive, pool: Pool) -> int:
+async def _send_stream(
+    first: Piece | Mixed,
+    body: Iterator[Piece | Mixed],
+    send: Send,
+    receive: Receive,
+    pool: Pool,
+    straight: Straight | None,
+) -> int:
     """Pull each piece on a worker thread while the client takes the one before; no thread waits for a slow client."""
     sent = 0
     loop = asyncio.get_running_loop()
     hung_up = asyncio.ensure_future(_hung_up(receive))
-    coming: asyncio.Future[Piece | None] = pool.begin(next, body, None)
-    piece: Piece | None = first
+    coming: asyncio.Future[Piece | Mixed | None] = pool.begin(next, body, None)
+    piece: Piece | Mixed | None = first
+    patience = asyncio.timeout(None)
+
+    def taken(count: int) -> None:
+        nonlocal sent
+        if hung_up.done():  # servers swallow what is sent to nobody: the rest would be made for nothing
+            raise Gone
+        sent += count
+        patience.reschedule(loop.time() + STALLED_S)
+
     try:
-        async with asyncio.timeout(None) as patience:
+        async with patience:
             while piece is not None:
                 patience.reschedule(loop.time() + STALLED_S)
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                if hung_up.done():  # servers swallow what is sent to nobody: the rest would be made for nothing
-                    raise Gone
-                sent += len(piece)
+                await _send_piece(piece, send, pool, straight, taken)
                 patience.reschedule(None)  # it is the client that may be given up, not our own work
                 piece = await coming
                 if piece is not None:
@@ -78,6 +101,19 @@ async def _send_stream(first: Piece, body: Iterator[Piece], send: Send, receive:
         hung_up.cancel()
         await asyncio.gather(coming, return_exceptions=True)  # no thread is inside the body when it is closed
     return sent
+
+
+async def _send_piece(
+    piece: Piece | Mixed, send: Send, pool: Pool, straight: Straight | None, taken: Callable[[int], None]
+) -> None:
+    """`taken` is told of the bytes that the client took."""
+    if isinstance(piece, Mixed):
+        if straight is not None and straight.may(piece):
+            await straight.send(piece, pool, taken)
+            return
+        piece = await pool.go_on(piece.read)
+    await send({"type": "http.response.body", "body": piece, "more_body": True})
+    taken(len(piece))
 
 
 async def _hung_up(receive: Receive) -> None:

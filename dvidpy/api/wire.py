@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from dvidpy.api.front import Front
 from dvidpy.api.heads import MANY, KnownHeads, quoted, split_target, without_body
+from dvidpy.api.straight import Straight
 from dvidpy.datatypes.exchange import Headers
 
 LONGEST_TARGET = 1 << 20
@@ -150,8 +151,9 @@ class WireProtocol(HttpToolsProtocol):
         self._tried = False
         self.url = b"/"  # uvicorn refuses targets of more than 64 KiB, and bytes that are not ASCII
         super().on_headers_complete()
-        scope = self.scope  # its task has not begun
+        scope: Any = self.scope  # its task has not begun
         scope["path"], scope["raw_path"], scope["query_string"] = text_of(path), path, query
+        scope["straight"] = Straight(self.transport, self.cycle)
 
     def on_message_complete(self) -> None:
         """The last byte of a request was met."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
 
 from dvidpy.errors import BadRequest, TooLarge, TooSlow
+from dvidpy.storage.file_parts import FilePart
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -261,9 +262,25 @@ Piece = bytes | memoryview
 """Bytes, or a view of those of an array."""
 PIECE = 1 << 20
 """Bytes of a piece of a long answer."""
+TOGETHER = 1 << 24
+"""Bytes of a piece that is in files."""
 WHOLE = 3 << 20
 """Bytes of an answer that is sent whole: handing over its pieces one by one would take longer than to make them."""
-Body = bytes | Iterator[Piece]
+
+
+class Mixed(NamedTuple):
+    """A piece of an answer that is partly in files: those bytes need not pass through this process."""
+
+    parts: list[Piece | FilePart]
+    size: int
+    """Bytes of all."""
+
+    def read(self) -> bytes:
+        """As bytes; StoreError where a file ends early."""
+        return b"".join(part.read() if isinstance(part, FilePart) else part for part in self.parts)
+
+
+Body = bytes | Iterator[Piece | Mixed]
 
 
 class Reply:
@@ -280,7 +297,7 @@ class Reply:
         length: int | None = None,
     ) -> None:
         self.body = body
-        self.begun: Piece = b""
+        self.begun: Piece | Mixed = b""
         """First piece of an iterator, pulled before the status was sent."""
         self.status = status
         self.length = len(body) if isinstance(body, bytes) else length
@@ -325,6 +342,25 @@ def _taken(waiting: list[Piece]) -> Piece:
     joined = waiting[0] if len(waiting) == 1 else b"".join(waiting)
     waiting.clear()
     return joined
+
+
+def gather_parts(parts: Iterable[Piece | FilePart]) -> Iterator[Mixed]:
+    """The same bytes in pieces of TOGETHER bytes or more, or PIECE or more in memory; the last one is shorter."""
+    waiting: list[Piece | FilePart] = []
+    size = held = 0
+    for part in parts:
+        waiting.append(part)
+        length = part.size if isinstance(part, FilePart) else len(part)
+        held += 0 if isinstance(part, FilePart) else length
+        size += length
+        del part
+        if size >= TOGETHER or held >= PIECE:
+            piece, waiting = Mixed(waiting, size), []
+            size = held = 0
+            yield piece
+            del piece
+    if waiting:
+        yield Mixed(waiting, size)
 
 
 def pieces_reply(pieces: Iterable[Piece], media_type: bytes, length: int | None = None) -> Reply:

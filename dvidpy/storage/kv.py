@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol, runtime_checkable
 
+from dvidpy.storage.file_parts import FilePart
+
 
 class Reader(Protocol):
     """What can be read: the store as it is, or a snapshot of it."""
@@ -29,6 +31,10 @@ class Reader(Protocol):
 
         For values so long that reading them whole would be a waste.
         """
+        ...
+
+    def file_part(self, key: bytes) -> FilePart | None:
+        """The file that a value stands in, and where; None where it does not, or there is no value."""
         ...
 
     def versions(self, row: bytes) -> list[bytes]:

@@ -16,6 +16,7 @@ import plyvel
 from dvidpy.errors import StoreError
 from dvidpy.storage import keys as layout
 from dvidpy.storage.collecting import Collector, Exchange
+from dvidpy.storage.file_parts import FilePart
 from dvidpy.storage.long_values import LONG, PLACE, SIGN, GoneError, LongValues, Place, place_in
 
 T = TypeVar("T")
@@ -57,6 +58,13 @@ class LevelReader:
                 return found
             kept = found
         return None if kept is None else [kept[start:stop] for start, stop in spans]
+
+    def file_part(self, key: bytes) -> FilePart | None:
+        kept: bytes | None = self._get(key)
+        if kept is None or len(kept) != PLACE:
+            return None
+        found = self._read(key, kept, self._long.file_part)
+        return found if isinstance(found, FilePart) else None
 
     def _whole(self, key: bytes, kept: bytes) -> bytes | None:
         """The value itself."""

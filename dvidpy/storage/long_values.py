@@ -24,6 +24,7 @@ from typing import NamedTuple
 from isal import isal_zlib
 
 from dvidpy.errors import StoreError
+from dvidpy.storage.file_parts import FilePart, OpenFile
 from dvidpy.storage.log import sync_folder
 
 LONG = 1 << 14
@@ -61,19 +62,6 @@ class GoneError(Exception):
     """The file was freed: its values have new places."""
 
 
-class _File:
-    """An open file; closed when nobody reads it any more."""
-
-    __slots__ = ("fd",)
-
-    def __init__(self, path: Path, flags: int) -> None:
-        self.fd = os.open(path, flags | os.O_CLOEXEC, 0o644)
-
-    def __del__(self) -> None:
-        if hasattr(self, "fd"):
-            os.close(self.fd)
-
-
 class LongValues:
     """The files of one store. Reading and appending from any thread."""
 
@@ -81,15 +69,15 @@ class LongValues:
         self._folder = folder
         self._lock = threading.Lock()
         """Held while a place is given out, and while files are opened and let go."""
-        self._open: OrderedDict[int, _File] = OrderedDict()
-        self._kept: dict[int, _File] = {}
+        self._open: OrderedDict[int, OpenFile] = OrderedDict()
+        self._kept: dict[int, OpenFile] = {}
         """Removed files that somebody may still read."""
-        self._current: _File | None = None
+        self._current: OpenFile | None = None
         self.newest = max(self.files(), default=0)
         """The file that is added to, or was before the start."""
         self._end = 0
         self._syncing = threading.Lock()
-        self._unsynced: dict[int, _File] = {}
+        self._unsynced: dict[int, OpenFile] = {}
         self.appended = 0
         """Bytes since the start."""
 
@@ -116,12 +104,12 @@ class LongValues:
             self.appended += len(value)
         return Place(number, offset, len(value), isal_zlib.crc32(value))
 
-    def _begin_file(self) -> _File:
+    def _begin_file(self) -> OpenFile:
         """Go on in the last file after a start, in a new one when that is full."""
         last = self.path(self.newest)
         if self._current is not None or not last.exists() or last.stat().st_size >= FILE_BYTES:
             self.newest += 1
-        self._current = _File(self.path(self.newest), os.O_RDWR | os.O_CREAT)
+        self._current = OpenFile(self.path(self.newest), os.O_RDWR | os.O_CREAT)
         self._end = os.fstat(self._current.fd).st_size
         sync_folder(self._folder)
         return self._current
@@ -155,15 +143,21 @@ class LongValues:
         """Bytes start <= i < stop of a value, cut where it ends; else as `read`."""
         return self._pread(place.file, place.offset + start, max(0, min(stop, place.size) - start))
 
+    def file_part(self, place: Place) -> FilePart:
+        """Where a value stands; else as `read`."""
+        file = self._opened(place.file)
+        if not file.has(place.offset + place.size):
+            raise file.short(place.offset + place.size)
+        return FilePart(file, place.offset, place.size)
+
     def _pread(self, number: int, offset: int, size: int) -> bytes:
+        return self._opened(number).read(offset, size)
+
+    def _opened(self, number: int) -> OpenFile:
         try:
-            file = self._open.get(number) or self._file(number)
-            value = os.pread(file.fd, size, offset)
+            return self._open.get(number) or self._file(number)
         except OSError as error:
             raise StoreError(f"{self.path(number)} cannot be read: {error}") from error
-        if len(value) != size:
-            raise StoreError(f"{self.path(number)} is damaged: it ends before byte {offset + size}")
-        return value
 
     def verified(self, place: Place) -> bytes:
         """The same; StoreError too where its bytes are not those that were written."""
@@ -172,12 +166,12 @@ class LongValues:
             raise StoreError(f"{self.path(place.file)} is damaged at byte {place.offset}")
         return value
 
-    def _file(self, number: int) -> _File:
+    def _file(self, number: int) -> OpenFile:
         with self._lock:
             if number in self._kept:
                 return self._kept[number]
             try:
-                file = self._open.get(number) or _File(self.path(number), os.O_RDONLY)
+                file = self._open.get(number) or OpenFile(self.path(number), os.O_RDONLY)
             except FileNotFoundError:
                 raise GoneError from None
             self._open[number] = file
@@ -191,7 +185,7 @@ class LongValues:
         with self._lock:
             file = self._open.pop(number, None)
             if still_read:
-                self._kept[number] = file or _File(self.path(number), os.O_RDONLY)
+                self._kept[number] = file or OpenFile(self.path(number), os.O_RDONLY)
             self.path(number).unlink()
 
     def forget(self, number: int) -> None:

@@ -9,6 +9,7 @@ from itertools import islice
 from sortedcontainers import SortedDict
 
 from dvidpy.storage import keys as layout
+from dvidpy.storage.file_parts import FilePart
 
 
 class MemoryReader:
@@ -28,6 +29,9 @@ class MemoryReader:
     def get_parts(self, key: bytes, spans: Iterable[tuple[int, int]]) -> list[bytes] | None:
         value = self.get(key)
         return None if value is None else [value[start:stop] for start, stop in spans]
+
+    def file_part(self, key: bytes) -> FilePart | None:
+        return None
 
     def versions(self, row: bytes) -> list[bytes]:
         size = len(row) + layout.CELL

@@ -14,6 +14,7 @@ from operator import itemgetter
 
 from dvidpy.storage import codecs, keys
 from dvidpy.storage.codecs import Codec
+from dvidpy.storage.file_parts import FilePart
 from dvidpy.storage.keys import LARGE, PAST, TOMBSTONE, VALUE, cell, split_cell
 from dvidpy.storage.kv import KeyValueStore, Reader
 from dvidpy.versioning.ancestry import Ancestries, Ancestry
@@ -116,11 +117,22 @@ class View:
         found = self.reader.get_parts(row + self._cell, spans) or self._inherited_parts(row, spans)
         return found[1] if found and found[0] == codecs.AS_IT_IS else None
 
-    def _inherited_parts(self, row: bytes, spans: Iterable[tuple[int, int]]) -> list[bytes] | None:
+    def file_part(self, typekey: bytes, packing: int) -> FilePart | None:
+        """Where the payload of the visible value stands in a file, if it does, packed so and without a checksum."""
+        row = self.prefix + typekey
+        found = self.reader.file_part(row + self._cell)
+        if found is None and (chosen := self._chosen_value(row)) is not None:
+            found = self.reader.file_part(row + chosen)
+        return found.behind(1) if found is not None and found.file.read(found.offset, 1)[0] == packing else None
+
+    def _chosen_value(self, row: bytes) -> bytes | None:
+        """The cell of the visible value, where that is a small one."""
         chosen = choose(self.ancestry, [split_cell(key) for key in self.reader.versions(row)])
-        if chosen is None or chosen[1] != VALUE:
-            return None
-        return self.reader.get_parts(row + cell(*chosen), spans)
+        return None if chosen is None or chosen[1] != VALUE else cell(*chosen)
+
+    def _inherited_parts(self, row: bytes, spans: Iterable[tuple[int, int]]) -> list[bytes] | None:
+        chosen = self._chosen_value(row)
+        return None if chosen is None else self.reader.get_parts(row + chosen, spans)
 
     def find_many(self, typekeys: Iterable[bytes]) -> list[Found | None]:
         """Visible values in that order, not yet unpacked; None where there is none."""

@@ -95,6 +95,14 @@ class KeyValueContract(ABC):
         assert snapshot.get_parts(b"small", [(1, 2)]) == [b"b"]
         snapshot.close()
 
+    def test_what_stands_in_a_file_is_read_from_there(self, store: KeyValueStore) -> None:
+        value = bytes(range(256)) * 300
+        store.batch([(b"big", value), (b"small", b"abc")])
+        part = store.file_part(b"big")
+        assert part is None or (part.size, part.read(), part.behind(7).read()) == (len(value), value, value[7:])
+        assert store.file_part(b"small") is None
+        assert store.file_part(b"nothing") is None
+
     # ------------------------------------------------------------------ scan
     def test_scan_is_in_byte_order_whatever_the_order_of_writing(self, store: KeyValueStore) -> None:
         store.batch(reversed(ALPHABET))

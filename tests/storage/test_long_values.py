@@ -292,3 +292,21 @@ def test_places_are_told_from_values() -> None:
     assert len(place.encode()) == PLACE
     assert place_in(b"x" * PLACE) is None
     assert place_in(SIGN) is None
+
+
+def test_a_part_of_a_file_outlives_it(tmp_path: Path) -> None:
+    with closing(LevelStore(tmp_path)) as store:
+        store.batch([(b"a", b"a" * 100), (b"b", b"b" * 400)])
+        part = store.file_part(b"a")
+        assert part is not None
+        store.batch([(b"c", b"c" * 500)], [b"b"])
+        store.compact(b"", b"\xff")
+        assert not part.file.path.exists()
+        assert part.read() == b"a" * 100
+        moved = store.file_part(b"a")
+        assert moved is not None
+        assert moved.file is not part.file
+        os.truncate(moved.file.path, 10)
+        store._long._open.clear()
+        with pytest.raises(StoreError, match="it ends before byte"):
+            store.file_part(b"a")

@@ -259,6 +259,7 @@ class CountingReader:
     def __init__(self, inner: Any, counts: dict[str, int]) -> None:
         self._inner, self.counts = inner, counts
         self.get_many, self.get_parts, self.close = inner.get_many, inner.get_parts, inner.close
+        self.file_part = inner.file_part
 
     def get(self, key: bytes) -> bytes | None:
         value: bytes | None = self._inner.get(key)

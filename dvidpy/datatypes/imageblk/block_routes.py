@@ -8,10 +8,11 @@ from typing import Annotated
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, pieces_reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, octets, pieces_reply
 from dvidpy.datatypes.imageblk.block_streams import (
     AS_JPEG,
     UNCOMPRESSED,
+    FromFiles,
     Stream,
     box_stream,
     chunk_stream,
@@ -143,11 +144,15 @@ def _chunk(image: ImageBlk, call: Call, box: Box) -> Reply | Awaitable[Reply]:
     return _stream(image, call, blocks, lambda: chunk_stream(image, box))
 
 
-def _stream(image: ImageBlk, call: Call, blocks: int, make: Callable[[], Stream]) -> Reply | Awaitable[Reply]:
+def _stream(
+    image: ImageBlk, call: Call, blocks: int, make: Callable[[], Stream | FromFiles]
+) -> Reply | Awaitable[Reply]:
     """A few blocks at once, more from a worker thread."""
 
     def answer() -> Reply:
         stream = make()
+        if isinstance(stream, FromFiles):
+            return octets(stream.pieces, stream.length)
         return pieces_reply(stream.pieces, OCTETS, stream.length)
 
     return answer() if is_quick(image, blocks) else call.pool.run(answer)

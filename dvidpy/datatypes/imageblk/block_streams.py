@@ -7,19 +7,32 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvidpy.datatypes.exchange import PIECE, Piece
-from dvidpy.datatypes.imageblk.blocks import blank, count, demand_on_grid, pack, payload, plain, put_blocks, walk
+from dvidpy.datatypes.exchange import PIECE, Mixed, Piece, gather_parts
+from dvidpy.datatypes.imageblk.blocks import (
+    blank,
+    count,
+    demand_on_grid,
+    keys_in,
+    pack,
+    payload,
+    plain,
+    put_blocks,
+    walk,
+)
 from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.keys import block_key
 from dvidpy.datatypes.imageblk.pyramid import ask
 from dvidpy.datatypes.imageblk.volumes import read_box
+from dvidpy.datatypes.voxels.grid import index_of
 from dvidpy.datatypes.voxels.pictures import block_to_jpeg
 from dvidpy.datatypes.voxels.streams import HEAD, block_head
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, parse_integer
-from dvidpy.storage.codecs import JPEG
+from dvidpy.storage.codecs import JPEG, LZ4, NONE
+from dvidpy.storage.file_parts import FilePart
+from dvidpy.storage.long_values import LONG
 from dvidpy.versioning.commits import Change
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.store import Found, View
 
 STORED, UNCOMPRESSED, AS_JPEG = "", "uncompressed", "jpeg"
 FORMS = (STORED, UNCOMPRESSED, AS_JPEG)
@@ -45,6 +58,13 @@ class Stream(NamedTuple):
     """Bytes of all, where that is known before."""
 
 
+class FromFiles(NamedTuple):
+    """An answer that is mostly in files."""
+
+    pieces: Iterator[Mixed]
+    length: int
+
+
 def span_stream(data: ImageBlk, blocks: Box) -> Stream:
     """Blocks in a row."""
     return Stream(_span_pieces(data, blocks), blocks.volume * data.block_bytes)
@@ -64,13 +84,28 @@ def _span_pieces(data: ImageBlk, blocks: Box) -> Iterator[Piece]:
             yield empty
 
 
-def box_stream(data: ImageBlk, blocks: Box, form: str) -> Stream:
+def box_stream(data: ImageBlk, blocks: Box, form: str) -> Stream | FromFiles:
     """The blocks of a box that were written, each behind its head."""
     if form != UNCOMPRESSED or blocks.volume * data.block_bytes <= PIECE:
         return Stream(_with_heads(data, walk(data, blocks), form))
     frozen = data.view.frozen()  # counting the keys costs less than an answer in chunks, which servers copy
     length = count(frozen, blocks) * (HEAD + data.block_bytes)
+    if data.instance.codec.packing in (NONE, LZ4) and data.block_bytes >= LONG:
+        return FromFiles(gather_parts(_from_files(data, frozen, blocks)), length)
     return Stream(_with_heads(data, walk(data, blocks, frozen), form), length)
+
+
+def _from_files(data: ImageBlk, frozen: View, blocks: Box) -> Iterator[Piece | FilePart]:
+    """Heads and voxels of the blocks that were written; voxels that stand in files as they are, from there."""
+    size = data.block_bytes
+    for key in keys_in(frozen, blocks):
+        part = frozen.file_part(key, NONE)
+        found = frozen.find(key) if part is None or part.size != size else None
+        yield block_head(index_of(key), size)
+        if found is not None:
+            yield plain(data, found)
+        elif part is not None:
+            yield part
 
 
 def list_stream(data: ImageBlk, indices: Iterable[Zyx], form: str) -> Stream:

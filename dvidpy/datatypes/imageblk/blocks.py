@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from itertools import chain, starmap
 
 import numpy as np
 
@@ -57,7 +58,12 @@ def walk(data: ImageBlk, blocks: Box, view: View | None = None) -> Iterator[tupl
 
 def count(view: View, blocks: Box) -> int:
     """Blocks of a box that were written; reads no value."""
-    return sum(1 for start, stop in row_spans(BLOCK, blocks) for _ in view.keys(start, stop))
+    return sum(1 for _ in keys_in(view, blocks))
+
+
+def keys_in(view: View, blocks: Box) -> Iterator[bytes]:
+    """Type keys of the blocks of a box that were written, in the order z, y, x; reads no value."""
+    return chain.from_iterable(starmap(view.keys, row_spans(BLOCK, blocks)))
 
 
 def plain(data: ImageBlk, found: Found) -> Piece:

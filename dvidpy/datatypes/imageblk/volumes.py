@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, starmap
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.exchange import PIECE
-from dvidpy.datatypes.imageblk.blocks import blank, demand_answerable, unpack, walk
+from dvidpy.datatypes.imageblk.blocks import blank, demand_answerable, keys_in, unpack, walk
 from dvidpy.datatypes.imageblk.instance import ImageBlk
-from dvidpy.datatypes.imageblk.keys import BLOCK, block_key
+from dvidpy.datatypes.imageblk.keys import block_key
 from dvidpy.datatypes.voxels import oblique
 from dvidpy.datatypes.voxels.cutting import paste
-from dvidpy.datatypes.voxels.grid import index_of, row_spans
+from dvidpy.datatypes.voxels.grid import index_of
 from dvidpy.datatypes.voxels.kinds import UINT8, Voxels
 from dvidpy.datatypes.voxels.masks import Mask, find_mask
 from dvidpy.errors import BadRequest
@@ -114,7 +113,7 @@ def _thin(data: ImageBlk, blocks: Box, slices: tuple[int, int], frozen: View) ->
     """Some slices of blocks; a block that is packed can only be read whole."""
     (low, high), (depth, *area) = slices, data.block
     each = data.block_bytes // depth
-    for key in chain.from_iterable(starmap(frozen.keys, row_spans(BLOCK, blocks))):
+    for key in keys_in(frozen, blocks):
         part = frozen.part(key, low * each, high * each)
         if part is not None and len(part) == (high - low) * each:
             yield _Piece(index_of(key), low, np.frombuffer(part, data.kind.dtype).reshape(high - low, *area))

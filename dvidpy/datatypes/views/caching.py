@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from dvidpy.datatypes.base import Data
-from dvidpy.datatypes.exchange import Body, Call, Headers, Reply
+from dvidpy.datatypes.exchange import Body, Call, Headers, Mixed, Reply
 from dvidpy.datatypes.keyvalues.spans import header_span
 from dvidpy.datatypes.labels.packing import pack
 from dvidpy.errors import RangeNotSatisfiable
@@ -67,7 +67,7 @@ def tag_of(sources: Sequence[Data]) -> bytes:
 
 
 def _whole(body: Body) -> bytes:
-    return body if isinstance(body, bytes) else b"".join(map(bytes, body))
+    return body if isinstance(body, bytes) else b"".join(p.read() if isinstance(p, Mixed) else p for p in body)
 
 
 def _digest(text: bytes) -> bytes:
