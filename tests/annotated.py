@@ -16,7 +16,7 @@ from dvidpy.config import Settings, StoreSettings
 from dvidpy.config.sections import BackendSettings
 from dvidpy.datatypes.annotation.instance import Annotations
 from dvidpy.datatypes.annotation.keys import label_prefix, tag_prefix
-from dvidpy.datatypes.annotation.reading import as_object, everything, listed
+from dvidpy.datatypes.annotation.reading import everything, listed
 from dvidpy.datatypes.base import Data, type_named
 from dvidpy.datatypes.labelled.blocks import pack
 from dvidpy.datatypes.labelled.edits import editing
@@ -165,7 +165,7 @@ class World:
     # ------------------------------------------------------------------ what is seen
     def elements(self, node: Node | None = None) -> dict[Point, Element]:
         a = cast("Annotations", self.at("a", node))
-        blocks = orjson.loads(b"".join(as_object(everything(a))))
+        blocks = orjson.loads(b"".join(everything(a)))
         found = list(chain.from_iterable(blocks.values()))
         assert len({tuple(one["Pos"]) for one in found}) == len(found)
         return {tuple(one["Pos"]): one for one in found}

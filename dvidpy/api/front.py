@@ -19,7 +19,7 @@ from dvidpy.api.nodes import prepare_node, refuse_unknown
 from dvidpy.api.replies import Send, begin, not_found, refusal, send_reply
 from dvidpy.api.repos import prepare_repo
 from dvidpy.api.state import Server
-from dvidpy.datatypes.exchange import TEXT, Call, Gone, Headers, Receive, Reply
+from dvidpy.datatypes.exchange import TEXT, Call, Gone, Headers, Receive, Reply, Whole
 from dvidpy.errors import DvidError
 
 Scope = dict[str, Any]
@@ -87,7 +87,7 @@ class Front:
             return None
         found = endpoint.handler(**endpoint.arguments(call, work.here, b""))
         if isinstance(found, Reply):
-            return found if isinstance(found.body, bytes) else None
+            return found if isinstance(found.body, Whole) else None
         found.close()  # it needs waiting after all
         return None
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any
 
 from dvidpy.api.straight import Straight
-from dvidpy.datatypes.exchange import STALLED_S, UTF8, Call, Gone, Headers, Mixed, Piece, Pool, Receive, Reply
+from dvidpy.datatypes.exchange import STALLED_S, UTF8, Call, Gone, Headers, Mixed, Piece, Pool, Receive, Reply, Whole
 from dvidpy.errors import DvidError, UnknownRoute
 
 Send = Callable[[Any], Awaitable[None]]
@@ -27,7 +27,7 @@ def not_found() -> Reply:
 
 async def begin(reply: Reply, call: Call) -> Reply:
     """Make the first piece of a stream: what goes wrong there is still refused in words, with its own status."""
-    if not isinstance(reply.body, bytes) and call.method != "HEAD":
+    if not isinstance(reply.body, Whole) and call.method != "HEAD":
         reply.begun = await call.pool.go_on(next, reply.body, b"")
     return reply
 
@@ -48,7 +48,7 @@ async def send_reply(
         headers = [*headers, (b"content-length", b"%d" % reply.length)]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     body = reply.body
-    if isinstance(body, bytes):
+    if isinstance(body, Whole):
         whole = b"" if head else body
         await send({"type": "http.response.body", "body": whole})
         return len(whole)

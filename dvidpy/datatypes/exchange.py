@@ -280,7 +280,9 @@ class Mixed(NamedTuple):
         return b"".join(part.read() if isinstance(part, FilePart) else part for part in self.parts)
 
 
-Body = bytes | Iterator[Piece | Mixed]
+Whole = (bytes, memoryview)
+"""What a body is that is there already."""
+Body = bytes | memoryview | Iterator[Piece | Mixed]
 
 
 class Reply:
@@ -300,7 +302,7 @@ class Reply:
         self.begun: Piece | Mixed = b""
         """First piece of an iterator, pulled before the status was sent."""
         self.status = status
-        self.length = len(body) if isinstance(body, bytes) else length
+        self.length = len(body) if isinstance(body, Whole) else length
         """Bytes of the body; None where they are not known before."""
         self.headers: Headers = [(b"content-type", media_type)] if media_type else []
         self.headers.extend(headers)
@@ -373,7 +375,7 @@ def pieces_reply(pieces: Iterable[Piece], media_type: bytes, length: int | None 
         size += len(piece)
         if size > WHOLE:
             return Reply(gather(_chain(begun, pieces)), media_type, length=length)
-    return Reply(bytes(begun[0]) if len(begun) == 1 else b"".join(begun), media_type)
+    return Reply(begun[0] if len(begun) == 1 else b"".join(begun), media_type)
 
 
 def _chain(begun: list[Piece], rest: Iterator[Piece]) -> Iterator[Piece]:

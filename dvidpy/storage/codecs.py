@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import lz4.block
@@ -44,6 +45,8 @@ HARDLY = 16
 """LZ4 must save one byte in so many, or what is read would be unpacked for nothing."""
 LONG, SAMPLE, SAMPLES = 1 << 16, 1 << 12, 4
 """Of a value of so many bytes, samples of some bytes are packed before it is."""
+MANY = 1 << 15
+"""Bytes of values from which they are unpacked quicker together than one by one."""
 ZSTD_LEVEL = 3
 JPEG_LEVEL = 80
 
@@ -124,6 +127,29 @@ def decode(stored: bytes) -> bytes:
         raise
     except Exception as error:
         raise StoreError(f"a stored value cannot be unpacked: {error}") from error
+
+
+def plain_size(stored: bytes) -> int:
+    """Bytes of what `decode` gives, unpacked only where they do not stand in front."""
+    if stored[:1] == AS_IT_IS:
+        return len(stored) - 1
+    return _U32.unpack_from(stored, 1)[0] if stored[0] == LZ4 and len(stored) > _U32.size else len(decode(stored))
+
+
+def decode_between(texts: Sequence[bytes], stored: Sequence[bytes]) -> bytes | memoryview:
+    """The first text, the first value unpacked, the second text and so on: a text more than values."""
+    if sum(map(len, stored)) >= MANY:
+        from dvidpy.kernels.unpacking import unpack_all
+
+        found = unpack_all(texts, stored)
+        if found is not None:
+            return found
+    return join_between(texts, list(map(decode, stored)))
+
+
+def join_between(texts: Sequence[bytes], plain: Sequence[bytes]) -> bytes:
+    """The same of values that are unpacked."""
+    return b"".join(chain.from_iterable(zip(texts, [*plain, b""], strict=True)))
 
 
 def plain_view(stored: bytes) -> bytes | memoryview:

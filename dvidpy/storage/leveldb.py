@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,9 @@ DELETE_STEP = 10_000
 """Keys deleted in one batch of `delete_range`."""
 COUNTED = 20_000
 """Keys whose long values `size_of` counts; of more it takes the mean."""
+FIRST, TOGETHER = 2, 64
+"""Values that a scan reads together, few at first; none is long, so that they have a megabyte at most."""
+_VALUE = itemgetter(1)
 TUNING: dict[str, Any] = {
     "compression": None,  # values come compressed; snappy costs 18 us at every uncached read
     "write_buffer_size": 32 * MiB,
@@ -95,22 +99,31 @@ class LevelReader:
             return [key for key in found if len(key) == size]
 
     def scan(self, start: bytes, stop: bytes, limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
-        found = self._scan(start, stop)
-        next(found)  # the state it reads is that of now
+        some = self._scan(start, stop)
+        next(some)  # the state it reads is that of now
+        found = chain.from_iterable(some)
         return found if limit is None else islice(found, limit)
 
-    def _scan(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def _scan(self, start: bytes, stop: bytes) -> Iterator[Iterable[tuple[bytes, bytes]]]:
+        """Some together: to go through them one by one would take longer than to read them."""
         reader = object()
         self._readers.add(reader)
         try:
             with self._source.iterator(start=start, stop=stop) as found:
-                yield b"", b""
-                for key, kept in found:
-                    value = kept if len(kept) != PLACE else self._whole(key, kept)
-                    if value is not None:
-                        yield key, value
+                yield ()
+                size = FIRST
+                while some := list(islice(found, size)):
+                    yield self._read_long(some) if PLACE in set(map(len, map(_VALUE, some))) else some
+                    size = min(2 * size, TOGETHER)
         finally:
             self._readers.discard(reader)
+
+    def _read_long(self, some: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+        """The same with the long values themselves, each read when it is asked for."""
+        for key, kept in some:
+            value = kept if len(kept) != PLACE else self._whole(key, kept)
+            if value is not None:
+                yield key, value
 
     def scan_keys(self, start: bytes, stop: bytes, limit: int | None = None) -> Iterator[bytes]:
         found: Iterator[bytes] = self._source.iterator(start=start, stop=stop, include_value=False)

@@ -7,9 +7,10 @@ visible until the merge's child stores its own.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import compress
 from operator import itemgetter
 
 from dvidpy.storage import codecs, keys
@@ -20,7 +21,7 @@ from dvidpy.storage.kv import KeyValueStore, Reader
 from dvidpy.versioning.ancestry import Ancestries, Ancestry
 from dvidpy.versioning.commits import Change, Committer
 from dvidpy.versioning.large import PART, Manifest, Upload, decode_manifest, read_parts, upload_all
-from dvidpy.versioning.visibility import FEW, cells_by_row, choose, first_value, walk_rows, walk_values
+from dvidpy.versioning.visibility import FEW, TOGETHER, Cells, cells_by_row, choose, first_value, walk_rows, walk_values
 
 REMEMBERED = 64
 """Versions of an instance whose view is kept."""
@@ -200,10 +201,25 @@ class View:
         cut = len(self.prefix)
         with self._still() as view:
             for start, stop in spans:
-                for row, kind, stored in walk_values(
-                    view.reader, self.prefix + start, self.prefix + stop, self.ancestry
-                ):
-                    yield row[cut:], Found(view, kind, stored)
+                for cells in walk_values(view.reader, self.prefix + start, self.prefix + stop, self.ancestry):
+                    for row, kind, stored in zip(*cells, strict=True):
+                        yield row[cut:], Found(view, kind, stored)
+
+    def together(self, spans: Iterable[tuple[bytes, bytes]]) -> Generator[Several, None, None]:
+        """The same, as many together as make some megabyte as they are stored; the last say so, and may be none.
+
+        They are read before the next are asked for: a snapshot goes with the walk.
+        """
+        with self._still() as view:
+            some = Several(view)
+            for start, stop in spans:
+                for cells in walk_values(view.reader, self.prefix + start, self.prefix + stop, self.ancestry):
+                    if some.size >= TOGETHER:
+                        yield some
+                        some = Several(view)
+                    some.add(cells)
+            some.last = True
+            yield some
 
     def frozen(self) -> View:
         """The same view of an unchanging snapshot, which lives as long as the view and what it found."""
@@ -302,7 +318,7 @@ class Found:
 
     def plain_size(self) -> int:
         """Bytes of the value."""
-        return self.manifest.size if self.manifest else len(self.read())
+        return self.manifest.size if self.manifest else codecs.plain_size(self.stored)
 
     def read(self) -> bytes:
         """The whole value."""
@@ -321,3 +337,41 @@ class Found:
         if self.manifest is None:
             return iter([self.read()[start:stop]])
         return read_parts(self.view.reader, self.view.of.instance, self.manifest, start, stop)
+
+
+class Several:
+    """Visible values that are read together."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.keys: list[bytes] = []
+        """Their type keys."""
+        self.kinds: list[int] = []
+        self.stored: list[bytes] = []
+        self.size = 0
+        """Bytes as they are stored."""
+        self.last = False
+        """None comes behind them."""
+
+    def add(self, cells: Cells) -> None:
+        """More of them."""
+        cut = len(self.view.prefix)
+        self.keys += [row[cut:] for row in cells.rows]
+        self.kinds += cells.kinds
+        self.stored += cells.stored
+        self.size += sum(map(len, cells.stored))
+
+    def only(self, wanted: Iterable[object]) -> Several:
+        """Those whose member of `wanted` is true."""
+        some, chosen = Several(self.view), list(wanted)
+        some.keys, some.kinds = list(compress(self.keys, chosen)), list(compress(self.kinds, chosen))
+        some.stored = list(compress(self.stored, chosen))
+        some.size, some.last = sum(map(len, some.stored)), self.last
+        return some
+
+    def between(self, texts: Sequence[bytes]) -> bytes | memoryview:
+        """The first text, the first value whole, the second text and so on: a text more than values."""
+        if LARGE not in self.kinds:
+            return codecs.decode_between(texts, self.stored)
+        cells = zip(self.kinds, self.stored, strict=True)
+        return codecs.join_between(texts, [Found(self.view, kind, stored).read() for kind, stored in cells])

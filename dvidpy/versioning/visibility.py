@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby, islice
 from operator import itemgetter
+from typing import NamedTuple
 
 from dvidpy.storage.keys import CELL, PAST, TOMBSTONE, cell, split_cell
 from dvidpy.storage.kv import Reader
@@ -23,10 +24,18 @@ FIRST_VALUES, TOGETHER = 8, 1 << 20
 STRETCH = 4096
 """Rows that are walked key by key before chunks are tried again."""
 
-_ROW, _CELL = itemgetter(slice(None, -CELL)), itemgetter(slice(-CELL, None))
+_ROW, _CELL, _KIND = itemgetter(slice(None, -CELL)), itemgetter(slice(-CELL, None)), itemgetter(-1)
 
 Cell = tuple[bytes, int, bytes]
 """(row, kind, stored value)"""
+
+
+class Cells(NamedTuple):
+    """Some cells, each of another row."""
+
+    rows: list[bytes]
+    kinds: list[int]
+    stored: list[bytes]
 
 
 def choose(ancestry: Ancestry, cells: Iterable[tuple[int, int]]) -> tuple[int, int] | None:
@@ -41,11 +50,16 @@ def cells_by_row(keys: Iterable[bytes]) -> Iterator[tuple[bytes, list[tuple[int,
     return ((row, list(map(split_cell, group))) for row, group in groupby(keys, _ROW))
 
 
-def walk_values(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[Cell]:
-    """Visible cells of the rows from start to stop, with their stored values."""
+def walk_values(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[Cells]:
+    """Visible cells of the rows from start to stop, with their stored values: as many together as were read so."""
     if ancestry.linear:
         return _values_in_line(reader, start, stop, ancestry)
-    return _walk_merged(reader, start, stop, ancestry, with_values=True)
+    return map(_alone, _walk_merged(reader, start, stop, ancestry, with_values=True))
+
+
+def _alone(found: Cell) -> Cells:
+    row, kind, stored = found
+    return Cells([row], [kind], [stored])
 
 
 def first_value(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Cell | None:
@@ -81,28 +95,29 @@ def _rows_in_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry)
         start, size = stretch[-1] + PAST, FIRST_CHUNK
 
 
-def _values_in_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[Cell]:
+def _values_in_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[Cells]:
     """As `_rows_in_line`, with values."""
     source, size, last = reader.scan(start, stop), FIRST_VALUES, b""
     while chunk := list(islice(source, size)):
-        rows = [key[:-CELL] for key, _ in chunk]
+        keys, stored = map(list, zip(*chunk, strict=True))
+        rows = list(map(_ROW, keys))
         again = rows[0] == last
-        if not again and len(set(rows)) == len(rows) and ancestry.sees_all({key[-CELL:] for key, _ in chunk}):
-            yield from ((row, key[-1], stored) for row, (key, stored) in zip(rows, chunk, strict=True))
-            last, size = rows[-1], _next_size(chunk)
+        if not again and len(set(rows)) == len(rows) and ancestry.sees_all(set(map(_CELL, keys))):
+            yield Cells(rows, list(map(_KIND, keys)), stored)
+            last, size = rows[-1], _next_size(stored)
             continue
-        walk = _walk_line(reader, last + PAST if again else chunk[0][0], stop, ancestry, with_values=True)
+        walk = _walk_line(reader, last + PAST if again else keys[0], stop, ancestry, with_values=True)
         last = b""
         for cell_ in islice(walk, STRETCH):
-            yield cell_
+            yield _alone(cell_)
             last = cell_[0]
         source, size = reader.scan(last + PAST, stop) if last else iter(()), FIRST_VALUES
 
 
-def _next_size(chunk: list[tuple[bytes, bytes]]) -> int:
+def _next_size(stored: list[bytes]) -> int:
     """How many values to read after these."""
-    each = sum(len(stored) for _, stored in chunk) // len(chunk) + 1
-    return max(1, min(2 * len(chunk), CHUNK, TOGETHER // each))
+    each = sum(map(len, stored)) // len(stored) + 1
+    return max(1, min(2 * len(stored), CHUNK, TOGETHER // each))
 
 
 def _walk_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry, *, with_values: bool) -> Iterator[Cell]:

@@ -73,3 +73,23 @@ def test_other_names_are_refused(text: str) -> None:
 def test_other_checksums_are_refused() -> None:
     with pytest.raises(BadRequest, match="Illegal checksum"):
         parse_codec(None, "md5")
+
+
+@given(st.lists(st.tuples(VALUES, st.sampled_from(NAMES), st.sampled_from(CHECKSUMS)), max_size=5))
+def test_values_are_unpacked_between_texts(given: list[tuple[bytes, str, str]]) -> None:
+    stored = [parse_codec(name, checksum).encode(value) for value, name, checksum in given]
+    texts = [b"%d:" % number for number in range(len(given) + 1)]
+    wanted = b"".join(text + value for text, (value, _, _) in zip(texts, given, strict=False)) + texts[-1]
+    assert codecs.decode_between(texts, stored) == wanted
+    assert [*map(codecs.plain_size, stored)] == [len(value) for value, _, _ in given]
+
+
+def test_many_values_are_unpacked_between_texts() -> None:
+    values = [bytes([number % 251]) * number for number in range(0, 2 * codecs.MANY, 997)]
+    texts = [b"%d:" % number for number in range(len(values) + 1)]
+    wanted = b"".join(text + value for text, value in zip(texts, values, strict=False)) + texts[-1]
+    for name in ("lz4", "none", "gzip"):
+        stored = [parse_codec(name, None).encode(value) for value in values]
+        assert codecs.decode_between(texts, [*stored, *stored][: len(values)]) == wanted
+    with pytest.raises(StoreError, match="cannot be unpacked"):
+        codecs.decode_between([b""] * 3, [b"\x00" + bytes(codecs.MANY), b"\x02\x09\x00\x00\x00oh"])

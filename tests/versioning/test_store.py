@@ -35,6 +35,14 @@ def _agree(view: View, expected: dict[str, bytes], *absent: str) -> None:
     """All ways of reading tell the same."""
     assert contents(view) == expected
     assert names(view) == sorted(expected)
+    several = [
+        (some.keys, bytes(some.between([b"|"] * (len(some.keys) + 1))), some.last)
+        for some in view.together([(FIRST, typekey("b")), (typekey("b"), LAST)])
+    ]
+    assert [name_of(key) for keys, _, _ in several for key in keys] == sorted(expected)
+    assert [last for _, _, last in several] == [False] * (len(several) - 1) + [True]
+    whole = b"".join(b"|" + expected[name] for name in sorted(expected)) + b"|" * len(several)
+    assert b"".join(text for _, text, _ in several).replace(b"||", b"|") == whole.replace(b"||", b"|")
     for name in (*expected, *absent):
         assert view.get(typekey(name)) == expected.get(name)
         assert view.exists(typekey(name)) == (name in expected)
@@ -61,6 +69,20 @@ def test_a_child_sees_what_its_parents_left(chain: Chain) -> None:
     assert found == [middle.version, chain.view().ancestry.version, None]
     assert chain.view(middle).version_of(typekey("b")) == middle.version  # it deleted it
     assert chain.view(root).version_of(typekey("c")) is None
+
+
+@both_engines
+def test_values_come_together_up_to_some_megabyte(chain: Chain) -> None:
+    view = chain.view()
+    for number in range(40):
+        put(view, f"{number:02d}", bytes([number]) * (number << 12))
+    several = [*view.together([(FIRST, LAST)])]
+    assert len(several) == 1  # packed they have hardly any bytes
+    assert [len(some.only([]).keys) for some in several] == [0]
+    some = several[0].only(number % 3 == 1 for number in range(40))
+    wanted = b"".join(bytes([number]) * (number << 12) for number in range(1, 40, 3))
+    assert some.between([b""] * (len(some.keys) + 1)) == wanted
+    assert some.last
 
 
 @both_engines

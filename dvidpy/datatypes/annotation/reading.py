@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dvidpy.datatypes.annotation import elements
 from dvidpy.datatypes.annotation.elements import Element, List, Point
 from dvidpy.datatypes.annotation.instance import Annotations
 from dvidpy.datatypes.annotation.keys import ALL_BLOCKS, BLOCK, block_key, place_in
-from dvidpy.datatypes.voxels.grid import index_key, is_index, row_spans
+from dvidpy.datatypes.exchange import Piece
+from dvidpy.datatypes.voxels.grid import index_key, indices_of, is_index, row_spans
 from dvidpy.datatypes.voxels.masks import find_region
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import HIGHEST, LOWEST, Box, Zyx, box_between, parse_point, to_wire
 from dvidpy.storage.keys import after
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.store import Found, Several
 
 ROWS = 1024
 """Rows of blocks that are looked up one by one; of a larger box the whole range of keys is walked."""
@@ -40,33 +42,55 @@ def parse_box(size: str, offset: str) -> Box:
 def walk(data: Annotations, voxels: Box) -> Iterator[tuple[Zyx, Found]]:
     """(index, elements) of the blocks that a box touches, in the order z, y, x, all from one moment."""
     blocks = voxels.blocks(data.block)
-    if min(blocks.size) <= 0:
-        return
-    if blocks.size[0] * blocks.size[1] <= ROWS:
-        spans = row_spans(BLOCK, blocks)
-    else:
-        last = tuple(at - 1 for at in blocks.stop)
-        spans = iter([(block_key(blocks.start), after(block_key((last[0], last[1], last[2]))))])
-    for key, found in data.view.ranges(spans):
+    for key, found in data.view.ranges(_spans(blocks)):
         index = place_in(key)
-        if all(a <= at < b for a, at, b in zip(blocks.start, index, blocks.stop, strict=True)):
+        if _holds(blocks, index):
             yield index, found
 
 
-def everything(data: Annotations) -> Iterator[tuple[Zyx, Found]]:
-    """(index, elements) of all blocks."""
-    return ((place_in(key), found) for key, found in data.view.range(*ALL_BLOCKS))
+def _spans(blocks: Box) -> Iterator[tuple[bytes, bytes]]:
+    """First key and the one behind the last of what holds a box of blocks, and of a large one others too."""
+    if min(blocks.size) <= 0:
+        return iter(())
+    if blocks.size[0] * blocks.size[1] <= ROWS:
+        return row_spans(BLOCK, blocks)
+    z, y, x = (at - 1 for at in blocks.stop)
+    return iter([(block_key(blocks.start), after(block_key((z, y, x))))])
 
 
-def as_object(blocks: Iterator[tuple[Zyx, Found]]) -> Iterator[bytes]:
-    """JSON {"x,y,z": elements} of blocks, in pieces."""
-    yield b"{"
-    separator = b""
-    for (z, y, x), found in blocks:
-        yield b'%b"%d,%d,%d":' % (separator, x, y, z)
-        yield found.read()
-        separator = b","
-    yield b"}"
+def _holds(blocks: Box, index: Zyx) -> bool:
+    return all(a <= at < b for a, at, b in zip(blocks.start, index, blocks.stop, strict=True))
+
+
+def everything(data: Annotations) -> Iterator[Piece]:
+    """JSON {"x,y,z": elements} of all blocks, in pieces."""
+    return _as_object(data.view.together([ALL_BLOCKS]))
+
+
+def blocks_of(data: Annotations, voxels: Box) -> Iterator[Piece]:
+    """The same of the blocks that a box touches."""
+    blocks = voxels.blocks(data.block)
+    return _as_object(some.only(_hold(blocks, indices_of(some.keys))) for some in data.view.together(_spans(blocks)))
+
+
+def _hold(blocks: Box, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n,) which of the (n, 3) blocks lie in a box of them."""
+    inside: NDArray[np.bool_] = np.all((indices >= blocks.start) & (indices < blocks.stop), axis=1)
+    return inside
+
+
+def _as_object(blocks: Iterable[Several]) -> Iterator[Piece]:
+    """In pieces of some megabytes, for blocks are unpacked quicker together."""
+    front = b"{"
+    for some in blocks:
+        numbers = indices_of(some.keys)[:, ::-1].ravel().tolist()
+        texts = (b',"%d,%d,%d":\n' * len(some.keys) % tuple(numbers)).split(b"\n")
+        if some.keys:
+            texts[0] = front + texts[0][1:]
+            front = b","
+        if some.last:
+            texts[-1] = b"}" if front == b"," else b"{}"
+        yield some.between(texts)
 
 
 def in_box(data: Annotations, voxels: Box) -> Iterator[bytes]:

@@ -51,15 +51,14 @@ def get_elements(data: Annotated[Annotations, Here], size: Size, offset: Offset)
 @room.get("/blocks/{size}/{offset}", summary="Elements of the blocks that a box touches", responses=BLOCKS)
 def get_blocks(data: Annotated[Annotations, Here], size: Size, offset: Offset) -> Reply:
     """The quickest way to the elements of a box: all of each block, as it is stored."""
-    found = reading.walk(data, reading.parse_box(size, offset))
-    return pieces_reply(reading.as_object(found), JSON)
+    return pieces_reply(reading.blocks_of(data, reading.parse_box(size, offset)), JSON)
 
 
 @room.get("/all-elements", summary="All elements", responses=BLOCKS)
 def get_all_elements(data: Annotated[Annotations, Here], call: Annotated[Call, TheCall]) -> Reply:
     """As `blocks`, of everything."""
     demand_alone(call)
-    return pieces_reply(reading.as_object(reading.everything(data)), JSON)
+    return pieces_reply(reading.everything(data), JSON)
 
 
 @room.get("/tag/{tag}", summary="Elements with a tag", responses=BARE_ELEMENTS)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from dvidpy.datatypes.base import Data
-from dvidpy.datatypes.exchange import Body, Call, Headers, Mixed, Reply
+from dvidpy.datatypes.exchange import Body, Call, Headers, Mixed, Reply, Whole
 from dvidpy.datatypes.keyvalues.spans import header_span
 from dvidpy.datatypes.labels.packing import pack
 from dvidpy.errors import RangeNotSatisfiable
@@ -44,7 +44,7 @@ def kept_reply(
     body = make()
     if gzip:
         return Reply(pack(_whole(body), "gzip"), media_type, headers=[*headers, (b"content-encoding", b"gzip")])
-    if not isinstance(body, bytes) and b"range" not in call.headers:
+    if not isinstance(body, Whole) and b"range" not in call.headers:
         return Reply(body, media_type, headers=headers, length=length)
     return _ranged(call, tag, Reply(_whole(body), media_type, headers=headers))
 
@@ -67,7 +67,7 @@ def tag_of(sources: Sequence[Data]) -> bytes:
 
 
 def _whole(body: Body) -> bytes:
-    return body if isinstance(body, bytes) else b"".join(p.read() if isinstance(p, Mixed) else p for p in body)
+    return bytes(body) if isinstance(body, Whole) else b"".join(p.read() if isinstance(p, Mixed) else p for p in body)
 
 
 def _digest(text: bytes) -> bytes:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dvidpy.geometry import HIGHEST, LOWEST, Box, Zyx
 from dvidpy.storage.keys import after
@@ -22,6 +25,12 @@ def index_of(key: bytes) -> Zyx:
     """The last 12 bytes of a key -> (z, y, x)."""
     z, y, x = _INDEX.unpack_from(key, len(key) - _INDEX.size)
     return z - _SIGN, y - _SIGN, x - _SIGN
+
+
+def indices_of(keys: Sequence[bytes]) -> NDArray[np.int64]:
+    """(n, 3) the same of many keys of one length."""
+    numbers = b"".join([key[-_INDEX.size :] for key in keys])
+    return np.frombuffer(numbers, ">u4").astype(np.int64).reshape(-1, 3) - _SIGN
 
 
 def is_index(index: Zyx) -> bool:

@@ -16,6 +16,7 @@ from label_instances import Segments, in_order, runs_of, volume_with_bodies
 from PIL import Image
 from served import Served
 
+from dvidpy.datatypes.exchange import Whole
 from dvidpy.datatypes.labelled.sparsevol import streams
 from dvidpy.datatypes.labelled.sparsevol.regions import find_region
 from dvidpy.datatypes.labelled.sparsevol.streams import as_blocks, as_rles, as_srles
@@ -307,8 +308,8 @@ def test_memory_does_not_grow_with_the_body(
             reply = as_srles(region, EVERYWHERE)
         else:
             reply = as_rles(region, EVERYWHERE, form.replace("rles", ""), until_sent, 1 << 30)
-        assert not isinstance(reply.body, bytes) or form == "blocks"
-        sent = len(reply.body) if isinstance(reply.body, bytes) else sum(map(len, reply.body))
+        assert not isinstance(reply.body, Whole) or form == "blocks"
+        sent = len(reply.body) if isinstance(reply.body, Whole) else sum(map(len, reply.body))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert sent >= least << 20

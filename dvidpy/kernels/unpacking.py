@@ -1,0 +1,127 @@
+"""Packed values, unpacked one behind the other into one buffer: one call for all, without the interpreter in between.
+
+It is the LZ4 library that unpacks, the one that `lz4.block` calls; the kernel calls its function by its address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvidpy.kernels.jit import kernel
+
+PLAIN, LZ4 = 0, 2
+"""First byte of a value that is kept as it is, or as its size (u32, little-endian) and an LZ4 block."""
+MOST = 255
+"""LZ4 makes no more bytes of one than that: whoever says so is not believed."""
+HEAD = 5
+"""Bytes in front of an LZ4 block."""
+Numbers = NDArray[np.int64]
+
+
+def unpack_all(texts: Sequence[bytes], values: Sequence[bytes]) -> memoryview | None:
+    """The first text, the first value unpacked, the second text and so on: a text more than values.
+
+    None where a value is damaged, or packed in a way that the kernel does not know, or where the library hides its
+    function.
+    """
+    library = _library()
+    text, packed = (np.frombuffer(b"".join(some), np.uint8) for some in (texts, values))
+    text_ends, ends = _ends(texts), _ends(values)
+    sizes = np.empty(len(values), np.int64)
+    whole = int(_sizes(packed, ends, sizes))
+    if whole < 0 or library is None:
+        return None
+    out = np.empty(text.size + whole, np.uint8)
+    return out.data if _unpack(library, text, text_ends, packed, ends, sizes, out) else None
+
+
+def unpack_all_plain(texts: Sequence[bytes], values: Sequence[bytes]) -> bytes:
+    """The plain twin, of sound values."""
+    import lz4.block
+
+    plain = [lz4.block.decompress(value[1:]) if value[0] == LZ4 else value[1:] for value in values]
+    return b"".join(piece for pair in zip(texts, [*plain, b""], strict=True) for piece in pair)
+
+
+def _ends(some: Sequence[bytes]) -> Numbers:
+    return np.cumsum(np.fromiter(map(len, some), np.int64, len(some)))
+
+
+@kernel("int64(Array(uint8, 1, 'C', readonly=True), int64[::1], int64[::1])")
+def _sizes(packed: Any, ends: Any, sizes: Any) -> Any:
+    """`sizes` is filled with the plain bytes of each value; all of them together, or -1."""
+    whole, at = 0, 0
+    for place in range(ends.size):
+        stored = ends[place] - at
+        size = -1
+        if stored > 0 and packed[at] == PLAIN:
+            size = stored - 1
+        elif stored > HEAD and packed[at] == LZ4:
+            size = 0
+            for byte in range(4):
+                size |= np.int64(packed[at + 1 + byte]) << (8 * byte)
+            size = size if size <= MOST * stored else -1
+        if size < 0:
+            return -1
+        sizes[place] = size
+        whole += size
+        at = ends[place]
+    return whole
+
+
+@kernel(
+    "boolean(FunctionType(int32(int64, int64, int32, int32)), Array(uint8, 1, 'C', readonly=True), int64[::1],"
+    " Array(uint8, 1, 'C', readonly=True), int64[::1], int64[::1], uint8[::1])"
+)
+def _unpack(library: Any, text: Any, text_ends: Any, packed: Any, ends: Any, sizes: Any, out: Any) -> Any:
+    """Fill `out`; False where a value does not unpack to its size."""
+    source, target = packed.ctypes.data, out.ctypes.data
+    begun, at, to = 0, 0, 0
+    for place in range(text_ends.size):
+        stop = to + text_ends[place] - begun
+        out[to:stop] = text[begun : text_ends[place]]
+        begun, to = text_ends[place], stop
+        if place == ends.size:
+            break
+        size = sizes[place]
+        if packed[at] == PLAIN:
+            out[to : to + size] = packed[at + 1 : ends[place]]
+        else:
+            stored = np.int32(ends[place] - at - HEAD)
+            if library(source + at + HEAD, target + to, stored, np.int32(size)) != size:
+                return False
+        at, to = ends[place], to + size
+    return True
+
+
+@cache
+def _library() -> Any:
+    """LZ4_decompress_safe(from, to, bytes there, room), as kernels and Python can call it; None where it is hidden."""
+    import ctypes
+
+    from lz4.block import _block
+    from numba import types
+
+    try:
+        found = ctypes.CDLL(_block.__file__).LZ4_decompress_safe
+    except (AttributeError, OSError):
+        return None
+    found.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
+    address = ctypes.cast(found, ctypes.c_void_p).value
+
+    class Library(types.WrapperAddressProtocol):
+        def __call__(self, *numbers: Any) -> Any:
+            return found(*map(int, numbers))
+
+        def __wrapper_address__(self) -> Any:
+            return address
+
+        def signature(self) -> Any:
+            return types.int32(types.int64, types.int64, types.int32, types.int32)
+
+    return Library()
