@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.kernels.jit import kernel
-from dvidpy.kernels.label_blocks import SIDE
+from dvidpy.kernels.label_blocks import SIDE, Bytes
 from dvidpy.kernels.label_reads import Bits
 
 Runs = NDArray[np.int32]
@@ -18,10 +18,11 @@ Open = NDArray[np.int64]
 """(depth, height, 2): first x and length of the run that each row of voxels may go on with; length 0 for none."""
 
 
-def trace(bits: Bits, grid_start_low_high: Box, open_runs: Open) -> Runs:
+def trace(flags: Bytes, bits: Bits, grid_start_low_high: Box, open_runs: Open) -> Runs:
     """Runs of a block that end in it, in the order of z, y, x; those that touch its last voxels stay open.
 
     Args:
+        flags: of each sub-block whether it has any voxel, not 0.
         bits: (n, 64) masks of its sub-blocks.
         grid_start_low_high: (4, 3) z, y, x: sub-blocks along each axis, place of the first voxel, and the part
             low <= voxel < high of the block that counts.
@@ -29,7 +30,7 @@ def trace(bits: Bits, grid_start_low_high: Box, open_runs: Open) -> Runs:
     """
     depth, height, width = (int(side) * SIDE for side in grid_start_low_high[0])
     out = np.empty((depth * height * (width // 2 + 2), 4), np.int32)
-    return out[: _trace(bits, grid_start_low_high, open_runs, out)].copy()
+    return out[: _trace(flags, bits, grid_start_low_high, open_runs, out)].copy()
 
 
 def flush(open_runs: Open, z: int, y: int) -> Runs:
@@ -52,14 +53,21 @@ def stamp(runs: Runs, grid_start: Box, bits: Bits) -> None:
 
 
 @kernel(
-    "int64(Array(uint8, 2, 'C', readonly=True), Array(int64, 2, 'C', readonly=True), int64[:, :, ::1], int32[:, ::1])"
+    "int64(Array(uint8, 1, 'C', readonly=True), Array(uint8, 2, 'C', readonly=True),"
+    "Array(int64, 2, 'C', readonly=True), int64[:, :, ::1], int32[:, ::1])"
 )
-def _trace(bits: Any, box: Any, open_runs: Any, out: Any) -> Any:
+def _trace(flags: Any, bits: Any, box: Any, open_runs: Any, out: Any) -> Any:
     done = 0
+    busy = np.zeros(box[0, 0] * box[0, 1], np.bool_)  # rows of sub-blocks that have any voxel
+    for cube in range(flags.size):
+        busy[cube // box[0, 2]] |= flags[cube] != 0
     for z in range(box[2, 0], box[3, 0]):
         for y in range(box[2, 1], box[3, 1]):
             first, length = open_runs[z, y, 0], open_runs[z, y, 1]
-            cube = ((z >> 3) * box[0, 1] + (y >> 3)) * box[0, 2]
+            cube = (z >> 3) * box[0, 1] + (y >> 3)
+            if length == 0 and not busy[cube]:
+                continue
+            cube *= box[0, 2]
             row = (z & 7) * 8 + (y & 7)
             x = box[2, 2]
             while x < box[3, 2]:
@@ -88,7 +96,7 @@ def _trace(bits: Any, box: Any, open_runs: Any, out: Any) -> Any:
     return done
 
 
-def trace_plain(bits: Bits, box: Box, open_runs: Open, out: Runs) -> int:
+def trace_plain(flags: Bytes, bits: Bits, box: Box, open_runs: Open, out: Runs) -> int:
     """The plain twin."""
     voxels, done = voxels_of(bits, tuple(box[0])), 0
     for z, y in np.ndindex(*(box[3] - box[2])[:2]):

@@ -34,8 +34,10 @@ def test_runs_are_traced(seed: int, size: tuple[int, int, int], share: float, da
         ((0, 0), (0, 0), (3, 0)),
         constant_values=bool(seed % 2),
     )
-    found = trace(bits_of(voxels), box, open_runs)
-    assert np.array_equal(found, twin[: trace_plain(bits_of(voxels), box, twin_open, twin)])
+    bits = bits_of(voxels)
+    flags = np.asarray(bits.any(axis=1), np.uint8)
+    found = trace(flags, bits, box, open_runs)
+    assert np.array_equal(found, twin[: trace_plain(flags, bits, box, twin_open, twin)])
     again = np.zeros_like(painted)
     for x, y, z, length in np.concatenate((found, flush(open_runs, start[0], start[1]))).tolist():
         row = again[z - start[0], y - start[1]]

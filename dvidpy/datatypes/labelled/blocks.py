@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from dvidpy.storage.codecs import GZIP, payload_of
 from dvidpy.versioning.store import Found
 
 T = TypeVar("T")
+R = TypeVar("R")
 MOST_BLOCKS = 1 << 22
 """Blocks that one request may ask for, present or not."""
 TOGETHER = 256
@@ -80,6 +81,19 @@ def share(data: LabelMap, work: Callable[[tuple[T, Found]], None], found: Iterab
                 work(one)
         else:
             data.call.pool.share(work, small)
+
+
+def spread(data: LabelMap, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """What `work` makes of each, in their order; idle threads help. It looks up nothing in an unchanging view."""
+    if data.call is None or len(items) < 2:
+        return [*map(work, items)]
+    made: dict[int, R] = {}
+
+    def make(one: tuple[int, T]) -> None:
+        made[one[0]] = work(one[1])
+
+    data.call.pool.share(make, enumerate(items))
+    return [made[place] for place in range(len(items))]
 
 
 def load_one(data: LabelMap, scale: int, index: Zyx) -> LabelBlock | None:

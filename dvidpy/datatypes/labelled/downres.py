@@ -11,7 +11,7 @@ until it is computed; `faults` looks at all others.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import is_
 from typing import NamedTuple
 
@@ -55,9 +55,9 @@ def follow(
         if not downres:
             _note_apart(edit, scale, above.keys() - late)
             return
-        written = {}
-        for parent in sorted(above.keys() - late):
-            written[parent], stored = ahead.block(data, scale, parent, above[parent])
+        made = ahead.blocks(data, scale, above, sorted(above.keys() - late))
+        written = {parent: block for parent, (block, _) in made.items()}
+        for parent, (_, stored) in made.items():
             edit.put_block(scale, parent, stored)
             if data.view.exists(apart_key(scale, parent)):  # it was computed from all below it
                 data.view.delete(edit.change, apart_key(scale, parent))
@@ -95,7 +95,15 @@ class Ahead:
         busy = _pending(data)
         for scale in range(1, data.scales + 1):
             above = _by_parent(written)
-            written = {one: self.block(data, scale, one, above[one])[0] for one in sorted(above.keys() - busy[scale])}
+            made = self.blocks(data, scale, above, sorted(above.keys() - busy[scale]))
+            written = {one: block for one, (block, _) in made.items()}
+
+    def blocks(
+        self, data: LabelMap, scale: int, above: Mapping[Zyx, Mapping[Zyx, LabelBlock]], some: Sequence[Zyx]
+    ) -> dict[Zyx, tuple[LabelBlock, bytes]]:
+        """Some of the blocks above those that an edit writes, worked out by all threads that are idle."""
+        made = stored_blocks.spread(data, lambda one: self.block(data, scale, one, above[one]), some)
+        return dict(zip(some, made, strict=True))
 
     def block(
         self, data: LabelMap, scale: int, index: Zyx, written: Mapping[Zyx, LabelBlock]

@@ -112,11 +112,11 @@ def entries_of_counts(index: Zyx, counts: tuple[Labels, NDArray[np.int64]]) -> E
     return Entries(np.repeat(keys_of([index]), labels.size), labels, voxels)
 
 
-def _before(data: LabelMap, new: Iterable[NewBlock]) -> Iterable[Entries]:
+def _before(data: LabelMap, new: Iterable[NewBlock]) -> list[Entries]:
     """What the blocks had that stood there."""
-    for index, found in stored_blocks.find(data, 0, (one.place for one in new)):
-        if found is not None:
-            yield entries_of_block(index, stored_blocks.load(data, found))
+    found = stored_blocks.find(data, 0, (one.place for one in new))
+    there = [(index, value) for index, value in found if value is not None]
+    return stored_blocks.spread(data, lambda one: entries_of_block(one[0], stored_blocks.load(data, one[1])), there)
 
 
 def update_indices(edit: Edit, changes: Entries) -> None:

@@ -41,7 +41,7 @@ def traced(masks: Iterable[tuple[Zyx, Mask]], bounds: Box = EVERYWHERE, *, joine
         start = z * mask.size[0], y * mask.size[1], x * mask.size[2]
         low = [min(max(near - at, 0), side) for near, at, side in zip(bounds.start, start, mask.size, strict=True)]
         high = [min(max(far - at, 0), side) for far, at, side in zip(bounds.stop, start, mask.size, strict=True)]
-        yield label_runs.trace(mask.bits, np.array([mask.grid, start, low, high], np.int64), open_runs)
+        yield label_runs.trace(mask.flags, mask.bits, np.array([mask.grid, start, low, high], np.int64), open_runs)
         last, size = (z, y, x), mask.size
     if last:
         yield _flushed(open_runs, last, size)

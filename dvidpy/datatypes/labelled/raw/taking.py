@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dvidpy.datatypes.labelled.blocks import MOST_BLOCKS, pack
+from dvidpy.datatypes.labelled.blocks import MOST_BLOCKS, pack, spread
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.intake import NewBlock, store_blocks
 from dvidpy.datatypes.labels import blocks as codec
@@ -14,7 +14,7 @@ from dvidpy.datatypes.labels import packing
 from dvidpy.datatypes.voxels.masks import Mask, find_mask
 from dvidpy.datatypes.voxels.volume import describe
 from dvidpy.errors import BadRequest
-from dvidpy.geometry import Box, to_wire
+from dvidpy.geometry import Box, Zyx, to_wire
 from dvidpy.kernels.label_blocks import Labels
 
 
@@ -30,16 +30,20 @@ def store_volume(data: LabelMap, box: Box, body: bytes, compression: str, roi: s
         raise BadRequest(f"{size} bytes of voxels are more than the server takes")
     mask = find_mask(data, roi) if roi else None
     volume = np.frombuffer(packing.unpack(body, compression, size), "<u8").reshape(box.size)
-    store_blocks(data, list(_cut(data, box, volume, mask)), downres=True)
+    parts = list(_cut(data, box, volume, mask))
+    store_blocks(data, spread(data, lambda one: _new_block(data, *one), parts), downres=True)
 
 
-def _cut(data: LabelMap, box: Box, volume: Labels, mask: Mask | None) -> Iterator[NewBlock]:
+def _cut(data: LabelMap, box: Box, volume: Labels, mask: Mask | None) -> Iterator[tuple[Zyx, Labels]]:
+    """(index, voxels) of each block inside the mask."""
     (depth, height, width), blocks = data.block, box.blocks(data.block)
     inside = None if mask is None else mask.inside(blocks, data.block)
     for z, y, x in Box((0, 0, 0), blocks.size).points():
-        if inside is not None and not inside[z, y, x]:
-            continue
-        part = volume[z * depth : (z + 1) * depth, y * height : (y + 1) * height, x * width : (x + 1) * width]
-        block = codec.from_volume(part)
-        index = (blocks.start[0] + z, blocks.start[1] + y, blocks.start[2] + x)
-        yield NewBlock(index, block, pack(data, block), codec.count(block))
+        if inside is None or inside[z, y, x]:
+            part = volume[z * depth : (z + 1) * depth, y * height : (y + 1) * height, x * width : (x + 1) * width]
+            yield (blocks.start[0] + z, blocks.start[1] + y, blocks.start[2] + x), part
+
+
+def _new_block(data: LabelMap, index: Zyx, voxels: Labels) -> NewBlock:
+    block = codec.from_volume(voxels)
+    return NewBlock(index, block, pack(data, block), codec.count(block))

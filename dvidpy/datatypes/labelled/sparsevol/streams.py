@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from tempfile import SpooledTemporaryFile
+from io import BytesIO
+from shutil import copyfileobj
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 from dvidpy.datatypes.exchange import OCTETS, PIECE, Piece, Reply, gather, octets, pieces_reply
@@ -44,9 +46,10 @@ def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, li
         limit: bytes that may be whole in memory. TooLarge where LZ4, which has no pieces, would need more.
     """
     pack(b"", packing)
-    runs: Any = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - open until it is sent
-    until_sent.callback(runs.close)
+    runs: IO[bytes] = BytesIO()
     for piece in gather(sparsevol.srles(_traced(region, bounds))):
+        if runs.tell() <= IN_MEMORY < runs.tell() + len(piece):
+            runs = until_sent.enter_context(_as_file(runs))
         runs.write(piece)
     size = runs.tell()
     runs.seek(0)
@@ -66,6 +69,13 @@ def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, li
 
 def _traced(region: Region, bounds: Box) -> Iterator[Runs]:
     return traced(region.masks(), bounds, joined=not region.data.runs_alone)
+
+
+def _as_file(runs: IO[bytes]) -> IO[bytes]:
+    file = TemporaryFile()  # noqa: SIM115 - open until it is sent
+    runs.seek(0)
+    copyfileobj(runs, file)
+    return file
 
 
 def _pieces(head: bytes, runs: IO[bytes]) -> Iterator[bytes]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from operator import itemgetter
 
-from dvidpy.datatypes.labelled.blocks import keep
+from dvidpy.datatypes.labelled.blocks import keep, spread
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.intake import NewBlock
 from dvidpy.datatypes.labels import blocks as codec
@@ -27,7 +28,7 @@ def read_blocks(data: LabelMap, body: bytes) -> list[NewBlock]:
     BadRequest where the body ends too early, or one is no label block of the instance's size in a gzip member.
     """
     members = dict(_members(body))
-    return [_looked_through(data, place, member) for place, member in sorted(members.items())]
+    return spread(data, lambda one: _looked_through(data, *one), sorted(members.items(), key=itemgetter(0)))
 
 
 def _members(body: bytes) -> Iterator[tuple[Zyx, memoryview]]:
