@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from weakref import WeakKeyDictionary
 
@@ -131,8 +131,12 @@ def followers(data: Data) -> list[Instance]:
 
 
 @contextmanager
-def publish(data: Data, change: Change, mutation: int, events: Iterable[Event]) -> Iterator[None]:
+def publish(
+    data: Data, change: Change, mutation: int, events: Callable[[Collection[str]], Iterable[Event]]
+) -> Iterator[None]:
     """Tell the followers as part of an edit, which has this id and is made while nobody else edits the instance.
+
+    `events` gives those of the names that are wanted, and may give others.
 
     It is written inside. A follower that an event does not concern is not told, and not edited inside either: what
     would concern it could come in between.
@@ -141,8 +145,9 @@ def publish(data: Data, change: Change, mutation: int, events: Iterable[Event]) 
     if not told:
         yield
         return
+    names = {name for one in told for name in type_named(one.type).told_of}
     with ExitStack() as still:
-        for part, event in enumerate(events):
+        for part, event in enumerate(events(names)):
             wanting = [one for one in told if _must_hear(data, one, event, still)]
             if not wanting:
                 continue

@@ -50,9 +50,14 @@ def place(blocks: Numbers) -> NDArray[np.int64]:
     return keys
 
 
-def in_order(keys: NDArray[np.int64], supervoxels: Numbers, voxels: NDArray[np.int64]) -> bool:
-    """Whether each block and supervoxel stands behind the one before, and none is without voxels."""
-    return bool(_in_order(keys, supervoxels, voxels))
+def in_order(
+    keys: NDArray[np.int64], supervoxels: Numbers, voxels: NDArray[np.int64], sizes: NDArray[np.int64]
+) -> bool:
+    """Whether of each list each block and supervoxel stands behind the one before, and none is without voxels.
+
+    The lists stand one behind the other; `sizes` are their lengths.
+    """
+    return bool(_in_order(keys, supervoxels, voxels, sizes))
 
 
 def read_many(messages: Sequence[bytes]) -> tuple[Columns, NDArray[np.int64]]:
@@ -183,21 +188,28 @@ def place_plain(blocks: Numbers, keys: NDArray[np.int64]) -> None:
 
 @kernel(
     "int64(Array(int64, 1, 'C', readonly=True), Array(uint64, 1, 'C', readonly=True),"
-    "Array(int64, 1, 'C', readonly=True))"
+    "Array(int64, 1, 'C', readonly=True), Array(int64, 1, 'C', readonly=True))"
 )
-def _in_order(keys: Any, supervoxels: Any, voxels: Any) -> Any:
-    for i in range(keys.size):
-        if voxels[i] <= 0:
-            return 0
-        if i and (keys[i] < keys[i - 1] or (keys[i] == keys[i - 1] and supervoxels[i] <= supervoxels[i - 1])):
-            return 0
+def _in_order(keys: Any, supervoxels: Any, voxels: Any, sizes: Any) -> Any:
+    stop = 0
+    for one in range(sizes.size):
+        first, stop = stop, stop + sizes[one]
+        for i in range(first, stop):
+            if voxels[i] <= 0:
+                return 0
+            same = i > first and keys[i] == keys[i - 1]
+            if i > first and (keys[i] < keys[i - 1] or (same and supervoxels[i] <= supervoxels[i - 1])):
+                return 0
     return 1
 
 
-def in_order_plain(keys: NDArray[np.int64], supervoxels: Numbers, voxels: NDArray[np.int64]) -> int:
+def in_order_plain(
+    keys: NDArray[np.int64], supervoxels: Numbers, voxels: NDArray[np.int64], sizes: NDArray[np.int64]
+) -> int:
     """The plain twin."""
-    pairs = list(zip(keys.tolist(), supervoxels.tolist(), strict=True))
-    return int(bool((voxels > 0).all()) and all(a < b for a, b in pairwise(pairs)))
+    lists = np.repeat(np.arange(sizes.size), sizes).tolist()
+    rows = list(zip(lists, keys.tolist(), supervoxels.tolist(), strict=True))
+    return int(bool((voxels > 0).all()) and all(a < b for a, b in pairwise(rows)))
 
 
 def read_plain(

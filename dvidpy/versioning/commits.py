@@ -45,7 +45,19 @@ Freed = Callable[["Change", Manifest], None]
 class Change:
     """One atomic edit of one version of one instance."""
 
-    __slots__ = ("cells", "deletes", "done", "instance", "mutation", "puts", "sync", "task", "tasks", "version")
+    __slots__ = (
+        "cells",
+        "deletes",
+        "done",
+        "instance",
+        "mutation",
+        "plain",
+        "puts",
+        "sync",
+        "task",
+        "tasks",
+        "version",
+    )
 
     def __init__(self, instance: int, version: int, *, sync: bool = True) -> None:
         self.instance = instance
@@ -54,6 +66,8 @@ class Change:
         """Answered only when it would survive a power failure."""
         self.cells: list[tuple[bytes, int, bytes]] = []
         """(row, kind, stored value) of this version."""
+        self.plain: set[bytes] = set()
+        """Rows known to have a small value in this version: no cell of another kind is looked for in its place."""
         self.puts: list[tuple[bytes, bytes]] = []
         """Other keys to write."""
         self.tasks: list[bytes] = []
@@ -299,6 +313,10 @@ class Committer:
             self._batch_s += (taken - self._batch_s) / 8
 
 
+_ENDS = [bytes((kind,)) for kind in KINDS]
+"""Last bytes of cells."""
+
+
 class _Batch:
     """Puts and deletes of a group of edits; the last word on a key wins."""
 
@@ -311,11 +329,13 @@ class _Batch:
         operations = self.operations
         beginning = cell(change.version)[: CELL - 1]
         for row, kind, stored in change.cells:
-            head = row + beginning
-            for other in KINDS:
-                if other != kind or other == LARGE:
-                    self._clear(change, head + bytes((other,)), other)
-            operations[head + bytes((kind,))] = stored
+            head, plain = row + beginning, row in change.plain
+            for other, end in enumerate(_ENDS):
+                if (other != kind or other == LARGE) and not (
+                    plain and other != VALUE and head + end not in operations
+                ):
+                    self._clear(change, head + end, other)
+            operations[head + _ENDS[kind]] = stored
         operations.update(change.puts)
         operations.update(dict.fromkeys(change.deletes))
         change.given()

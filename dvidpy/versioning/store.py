@@ -57,10 +57,12 @@ class View:
 
     __slots__ = ("_cell", "_members", "ancestry", "codec", "of", "prefix", "reader")
 
-    def __init__(self, of: VersionedStore, ancestry: Ancestry, reader: Reader | None = None) -> None:
+    def __init__(
+        self, of: VersionedStore, ancestry: Ancestry, reader: Reader | None = None, codec: Codec | None = None
+    ) -> None:
         self.of = of
         self.prefix = of.prefix
-        self.codec = of.codec
+        self.codec = codec or of.codec
         self.ancestry = ancestry
         self.reader = reader or of.store
         self._members = ancestry.members
@@ -138,7 +140,7 @@ class View:
     def find_many(self, typekeys: Iterable[bytes]) -> list[Found | None]:
         """Visible values in that order, not yet unpacked; None where there is none."""
         return [
-            Found(self, VALUE, stored) if stored is not None else self._find_inherited(row)
+            Found(self, VALUE, stored, own=True) if stored is not None else self._find_inherited(row)
             for row, stored in self._own(typekeys)
         ]
 
@@ -307,10 +309,12 @@ class View:
 class Found:
     """A visible value: small ones at hand, packed; large ones in parts."""
 
-    __slots__ = ("_plain", "kind", "manifest", "stored", "view")
+    __slots__ = ("_plain", "kind", "manifest", "own", "stored", "view")
 
-    def __init__(self, view: View, kind: int, stored: bytes) -> None:
+    def __init__(self, view: View, kind: int, stored: bytes, *, own: bool = False) -> None:
         self.view = view
+        self.own = own
+        """A small value that is known to be of the very version of the view."""
         self.kind = kind
         self.stored = stored
         self.manifest = decode_manifest(stored) if kind == LARGE else None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -32,14 +34,16 @@ def test_blocks_of_the_wire_get_keys(numbers: list[int]) -> None:
 SMALL = st.integers(0, 2)
 
 
-@given(st.lists(st.tuples(SMALL, SMALL, SMALL), max_size=4))
-@example([(0, 1, 1), (0, 2, 1), (1, 0, 1)])
-@example([(0, 2**64 - 1, 1), (1, 0, 1)])
-@example([(0, 1, 1), (0, 1, 1)])
-def test_entries_in_order_are_known(entries: list[tuple[int, int, int]]) -> None:
+@given(st.lists(st.lists(st.tuples(SMALL, SMALL, SMALL), max_size=4), max_size=3))
+@example([[(0, 1, 1), (0, 2, 1), (1, 0, 1)]])
+@example([[(0, 2**64 - 1, 1), (1, 0, 1)]])
+@example([[(0, 1, 1), (0, 1, 1)]])
+@example([[(1, 1, 1)], [], [(1, 1, 1)], [(0, 1, 1), (0, 2, 1)]])
+def test_entries_in_order_are_known(lists: list[list[tuple[int, int, int]]]) -> None:
+    entries, sizes = list(chain.from_iterable(lists)), np.array([len(one) for one in lists], np.int64)
     keys, voxels = (np.array([entry[at] for entry in entries], np.int64) for at in (0, 2))
     supervoxels = np.array([entry[1] for entry in entries], np.uint64)
-    assert in_order(keys, supervoxels, voxels) == bool(in_order_plain(keys, supervoxels, voxels))
+    assert in_order(keys, supervoxels, voxels, sizes) == bool(in_order_plain(keys, supervoxels, voxels, sizes))
 
 
 def by_twin(data: bytes) -> Columns | None:

@@ -96,6 +96,30 @@ def test_kinds_replace_one_another_within_a_version(chain: Chain) -> None:
         _agree(view, {} if value is None else {"a": value}, "a")
 
 
+@both_engines
+@pytest.mark.parametrize("values", [(b"2", None), (None, b"2"), (BIG, None, b"2"), (b"2", BIG), (None, BIG)])
+def test_kinds_replace_one_another_in_a_row_known_to_be_plain(chain: Chain, values: tuple[bytes | None, ...]) -> None:
+    view = chain.view()
+    put(view, "a", b"1")
+    (found,) = view.find_many([typekey("a")])
+    assert found is not None
+    assert found.own
+    change = view.change()
+    change.plain.add(view.prefix + typekey("a"))
+    for value in values:
+        if value is None:
+            view.delete(change, typekey("a"))
+        else:
+            view.put(change, typekey("a"), value)
+    view.commit(change)
+    last = values[-1]
+    _agree(view, {} if last is None else {"a": last}, "a")
+    assert [len(cells) for _, cells in view.of.rows()] == [1]
+    chain.commit()
+    (found,) = chain.view().find_many([typekey("a")])
+    assert found is None or not found.own
+
+
 def test_keys_of_any_text_are_apart(chain: Chain) -> None:
     odd = ["a", "a\x00", "a\x00b", "a\x00\x01", "\x00", "\x01", "ab", "ü", "a\x7f", "\U0010ffff"]
     for name in odd:

@@ -361,7 +361,7 @@ class Edit:
                 self._messages,
                 self.mutation,
             )
-        with publish(data, change, self.mutation, self._events()):
+        with publish(data, change, self.mutation, lambda _: self._events()):
             data.view.commit(change)
 
     def _events(self) -> Iterator[ElementsChanged]:

@@ -46,9 +46,9 @@ def _hear(data: LabelMap, heard: Heard, *, halvings: int) -> None:
         if source is not None and isinstance(event, BlocksChanged):
             changed = (Box(block, (1, 1, 1)).voxels(event.block) for block in event.blocks)
             rewrite(edit, dict(made_of(source, changed, data.block, halvings)))
-            edit.moved(*(Moved(label, 0, 0, 0) for label in event.labels if data.indexed and not edit.has(label)))
+            edit.moved([Moved(label, 0, 0, 0) for label in event.labels if data.indexed and not edit.has(label)])
         elif isinstance(event, LabelsMoved):
-            edit.moved(*event.moves)
+            edit.moved(event.moves)
         noted(data, edit.change, heard)
 
 

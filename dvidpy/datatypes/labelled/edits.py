@@ -12,8 +12,10 @@ mutation log is the event that other instances follow: it says everything they n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -56,7 +58,7 @@ class Edit(IndexEdit):
         self._durably = True
         self._boxes: list[Box] = []
         self._blocks: list[Zyx] = []
-        self._moves: list[Moved] = []
+        self._moves: list[Iterable[Moved]] = []
 
     # ------------------------------------------------------------------ mapping
     def map(self, supervoxels: Labels, body: int) -> None:
@@ -82,9 +84,12 @@ class Edit(IndexEdit):
         """A supervoxel is no more; two others have its voxels."""
         self._splits.append((supervoxel, remain, split))
 
-    def moved(self, *moves: Moved) -> None:
-        """Voxels have other labels, as this edit was told to do: those who follow hear of it."""
-        self._moves += moves
+    def moved(self, moves: Iterable[Moved]) -> None:
+        """Voxels have other labels, as this edit was told to do: those who follow hear of it.
+
+        Gone through once at most, when the edit is written.
+        """
+        self._moves.append(moves)
 
     def by_hand(self) -> None:
         """A client answers for what this edit stores: indices, mappings, or blocks without what they change in these.
@@ -142,11 +147,11 @@ class Edit(IndexEdit):
         if self._splits:
             view.put(change, split_key(self.mutation), np.array(self._splits, "<u8").tobytes())
         self._put_properties()
-        moves = [*self._moves, *self._ended()]
+        events = partial(events_of, data, self._blocks, mapped, self._all_moves(), self._splits)
         change.mutation = self._record() if recorded else None
         self._durably = change.sync
         try:
-            with publish(data, change, self.mutation, events_of(data, self._blocks, mapped, moves, self._splits)):
+            with publish(data, change, self.mutation, events):
                 if recorded and not self._by_hand:
                     demand_untouched_below(data, change)
                 with data.state.writing(data.datastore.catalogue.ancestries.of, data.version, mapped, data.bodies()):
@@ -163,10 +168,11 @@ class Edit(IndexEdit):
         if self._durably:
             self._view.settle(written)
 
-    def _ended(self) -> Iterator[Moved]:
-        """Labels that no voxel has any more, and that were not said to have moved."""
-        said = {move.label for move in self._moves}
-        return (Moved(label, 0, 0, 0) for label in sorted(self.ended() - said))
+    def _all_moves(self) -> Iterator[Moved]:
+        """What was said to have moved, and labels that no voxel has any more although that was not said."""
+        said = list(chain.from_iterable(self._moves))
+        yield from said
+        yield from (Moved(label, 0, 0, 0) for label in sorted(self.ended() - {move.label for move in said}))
 
     def _record(self) -> Mutation:
         data = self.data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,23 +34,30 @@ def labels_at(data: LabelMap, bodies: Bodies, points: NDArray[np.int64]) -> Labe
 
 
 def events_of(
-    data: LabelMap, blocks: Sequence[Zyx], mapped: Mapping, moves: Sequence[Moved], splits: Sequence[Split]
+    data: LabelMap,
+    blocks: Sequence[Zyx],
+    mapped: Mapping,
+    moves: Iterable[Moved],
+    splits: Sequence[Split],
+    wanted: Collection[str],
 ) -> Iterator[Event]:
     """What an edit changes that moves labels, writes blocks at full resolution, or maps supervoxels to other bodies.
 
     Moves come first: who copies blocks, and is followed itself, tells of them before it finds labels gone.
 
-    Supervoxels that a block-writing edit maps lie in those blocks; the others are named by the bodies they leave.
+    Supervoxels that a block-writing edit maps lie in those blocks; the others are named by the bodies they leave. Moves
+    are made, and told, where somebody wants to hear of them.
     """
-    if moves or splits:
-        yield LabelsMoved(tuple(moves), tuple(_recut(data, splits)) if splits else ())
+    moved = tuple(moves) if blocks or "LabelsMoved" in wanted else ()
+    if "LabelsMoved" in wanted and (moved or splits):
+        yield LabelsMoved(moved, tuple(_recut(data, splits)) if splits else ())
     for first in range(0, len(blocks), TOGETHER):
         some = tuple(blocks[first : first + TOGETHER])
         if first + TOGETHER < len(blocks):
             yield BlocksChanged(data.block, some)
         else:
-            labels = tuple(move.to for move in moves if move.to)
-            yield BlocksChanged(data.block, some, labels, tuple(splits) or _as_splits(moves))
+            labels = tuple(move.to for move in moved if move.to)
+            yield BlocksChanged(data.block, some, labels, tuple(splits) or _as_splits(moved))
     if not blocks and mapped.supervoxels.size:
         before = data.bodies().apply(mapped.supervoxels)
         left = np.unique(before[(before != mapped.bodies) & (before > 0)])

@@ -30,6 +30,7 @@ class IndexEdit:
 
     def __init__(self, data: LabelMap, mutation: int, *, again: bool) -> None:
         self.data = data
+        self.state = data.state
         self.mutation = mutation
         """Id of the mutation, which its index stamps and mapping rows carry."""
         self.time = datetime.now(UTC)
@@ -57,18 +58,22 @@ class IndexEdit:
         wanted = [label for label in labels if label not in self._bodies]
         if not wanted:
             return
-        found = dict(zip(wanted, self.data.view.find_many(map(label_key, wanted)), strict=True))
+        view = self.data.view
+        found = dict(zip(wanted, view.find_many(map(label_key, wanted)), strict=True))
+        self.change.plain.update(
+            view.prefix + label_key(label) for label, stored in found.items() if stored is not None and stored.own
+        )
         self._stored |= found
         self._bodies |= {label: Sheeted(LabelIndex(label)) for label in wanted}
         small: dict[int, bytes] = {}
-        known_body = partial(self.data.state.recent.get, self.data.version)
+        known_body = partial(self.state.recent.get, self.data.version)
         for label, stored in found.items():
             known = None if stored is None else known_body(label, stored.stored)
             plain = b"" if known is not None or stored is None else stored.read()
             if known is not None:
                 self._bodies[label] = known.sheeted
             elif is_head(plain):
-                self._bodies[label] = decode(plain, StoredSheets(self.data.view))
+                self._bodies[label] = decode(plain, StoredSheets(view))
                 self._sheets.append(self._bodies[label].sheets)
             elif plain:
                 small[label] = plain
@@ -190,7 +195,7 @@ class IndexEdit:
             body = self._with_sheets(body, parts)
         stored = self._view.put(self.change, label_key(label), body.encode())
         if stored is not None and not body.sheets.size:  # the next edit of the body will ask for it
-            self.data.state.recent.keep(self.data.version, label, stored, Body(body))
+            self.state.recent.keep(self.data.version, label, stored, Body(body))
 
     def _with_sheets(self, body: Sheeted, parts: Iterable[Entries]) -> Sheeted:
         made = [self._put_sheet(part) for part in parts]

@@ -174,9 +174,8 @@ class LabelMap(Volume):
     @property
     def plain_view(self) -> View:
         """The same values, for writing what is no block."""
-        view = copy(self.view)
-        view.codec = PLAIN
-        return view
+        view = self.view
+        return View(view.of, view.ancestry, view.reader, PLAIN)
 
     # ------------------------------------------------------------------ bodies
     def find_stored(self, label: int) -> Found | None:

@@ -140,18 +140,19 @@ def joined(parts: Iterable[Entries]) -> Entries:
     return Entries(*(np.concatenate(column) for column in columns))
 
 
-def added(index: LabelIndex, changes: Entries) -> LabelIndex:
+def added(index: LabelIndex, *changes: Entries) -> LabelIndex:
     """With voxels more, or fewer where negative; BadRequest where more go than are there, or beyond 32 bits."""
-    sums = joined([index.entries, changes]).netted()
-    if sums.voxels.size and (sums.voxels.min() < 0 or sums.voxels.max() > _MOST):
-        wrong = int(sums.supervoxels[np.flatnonzero((sums.voxels < 0) | (sums.voxels > _MOST))[0]])
+    sums = joined([index.entries, *changes]).netted()
+    impossible = sums.voxels.view(np.uint64) > _MOST  # those below 0 are large ones
+    if impossible.any():
+        wrong = int(sums.supervoxels[np.argmax(impossible)])
         raise BadRequest(f"the change leaves supervoxel {wrong} of body {index.label} an impossible number of voxels")
     return index._replace(entries=sums)
 
 
 def merged(target: LabelIndex, others: Iterable[LabelIndex]) -> LabelIndex:
     """The body with all voxels of the others."""
-    return added(target, joined(other.entries for other in others))
+    return added(target, *(other.entries for other in others))
 
 
 def parted(index: LabelIndex, supervoxels: Labels) -> tuple[LabelIndex, LabelIndex]:
@@ -177,7 +178,7 @@ def split_supervoxel(index: LabelIndex, supervoxel: int, split: int, remain: int
     relabelled = old._replace(supervoxels=np.full(old.blocks.size, remain, np.uint64))
     gone = inside._replace(supervoxels=np.full(inside.blocks.size, remain, np.uint64), voxels=-inside.voxels)
     gained = inside._replace(supervoxels=np.full(inside.blocks.size, split, np.uint64))
-    return added(index._replace(entries=rest), joined([relabelled, gone, gained]))
+    return added(index._replace(entries=rest), relabelled, gone, gained)
 
 
 def relabelled(index: LabelIndex, supervoxels: Labels, labels: Labels) -> LabelIndex:
@@ -211,7 +212,7 @@ def decode(data: bytes | memoryview) -> LabelIndex:
     """
     columns = label_index.read(data)
     found = Entries(from_wire(columns.blocks), columns.supervoxels, columns.counts.astype(np.int64))
-    if not label_index.in_order(*found):
+    if not label_index.in_order(*found, np.array([found.blocks.size])):
         found = found.sorted()
         blocks, supervoxels, voxels = found
         other = (blocks[1:] != blocks[:-1]) | (supervoxels[1:] != supervoxels[:-1])
@@ -227,6 +228,8 @@ def without_entries(data: bytes | memoryview, fields: Labels) -> LabelIndex:
 
 def texts_of(data: bytes | memoryview, spans: list[int]) -> tuple[str, str, str]:
     """Time, user and program of the last change, as the kernel found them; BadRequest where they are no texts."""
+    if not any(spans):
+        return "", "", ""
     try:
         time, user, app = (str(data[spans[at] : spans[at + 1]], "utf-8") if spans[at + 1] else "" for at in (0, 2, 4))
     except UnicodeDecodeError as error:

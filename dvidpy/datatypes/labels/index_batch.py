@@ -50,8 +50,7 @@ def decode_many(messages: Sequence[bytes]) -> list[LabelIndex]:
         return [*map(decode, messages)]
     columns, numbers = label_index.read_many(messages)
     found = Entries(from_wire(columns.blocks), columns.supervoxels, columns.counts.astype(np.int64))
-    rows = np.stack((np.repeat(np.arange(len(messages)), numbers), found.blocks), axis=1)
-    if not (_is_in_order(rows, found.supervoxels) and (found.voxels > 0).all()):
+    if not label_index.in_order(*found, numbers):
         return [decode(message) for message in messages]
     ends = np.cumsum(numbers).tolist()
     return [

@@ -58,9 +58,12 @@ EMPTY = Mapping(np.empty(0, np.uint64), np.empty(0, np.uint64))
 def mapping_of(supervoxels: Labels, bodies: Labels) -> Mapping:
     """Pairs in any order; of one supervoxel's several the last holds."""
     order = np.argsort(supervoxels, kind="stable")
-    ordered = supervoxels[order]
-    last = np.append(ordered[1:] != ordered[:-1], True) if ordered.size else np.zeros(0, np.bool_)
-    return Mapping(ordered[last], bodies[order][last])
+    ordered, theirs = supervoxels[order], bodies[order]
+    other = ordered[1:] != ordered[:-1]
+    if other.all():
+        return Mapping(ordered, theirs)
+    last = np.append(other, True)
+    return Mapping(ordered[last], theirs[last])
 
 
 def apply(labels: Labels, mapping: Mapping) -> Labels:

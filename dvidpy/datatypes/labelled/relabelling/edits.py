@@ -55,7 +55,7 @@ def merge(data: Relabelled, labels: Labels) -> None:
         parts = [index for index in map(data.find_index, others) if index is not None]
         keys = np.unique(np.concatenate([np.empty(0, np.int64), *(part.block_keys for part in parts)]))
         rewrite(edit, {place: _renamed(block, others, target) for place, block in _blocks(edit, keys)})
-        edit.moved(*(Moved(part.label, target, part.voxels, 0) for part in parts))
+        edit.moved([Moved(part.label, target, part.voxels, 0) for part in parts])
         edit.say({"Action": "merge", "Target": target, "Labels": others})
         edit.say({"Action": "merge-complete"})
 
@@ -75,7 +75,7 @@ def split_off(data: Relabelled, label: int, runs: Runs, *, given: int | None = N
         inner = sum(sizes[label].split for _, sizes in done.values() if label in sizes)
         _demand_within(data, label, runs, inner, "voxels")
         rewrite(edit, {place: block for place, (block, _) in done.items()})
-        edit.moved(*_moved(label, new, inner, index))
+        edit.moved(_moved(label, new, inner, index))
         _say_split(edit, "split", label, new, volume)
     return new
 
@@ -88,7 +88,7 @@ def split_off_blocks(data: Relabelled, label: int, runs: Runs, *, given: int | N
         keys = index.block_keys[_among(index.block_keys, runs)]
         _demand_within(data, label, runs, len(keys), "blocks")
         inner = int(index.entries.voxels[np.isin(index.entries.blocks, keys)].sum())
-        edit.moved(*_moved(label, new, inner, index))
+        edit.moved(_moved(label, new, inner, index))
         rewrite(edit, {place: _renamed(block, [label], new) for place, block in _blocks(edit, keys)})
         _say_split(edit, "splitcoarse", label, new, volume)
     return new

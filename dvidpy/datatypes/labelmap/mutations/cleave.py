@@ -51,7 +51,7 @@ def cleave(data: LabelMap, body: int, supervoxels: Labels, *, given: int | None 
             raise BadRequest(f"cleaving all supervoxels of body {body} leaves nothing of it")
         edit.publish(event)
         others = len(left.supervoxels)
-        edit.moved(Moved(body, label, moved.voxels, left.voxels, tuple(event.supervoxels), others))
+        edit.moved([Moved(body, label, moved.voxels, left.voxels, tuple(event.supervoxels), others)])
         said = {"OrigLabel": body, "CleavedLabel": label, "CleavedSupervoxels": supervoxels.tolist()}
         edit.say(
             {"Action": "cleave-complete", **said, "CleavedSize": moved.voxels, "RemainSize": left.voxels},

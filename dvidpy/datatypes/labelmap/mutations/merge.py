@@ -44,11 +44,14 @@ def merge(data: LabelMap, labels: Labels) -> int:
     with editing(data) as edit:
         edit.read([target, *others])
         edit.need_body(target)
-        bodies = {label: edit.need_body(label) for label in others}
-        event = Merge(target, [Part(label, body.supervoxels.tolist()) for label, body in bodies.items()])
+        bodies = [edit.need_body(label) for label in others]
+        event = Merge(
+            target, [Part(label, body.supervoxels.tolist()) for label, body in zip(others, bodies, strict=True)]
+        )
         event.apply(edit)
         edit.moved(
-            *(Moved(one.label, target, bodies[one.label].voxels, 0, tuple(one.supervoxels)) for one in event.parts)
+            Moved(one.label, target, body.voxels, 0, tuple(one.supervoxels))
+            for one, body in zip(event.parts, bodies, strict=True)
         )
         edit.publish(event)
         edit.say({"Action": "merge-complete", "Target": target, "Labels": others})

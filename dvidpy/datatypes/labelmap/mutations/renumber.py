@@ -60,6 +60,6 @@ def renumber(data: LabelMap, pairs: Labels) -> None:
             body = edit.need_body(old)
             done.append(Renamed(new, old, body.supervoxels.tolist(), not edit.named(new)))
             rename(edit, done[-1])
-            edit.moved(Moved(old, new, body.voxels, 0, tuple(done[-1].supervoxels)))
+            edit.moved([Moved(old, new, body.voxels, 0, tuple(done[-1].supervoxels))])
             edit.say({"Action": "renumber-complete", "NewLabel": new, "OrigLabel": old})
         edit.publish(Renumber(done))

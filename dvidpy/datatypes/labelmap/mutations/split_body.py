@@ -93,7 +93,7 @@ def split_body(data: LabelMap, body: int, runs: Runs, *, label: int | None = Non
         inner = voxels_in(runs)
         gone = (*event.whole, *(one.split for one in event.cuts))
         others = index.supervoxels.size - len(event.whole)
-        edit.moved(Moved(body, new, inner, index.voxels - inner, gone, others))
+        edit.moved([Moved(body, new, inner, index.voxels - inner, gone, others)])
         edit.say(
             {
                 "Action": "split-complete",
