@@ -6,6 +6,7 @@ Measured in docs/decisions/021-long-values.md.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import select
 import socket
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dvidpy.datatypes.exchange import Gone, Mixed, Piece, Pool
+from dvidpy.errors import StoreError
 from dvidpy.storage.file_parts import FilePart
 
 WAIT_MS = 2
@@ -95,7 +97,12 @@ class _Sending:
     def _give(self, part: Piece | FilePart) -> int:
         if not isinstance(part, FilePart):
             return self._own.send(part, _MORE if self._left else 0)
-        count = os.sendfile(self._own.fileno(), part.file.fd, part.offset, part.size)
+        try:
+            count = os.sendfile(self._own.fileno(), part.file.fd, part.offset, part.size)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise  # it is about the connection
+            raise StoreError(f"{part.file.path} cannot be read: {error}") from error
         if not count:
             raise part.file.short(part.offset + part.size)
         return count

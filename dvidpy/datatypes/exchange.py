@@ -262,14 +262,12 @@ Piece = bytes | memoryview
 """Bytes, or a view of those of an array."""
 PIECE = 1 << 20
 """Bytes of a piece of a long answer."""
-TOGETHER = 1 << 24
-"""Bytes of a piece that is in files."""
 WHOLE = 3 << 20
 """Bytes of an answer that is sent whole: handing over its pieces one by one would take longer than to make them."""
 
 
 class Mixed(NamedTuple):
-    """A piece of an answer that is partly in files: those bytes need not pass through this process."""
+    """A piece of an answer that is sent part by part: what is in files need not pass through this process."""
 
     parts: list[Piece | FilePart]
     size: int
@@ -344,25 +342,6 @@ def _taken(waiting: list[Piece]) -> Piece:
     joined = waiting[0] if len(waiting) == 1 else b"".join(waiting)
     waiting.clear()
     return joined
-
-
-def gather_parts(parts: Iterable[Piece | FilePart]) -> Iterator[Mixed]:
-    """The same bytes in pieces of TOGETHER bytes or more, or PIECE or more in memory; the last one is shorter."""
-    waiting: list[Piece | FilePart] = []
-    size = held = 0
-    for part in parts:
-        waiting.append(part)
-        length = part.size if isinstance(part, FilePart) else len(part)
-        held += 0 if isinstance(part, FilePart) else length
-        size += length
-        del part
-        if size >= TOGETHER or held >= PIECE:
-            piece, waiting = Mixed(waiting, size), []
-            size = held = 0
-            yield piece
-            del piece
-    if waiting:
-        yield Mixed(waiting, size)
 
 
 def pieces_reply(pieces: Iterable[Piece], media_type: bytes, length: int | None = None) -> Reply:

@@ -15,7 +15,7 @@ from served import TOKEN, Served, running
 
 from dvidpy.api.straight import Straight
 from dvidpy.config import ServerSettings, Settings, StoreSettings
-from dvidpy.datatypes import exchange
+from dvidpy.datatypes import parts
 from dvidpy.datatypes.voxels.kinds import Voxels
 
 SIDE, BLOCK = 192, 64
@@ -99,7 +99,7 @@ def test_the_kernel_sends_what_the_volume_is(
     monkeypatch.setattr(Straight, "send", lambda *all_: sent.append(1) or straight(*all_))  # type: ignore[func-returns-value]
     assert files.http.get(f"{gray}/{PATH}").content == expected
     assert sent or os.uname().sysname != "Linux"
-    monkeypatch.setattr(exchange, "TOGETHER", 3 << 18)
+    monkeypatch.setattr(parts, "TOGETHER", 3 << 18)
     assert files.http.get(f"{gray}/{PATH}").content == expected
     monkeypatch.setattr(Straight, "may", lambda *_: False)
     assert files.http.get(f"{gray}/{PATH}").content == expected

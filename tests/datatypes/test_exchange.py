@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import zlib
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dvidpy.api.pool import WorkerPool
+from dvidpy.datatypes import parts
 from dvidpy.datatypes.exchange import Call, Gone
+from dvidpy.datatypes.parts import gather_parts
 from dvidpy.errors import BadRequest, DvidError, TooLarge
+from dvidpy.storage.file_parts import FilePart, OpenFile
 
 GZIP = (b"content-encoding", b"GZip ")
 Headers = list[tuple[bytes, bytes]]
@@ -154,3 +159,16 @@ def test_every_refusal_is_no_bug() -> None:
         kinds += kind.__subclasses__()
     assert all(400 <= kind.status < 500 or kind.status in (502, 503) for kind in kinds)
     assert len(kinds) > 5
+
+
+def test_parts_are_sent_together_but_little_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "PIECE", 100)
+    monkeypatch.setattr(parts, "TOGETHER", 1000)
+    (tmp_path / "file").write_bytes(bytes(range(250)))
+    part = FilePart(OpenFile(tmp_path / "file", os.O_RDONLY), 10, 200)
+    slice_ = memoryview(b"x" * 60)
+    pieces = [*gather_parts([part] * 6 + [slice_] * 20 + [b"a" * 70, b"b" * 70, b"c"])]
+    assert [piece.size for piece in pieces] == [1000, 1040, 430, 71]
+    whole = bytes(range(10, 210)) * 6 + b"x" * 1200 + b"a" * 70 + b"b" * 70 + b"c"
+    assert b"".join(piece.read() for piece in pieces) == whole
+    assert all(piece.size == len(piece.read()) for piece in pieces)

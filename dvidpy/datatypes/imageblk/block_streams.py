@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvidpy.datatypes.exchange import PIECE, Mixed, Piece, gather_parts
+from dvidpy.datatypes.exchange import PIECE, Mixed, Piece
 from dvidpy.datatypes.imageblk.blocks import (
     blank,
     count,
@@ -23,6 +23,7 @@ from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.keys import block_key
 from dvidpy.datatypes.imageblk.pyramid import ask
 from dvidpy.datatypes.imageblk.volumes import read_box
+from dvidpy.datatypes.parts import gather_parts
 from dvidpy.datatypes.voxels.grid import index_of
 from dvidpy.datatypes.voxels.pictures import block_to_jpeg
 from dvidpy.datatypes.voxels.streams import HEAD, block_head

@@ -7,8 +7,19 @@ from typing import Annotated
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, JSON, OCTETS, Reply, json_bytes, json_reply, pieces_reply
+from dvidpy.datatypes.exchange import (
+    DONE,
+    JSON,
+    OCTETS,
+    WHOLE,
+    Reply,
+    json_bytes,
+    json_reply,
+    octets,
+    pieces_reply,
+)
 from dvidpy.datatypes.params import gives, takes
+from dvidpy.datatypes.parts import gather_parts
 from dvidpy.datatypes.roi.erosion import eroded
 from dvidpy.datatypes.roi.instance import Roi, demand_answerable
 from dvidpy.datatypes.roi.partition import LARGEST_BATCH, as_json, equal, fitted
@@ -92,7 +103,8 @@ def get_mask(
         raise BadRequest("there are masks of volumes (0_1_2) only")
     box = parse_box(size, offset)
     demand_answerable(roi, box)
-    return pieces_reply(roi.mask(box), OCTETS, box.volume)
+    mask = roi.mask(box)
+    return pieces_reply(mask, OCTETS) if box.volume <= WHOLE else octets(gather_parts(mask), box.volume)
 
 
 @room.post(

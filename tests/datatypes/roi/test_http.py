@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from served import Served
 
+from dvidpy.api.straight import Straight
 from dvidpy.datatypes.roi.instance import Roi
 from dvidpy.geometry import Box
 from dvidpy.versioning import commits
@@ -153,6 +154,22 @@ def test_a_region_of_another_version_masks_an_image(served: Served) -> None:
     assert served.http.get(f"{row},{root[:9]}").content == bytes([1]) * 8 + bytes([9]) * 8
     for wrong in (f"{row},nowhere", f"{row},{root}:side", row.replace("roi=area", "roi=nothing")):
         assert served.http.get(wrong).status_code == 400
+
+
+@pytest.mark.parametrize("straight", [True, False])
+def test_slices_of_a_mask_that_repeat(served: Served, monkeypatch: pytest.MonkeyPatch, *, straight: bool) -> None:
+    roi = served.instance(served.repo(), "area", "roi", BlockSize="32,32,32")
+    spans = [[z, y, x, x + z % 2] for z in range(-1, 5) for y in range(9) for x in range(y % 2, 9, 3)]
+    assert post(served, roi, spans) == 200
+    if not straight:
+        monkeypatch.setattr(Straight, "may", lambda *_: False)
+    start, size = (-10, 3, 7), (150, 170, 200)
+    x, y, z = ((np.arange(s, s + n) // 32).tolist() for s, n in zip(start[::-1], size[::-1], strict=True))
+    inside = {(bz, by, bx) for bz, by, first, last in spans for bx in range(first, last + 1)}
+    expected = [[[(c, b, a) in inside for a in x] for b in y] for c in z]
+    mask = served.http.get(f"{roi}/mask/0_1_2/200_170_150/7_3_-10")
+    assert mask.headers["content-length"] == str(200 * 170 * 150)
+    assert mask.content == np.array(expected, np.uint8).tobytes()
 
 
 def test_a_large_mask_is_made_piece_by_piece(served: Served, roi: str) -> None:
