@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
+from itertools import chain
 from typing import Any
 
 from dvidpy.api.straight import Straight
@@ -70,50 +71,46 @@ async def _send_stream(
     pool: Pool,
     straight: Straight | None,
 ) -> int:
-    """Pull each piece on a worker thread while the client takes the one before; no thread waits for a slow client."""
+    """Pieces are made on a worker thread while the client takes those before; no thread waits for a slow client."""
     sent = 0
-    loop = asyncio.get_running_loop()
     hung_up = asyncio.ensure_future(_hung_up(receive))
-    coming: asyncio.Future[Piece | Mixed | None] = pool.begin(next, body, None)
-    piece: Piece | Mixed | None = first
-    patience = asyncio.timeout(None)
 
     def taken(count: int) -> None:
         nonlocal sent
         if hung_up.done():  # servers swallow what is sent to nobody: the rest would be made for nothing
             raise Gone
         sent += count
-        patience.reschedule(loop.time() + STALLED_S)
 
     try:
-        async with patience:
-            while piece is not None:
-                patience.reschedule(loop.time() + STALLED_S)
-                await _send_piece(piece, send, pool, straight, taken)
-                patience.reschedule(None)  # it is the client that may be given up, not our own work
-                piece = await coming
-                if piece is not None:
-                    coming = pool.begin(next, body, None)
+        if straight is not None and straight.may():
+            await straight.send(chain((first,), body), pool, taken)
+        else:
+            await _send_pieces(first, body, send, pool, taken)
         await send({"type": "http.response.body", "body": b""})
     except TimeoutError:
         raise Gone from None
     finally:
         hung_up.cancel()
-        await asyncio.gather(coming, return_exceptions=True)  # no thread is inside the body when it is closed
     return sent
 
 
-async def _send_piece(
-    piece: Piece | Mixed, send: Send, pool: Pool, straight: Straight | None, taken: Callable[[int], None]
+async def _send_pieces(
+    first: Piece | Mixed, body: Iterator[Piece | Mixed], send: Send, pool: Pool, taken: Callable[[int], None]
 ) -> None:
-    """`taken` is told of the bytes that the client took."""
-    if isinstance(piece, Mixed):
-        if straight is not None and straight.may(piece):
-            await straight.send(piece, pool, taken)
-            return
-        piece = await pool.go_on(piece.read)
-    await send({"type": "http.response.body", "body": piece, "more_body": True})
-    taken(len(piece))
+    """Through a server that is not ours. TimeoutError where the client takes nothing for long."""
+    coming: asyncio.Future[Piece | Mixed | None] = pool.begin(next, body, None)
+    piece: Piece | Mixed | None = first
+    try:
+        while piece is not None:
+            whole = await pool.go_on(piece.read) if isinstance(piece, Mixed) else piece
+            async with asyncio.timeout(STALLED_S):  # it is the client that may be given up, not our own work
+                await send({"type": "http.response.body", "body": whole, "more_body": True})
+            taken(len(whole))
+            piece = await coming
+            if piece is not None:
+                coming = pool.begin(next, body, None)
+    finally:
+        await asyncio.gather(coming, return_exceptions=True)  # no thread is inside the body when it is closed
 
 
 async def _hung_up(receive: Receive) -> None:

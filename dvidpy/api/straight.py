@@ -1,6 +1,7 @@
-"""From files to the client by the system itself (`sendfile`): what an answer only passes on is not copied twice.
+"""Long answers past the event loop: the worker that makes a piece also sends it, until the client must take some first.
 
-Measured in docs/decisions/021-long-values.md.
+What is in files goes to the client by the system itself (`sendfile`), and is not copied twice. Measured in
+docs/decisions/021-long-values.md and 022-straight-answers.md.
 """
 
 from __future__ import annotations
@@ -11,16 +12,26 @@ import os
 import select
 import socket
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from dvidpy.datatypes.exchange import Gone, Mixed, Piece, Pool
+from dvidpy.datatypes.exchange import STALLED_S, Gone, Mixed, Piece, Pool
 from dvidpy.errors import StoreError
 from dvidpy.storage.file_parts import FilePart
 
 WAIT_MS = 2
 """Milliseconds that a worker waits for the client, at most, before it does something else."""
+SLICE_S = 0.01
+"""Seconds after which it asks whether there is something else to do, though the client takes all."""
 _MORE = getattr(socket, "MSG_MORE", 0)
+
+
+class _Frame(bytes):
+    """What HTTP puts around a piece of a body whose length was not said."""
+
+
+Part = Piece | FilePart
 
 
 class Straight:
@@ -29,26 +40,25 @@ class Straight:
     def __init__(self, transport: Any, cycle: Any) -> None:
         self._transport, self._cycle = transport, cycle
 
-    def may(self, piece: Mixed) -> bool:
-        """Whether this system sends files so, and the answer goes out as it is. Its head was sent."""
-        plain = not self._cycle.chunked_encoding and self._cycle.expected_content_length >= piece.size
-        return plain and sys.platform == "linux" and self._transport.get_extra_info("sslcontext") is None
+    def may(self) -> bool:
+        """Whether this system sends files, and the answer goes out as it is. Its head was sent."""
+        return sys.platform == "linux" and self._transport.get_extra_info("sslcontext") is None
 
-    async def send(self, piece: Mixed, pool: Pool, taken: Callable[[int], None]) -> None:
-        """`taken` hears of bytes each time the client took some. Gone where it has left, StoreError for a bad file."""
+    async def send(self, pieces: Iterator[Piece | Mixed], pool: Pool, taken: Callable[[int], None]) -> None:
+        """`taken` hears of bytes each time the client took some. Gone where it has left, StoreError for a bad file,
+        TimeoutError where it takes nothing for long.
+        """
         own = _own_socket(self._transport)
         try:
             await self._flushed(own)
-            sending = _Sending(own, piece)
-            while not sending.over():
+            sending = _Sending(own, self._framed(pieces))
+            while not sending.over:
                 count = await _finished(pool.begin(sending.push))
                 self._cycle.expected_content_length -= count
                 self._demand_connected()
                 taken(count)
-                if not count:
+                if sending.full:
                     await _writable(own)
-        except OSError as error:
-            raise Gone from error
         finally:
             own.close()
 
@@ -63,53 +73,96 @@ class Straight:
         if self._cycle.disconnected or self._transport.is_closing():
             raise Gone
 
+    def _framed(self, pieces: Iterator[Piece | Mixed]) -> Iterator[list[Part]]:
+        """The parts of each piece, as they stand in the answer."""
+        promised, sized = self._cycle.expected_content_length, not self._cycle.chunked_encoding
+        for piece in pieces:
+            size = piece.size if isinstance(piece, Mixed) else len(piece)
+            parts: list[Part] = [*piece.parts] if isinstance(piece, Mixed) else [piece]
+            del piece
+            promised -= size
+            if sized and promised < 0:
+                raise AssertionError("an answer is longer than it said")
+            if size:  # an empty piece would be the end of it
+                yield parts if sized else [_Frame(b"%x\r\n" % size), *parts, _Frame(b"\r\n")]
+
 
 class _Sending:
-    """A piece on its way out; for one thread at a time."""
+    """An answer on its way out; for one thread at a time."""
 
-    def __init__(self, own: socket.socket, piece: Mixed) -> None:
+    def __init__(self, own: socket.socket, pieces: Iterator[list[Part]]) -> None:
+        self.over = False
+        """All was sent."""
+        self.full = False
+        """The client must take some first."""
         self._own = own
-        self._left = piece.parts[::-1]
+        self._pieces = pieces
+        self._left: list[Part] = []
+        """Of the piece that is being sent, the last first."""
+        self._next: list[Part] | None = None
         self._poll = select.poll()
         self._poll.register(own, select.POLLOUT)
 
-    def over(self) -> bool:
-        """All was sent."""
-        return not self._left
-
     def push(self) -> int:
-        """Send until the client must take some first; number of bytes."""
-        sent = 0
-        while self._left:
-            part = self._left.pop()
+        """Send for a while; bytes of the body that the connection took."""
+        sent, until = 0, time.monotonic() + SLICE_S
+        self.full = False
+        while self._load():
+            part = self._left[-1]
             try:
                 count = self._give(part)
             except BlockingIOError:
-                self._left.append(part)
-                if not self._poll.poll(WAIT_MS):
+                self._look_ahead()
+                self.full = not self._poll.poll(WAIT_MS)
+                if self.full:
                     return sent
                 continue
-            sent += count
-            if count < _size(part):
-                self._left.append(part.behind(count) if isinstance(part, FilePart) else part[count:])
+            self._given(part, count)
+            sent += 0 if isinstance(part, _Frame) else count
+            if time.monotonic() > until:
+                return sent
+        self.over = True
         return sent
 
-    def _give(self, part: Piece | FilePart) -> int:
-        if not isinstance(part, FilePart):
-            return self._own.send(part, _MORE if self._left else 0)
+    def _load(self) -> bool:
+        """There is something to send."""
+        if not self._left:
+            self._look_ahead()
+            self._left, self._next = (self._next or [])[::-1], None
+        return bool(self._left)
+
+    def _look_ahead(self) -> None:
+        """The next piece is made, while the client takes this one."""
+        if self._next is None:
+            self._next = next(self._pieces, None)
+
+    def _give(self, part: Part) -> int:
+        """Bytes that the connection took at once. BlockingIOError where it takes none now."""
         try:
+            if not isinstance(part, FilePart):
+                return self._own.send(part, _MORE if len(self._left) > 1 else 0)
             count = os.sendfile(self._own.fileno(), part.file.fd, part.offset, part.size)
+        except BlockingIOError:
+            raise
         except OSError as error:
-            if error.errno != errno.EIO:
-                raise  # it is about the connection
+            if error.errno != errno.EIO or not isinstance(part, FilePart):
+                raise Gone from error
             raise StoreError(f"{part.file.path} cannot be read: {error}") from error
         if not count:
             raise part.file.short(part.offset + part.size)
         return count
 
-
-def _size(part: Piece | FilePart) -> int:
-    return part.size if isinstance(part, FilePart) else len(part)
+    def _given(self, part: Part, count: int) -> None:
+        if isinstance(part, FilePart):
+            rest: Part | None = part.behind(count) if count < part.size else None
+        elif count == len(part):
+            rest = None
+        else:
+            rest = _Frame(part[count:]) if isinstance(part, _Frame) else memoryview(part)[count:]
+        if rest is None:
+            self._left.pop()
+        else:
+            self._left[-1] = rest
 
 
 def _own_socket(transport: Any) -> socket.socket:
@@ -129,11 +182,12 @@ async def _finished(work: asyncio.Future[int]) -> int:
 
 
 async def _writable(own: socket.socket) -> None:
-    """Return when the client took some, or is gone."""
+    """Return when the client took some, or is gone; TimeoutError where nothing happens for long."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_writer(own, ready.set)
     try:
-        await ready.wait()
+        async with asyncio.timeout(STALLED_S):
+            await ready.wait()
     finally:
         loop.remove_writer(own)

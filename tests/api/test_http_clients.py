@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from served import TOKEN, Serve, Served, running
 
-from dvidpy.api import replies
+from dvidpy.api import replies, straight
 from dvidpy.config import ServerSettings, Settings, StoreSettings
 from dvidpy.datatypes import exchange
 
@@ -109,7 +109,8 @@ def test_a_client_that_vanishes_in_an_answer_stops_its_making(
 def test_a_client_that_reads_nothing_takes_no_thread_and_is_given_up(
     served: Served, kv: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replies, "STALLED_S", 1.0)
+    for module in (replies, straight):
+        monkeypatch.setattr(module, "STALLED_S", 1.0)
     counted = Counted()
     line = stream_from(served, kv, counted, monkeypatch)
     served.wait_until(lambda: served.server.pool.under_way == 0)

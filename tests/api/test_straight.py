@@ -1,0 +1,96 @@
+"""What a worker sends past the event loop, over a pair of sockets."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dvidpy.api.straight import Straight, _Sending
+from dvidpy.datatypes.exchange import Gone, Mixed, Piece
+
+PIECES = st.lists(st.binary(max_size=300) | st.lists(st.binary(max_size=40), max_size=4))
+
+
+def piece_of(parts: bytes | list[bytes]) -> Piece | Mixed:
+    return memoryview(parts) if isinstance(parts, bytes) else Mixed([*parts], sum(map(len, parts)))
+
+
+def framed(pieces: list[bytes | list[bytes]], promised: int | None) -> Iterator[list[Any]]:
+    cycle = SimpleNamespace(expected_content_length=promised or 0, chunked_encoding=promised is None)
+    return Straight(None, cycle)._framed(map(piece_of, pieces))
+
+
+def whole_of(pieces: list[bytes | list[bytes]]) -> bytes:
+    return b"".join(piece if isinstance(piece, bytes) else b"".join(piece) for piece in pieces)
+
+
+def sent_by(parts: Iterator[list[Any]], room: int) -> tuple[bytes, int]:
+    """(what arrives at a slow client, bytes of the body that were counted)."""
+    own, other = socket.socketpair()
+    got = bytearray()
+
+    def take() -> None:
+        while piece := other.recv(997):
+            got.extend(piece)
+
+    with own, other:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
+        own.setblocking(False)
+        client = threading.Thread(target=take)
+        client.start()
+        sending, count = _Sending(own, parts), 0
+        try:
+            while not sending.over:
+                count += sending.push()
+        finally:
+            own.shutdown(socket.SHUT_WR)
+            client.join()
+    return bytes(got), count
+
+
+@given(PIECES)
+def test_pieces_arrive_as_they_are(pieces: list[bytes | list[bytes]]) -> None:
+    whole = whole_of(pieces)
+    assert sent_by(framed(pieces, len(whole)), 4096) == (whole, len(whole))
+
+
+@given(PIECES)
+def test_of_an_unknown_length_each_stands_in_a_chunk(pieces: list[bytes | list[bytes]]) -> None:
+    got, count = sent_by(framed(pieces, None), 4096)
+    body = b""
+    while got:
+        size, _, got = got.partition(b"\r\n")
+        assert int(size, 16) > 0
+        body += got[: int(size, 16)]
+        assert got[int(size, 16) :][:2] == b"\r\n"
+        got = got[int(size, 16) + 2 :]
+    assert body == whole_of(pieces)
+    assert count == len(body)
+
+
+@pytest.mark.parametrize("promised", [None, 3 << 20])
+def test_large_pieces_wait_for_a_slow_client(promised: int | None) -> None:
+    pieces: list[bytes | list[bytes]] = [bytes(range(256)) * 4096] * 3
+    got, count = sent_by(framed(pieces, promised), 4096)
+    assert count == 3 << 20
+    assert len(got) == count + (0 if promised else 3 * len("100000\r\n\r\n"))
+
+
+def test_an_answer_is_never_longer_than_it_said() -> None:
+    with pytest.raises(AssertionError, match="longer"):
+        sent_by(framed([b"abc", b"de"], 4), 4096)
+
+
+def test_who_is_gone_is_sent_nothing() -> None:
+    own, other = socket.socketpair()
+    other.close()
+    own.setblocking(False)
+    with own, pytest.raises(Gone):
+        _Sending(own, framed([b"x" * 1000] * 3, 3000)).push()
