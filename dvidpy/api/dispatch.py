@@ -42,6 +42,11 @@ class StaticTable:
         for method in (*methods, *(("HEAD",) if "GET" in methods else ())):
             self._table.setdefault((method, shape), endpoint)
 
+    def allowed(self, parts: list[str]) -> list[str]:
+        """Methods that the path parts answer, but for those that only administrators hear of."""
+        found = ((method, self.find(method, parts)) for method in ("GET", "HEAD", "POST", "PUT", "DELETE"))
+        return [method for method, endpoint in found if endpoint is not None and not endpoint.admins_only]
+
     def find(self, method: str, parts: list[str]) -> Endpoint | None:
         """Endpoint of the path parts; None where there is none. A uuid stands third, a name fourth or last."""
         shape = parts.copy()

@@ -16,7 +16,7 @@ from dvidpy.api.instances import Instances
 from dvidpy.api.lingering import Lingering
 from dvidpy.api.logs import SILENT, trace
 from dvidpy.api.nodes import prepare_node, refuse_unknown
-from dvidpy.api.replies import Send, begin, not_found, refusal, send_reply
+from dvidpy.api.replies import Send, begin, not_found, options, refusal, send_reply
 from dvidpy.api.repos import prepare_repo
 from dvidpy.api.state import Server
 from dvidpy.datatypes.exchange import TEXT, Call, Gone, Headers, Receive, Reply, Whole
@@ -123,7 +123,9 @@ class Front:
         """The answer of a handler, or what it refused with. Bugs of ours are a 500 with the id of the request."""
         try:
             work = self._prepare(call)
-            return not_found() if work is None else await begin(await self._run(work, call), call)
+            if work is None:
+                return options(self._table.allowed(call.parts)) if call.method == "OPTIONS" else not_found()
+            return await begin(await self._run(work, call), call)
         except DvidError as error:
             return refusal(error, call.path)
         except Gone:

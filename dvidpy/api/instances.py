@@ -20,6 +20,8 @@ from dvidpy.versioning.records import Instance, Node
 
 KEYWORD = 5
 """Path parts before an instance's keyword, the empty one in front included: "", api, node, uuid, name."""
+EDITS = ("POST", "PUT", "DELETE")
+"""Methods that a locked version refuses, but for handlers that only read."""
 MANY = 4096
 """Ways that are remembered; then all are forgotten. Anybody may make up references to one version."""
 
@@ -34,6 +36,8 @@ class Way(NamedTuple):
     """Longest path first."""
     routes: str
     """Beginning of its routes' templates."""
+    as_edit: bool
+    """They read, but a locked version refuses the method."""
 
 
 class Instances:
@@ -66,6 +70,8 @@ class Instances:
             demand_parts(endpoint, call)
         server.demand_writable(call)
         data = way.subject(server.datastore, *way.place, way.instance, call)
+        if way.as_edit and data.node.locked and not server.may_force(call):
+            raise _locked(call, data.node)
         call.interactive, throttled = _manner(call.query) if call.query_string else (True, False)
         if endpoint.reads:
             return Work(endpoint, data, None, throttled)
@@ -77,10 +83,15 @@ class Instances:
         place = self._catalogue.find(reference)
         instance = find_instance(place.repo, name)
         kind = instance.type
-        endpoints = self._tables[kind].get((keyword, method))
+        table, known = self._tables[kind], self._server.types[kind]
+        endpoints = table.get((keyword, method))
+        as_read = endpoints is None and known.reads_by(method, keyword)
+        if as_read:
+            endpoints = table.get((keyword, "GET"))
         if endpoints is None:
             raise BadRequest(f"Bad API call: no {method} on endpoint {keyword!r}")
-        way = Way(place, instance, self._server.types[kind].subject, endpoints, self._routes[kind])
+        as_edit = as_read and method in EDITS and instance.versioned
+        way = Way(place, instance, known.subject, endpoints, self._routes[kind], as_edit)
         self._known[reference, name, keyword, method] = way
         return way
 

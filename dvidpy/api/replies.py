@@ -26,6 +26,13 @@ def not_found() -> Reply:
     return Reply(b"404 page not found\n", UTF8, 404)
 
 
+def options(allowed: list[str]) -> Reply:
+    """What OPTIONS says of a route of the server, a repo or a version; 404 where it answers no method."""
+    return (
+        Reply(b"", UTF8, headers=((b"allow", ", ".join([*allowed, "OPTIONS"]).encode()),)) if allowed else not_found()
+    )
+
+
 async def begin(reply: Reply, call: Call) -> Reply:
     """Make the first piece of a stream: what goes wrong there is still refused in words, with its own status."""
     if not isinstance(reply.body, Whole) and call.method != "HEAD":

@@ -128,6 +128,8 @@ class DataType:
     """How its values are packed."""
     head: bool | frozenset[str] = True
     """GET routes answer HEAD too: all, none, or those of these keywords."""
+    any_method: frozenset[str] = frozenset()
+    """Keywords whose GET answers all other methods too, or "POST arb" that one, as the reference does not ask there."""
     companions: Callable[[Instance], Sequence[Instance]] = lambda instance: ()
     """Record of a new instance -> those of the instances that are made with it; they get numbers of their own."""
     duties: Duties = field(default_factory=Duties)
@@ -146,6 +148,10 @@ class DataType:
     """Settings that the log of the repo tells of a new instance, also where they were left out."""
     omits: tuple[str, ...] = ()
     """Keywords of `every_type` that it does not answer, as in the reference."""
+
+    def reads_by(self, method: str, keyword: str) -> bool:
+        """Whether a method that has no handler of its own is answered as GET."""
+        return keyword in self.any_method or f"{method} {keyword}" in self.any_method
 
     def maker(self, given: Given) -> Callable[..., Instance]:
         """Makes the record of a new instance from its other fields. Settings are read now, which may take long."""

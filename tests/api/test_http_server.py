@@ -53,7 +53,7 @@ def test_a_final_slash_and_unknown_query_keys_change_nothing(served: Served, pat
 def test_wrong_methods_and_unknown_routes_are_404(served: Served) -> None:
     uuid = served.repo()
     for path in GETS:
-        for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
+        for method in ("PUT", "DELETE", "PATCH"):
             rights = {} if method == "DELETE" else ADMIN  # admins may delete, and a name may be any word
             assert served.http.request(method, filled(path, uuid), params=rights).status_code == 404, (method, path)
     for path in (
@@ -235,3 +235,20 @@ def test_the_address_a_request_comes_from() -> None:
     assert source_address("1.1.1.1", {b"forwarded": b"by=x;For=4.4.4.4, for=5.5.5.5"}) == "4.4.4.4"
     assert source_address("1.1.1.1", {b"forwarded": b"proto=https", b"x-forwarded-for": b"2.2.2.2"}) == "2.2.2.2"
     assert source_address("1.1.1.1", {b"forwarded": b"\xff", b"x-forwarded-for": b""}) == "1.1.1.1"
+
+
+def test_options_of_a_route_says_what_it_allows(served: Served) -> None:
+    root = served.repo()
+    for path, allowed in {
+        "/api/server/info": "GET, HEAD, OPTIONS",
+        f"/api/node/{root}/note": "GET, HEAD, POST, OPTIONS",
+        f"/api/repo/{root}/instance": "POST, OPTIONS",
+        f"/api/repo/{root}/nothing": None,
+        f"/api/node/{root}/nothing": None,
+        "/api/nothing": None,
+    }.items():
+        answer = served.http.options(path)
+        assert (answer.status_code, answer.headers.get("allow")) == (404 if allowed is None else 200, allowed), path
+    served.commit(root)
+    assert served.http.options(f"/api/node/{root}/note").status_code == 400
+    assert served.http.options("/api/node/none/note").status_code == 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,39 @@ def test_tags(served: Served, typename: str) -> None:
 @pytest.mark.parametrize("typename", ALL)
 def test_wrong_methods_and_keywords_are_400(served: Served, typename: str) -> None:
     data = served.instance(served.repo(), "data", typename)
+    kind = load_types()[typename]
     for method, path in [("PUT", "info"), ("PATCH", "tags"), ("DELETE", "info"), ("GET", "sync"), ("GET", "nothing")]:
+        if kind.reads_by(method, path):
+            continue
         assert served.http.request(method, f"{data}/{path}").status_code == 400, (method, path)
     for path in ("mutations-range", "mutations-range/x", "mutations-range//", "blobstore", "blobstore/"):
         assert served.http.get(f"{data}/{path}").status_code == 400, path
+
+
+@pytest.mark.parametrize(
+    ("typename", "methods", "keywords"),
+    [
+        ("keyvalue", "PUT PATCH OPTIONS", "info help tags keys keyrange/a/b keyrangevalues/a/b"),
+        ("neuronjson", "POST DELETE OPTIONS", "help all keys fields fieldtimes keyrange/1/2"),
+        ("labelmap", "PUT DELETE PATCH", "info metadata tags label/1_2_3"),
+        ("labelblk", "DELETE", "info help label/1_2_3"),
+        ("uint8blk", "POST", "help metadata rawkey?x=0&y=0&z=0"),
+        ("imagetile", "POST", "help"),
+    ],
+)
+def test_where_the_reference_does_not_ask_for_the_method(
+    served: Served, typename: str, methods: str, keywords: str
+) -> None:
+    root = served.repo()
+    data = served.instance(root, "data", typename)
+    for keyword, method in itertools.product(keywords.split(), methods.split()):
+        read, other = served.http.get(f"{data}/{keyword}"), served.http.request(method, f"{data}/{keyword}")
+        assert (other.status_code, other.text) == (200, read.text), (method, keyword)
+    served.commit(root)
+    for method in methods.split():
+        status = 200 if method in ("PATCH", "OPTIONS") else 400
+        answer = served.http.request(method, f"{data}/{keywords.split(maxsplit=1)[0]}")
+        assert (answer.status_code, "of locked node" in answer.text) == (status, status == 400)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ ANNOTATION = DataType(
     version="0.1",
     rooms=(routes.room, edit_routes.room, annotation_routes.room),
     subject=Annotations,
+    any_method=frozenset({"info", "help", "tags"}),
     head=frozenset({"info", "help", "tags"}),
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     duties=Duties(

@@ -41,6 +41,7 @@ def _type_of(name: str, kind: Kind) -> DataType:
         help=HELP,
         settings=settings_of(kind),
         codec=codec_of(kind),
+        any_method=frozenset({"POST help", "POST metadata", "POST arb", "POST rawkey"}),
         head=False,
         companions=companions,
         duties=DUTIES,

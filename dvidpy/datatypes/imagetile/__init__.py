@@ -27,6 +27,7 @@ IMAGETILE = DataType(
     settings=settings_of,
     codec=codec_of,
     told_settings=lambda given: {"compression": "lz4" if (given.text("format") or "").lower() == "lz4" else "none"},
+    any_method=frozenset({"POST help", "POST tile"}),
     head=False,
     duties=Duties(workers={MAKE: make_tiles}, judge=judge),
 )

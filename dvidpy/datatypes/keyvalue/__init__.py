@@ -18,6 +18,7 @@ KEYVALUE = DataType(
     url="github.com/janelia-flyem/dvid/datatype/keyvalue",
     rooms=(room, batch_room),
     subject=KeyValue,
+    any_method=frozenset({"info", "help", "tags", "keys", "keyrange", "keyrangevalues"}),
     head=frozenset({"info", "help", "tags", "keys", "keyrange", "keyrangevalues"}),
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     omits=("sync",),

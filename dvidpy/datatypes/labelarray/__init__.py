@@ -41,6 +41,7 @@ DATATYPES = (
             shapes_room,
             zarr_room,
         ),
+        any_method=frozenset({"info", "help", "label", "sparsevol-coarse"}),
         head=frozenset(
             [
                 "info",

@@ -31,6 +31,7 @@ DATATYPES = (
             points_room.only("GET label", "GET labels"),
             dumps_room,
         ),
+        any_method=frozenset({"POST info", "DELETE info", "POST help", "DELETE help", "POST label", "DELETE label"}),
         head=False,
         subject=LabelBlk,
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),

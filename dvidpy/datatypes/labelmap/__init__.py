@@ -75,6 +75,7 @@ DATATYPES = (
             shapes_room,
             zarr_room,
         ),
+        any_method=HEADS - {"blocks"},
         head=HEADS,
         subject=LabelMap,
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),

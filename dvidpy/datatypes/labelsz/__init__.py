@@ -21,6 +21,7 @@ LABELSZ = DataType(
     version="0.1",
     rooms=(room,),
     subject=LabelSizes,
+    any_method=frozenset({"info", "help"}),
     head=frozenset({"info", "help"}),
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     settings=settings_of,

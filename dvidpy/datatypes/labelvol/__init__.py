@@ -27,6 +27,7 @@ DATATYPES = (
             relabelling_room,
             repair_room,
         ),
+        any_method=frozenset({"info", "help"}),
         head=frozenset({"info", "help", "sparsevol-coarse", "sparsevol-by-point"}),
         subject=LabelVol,
         help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),

@@ -24,6 +24,7 @@ MULTICHAN16 = DataType(
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     settings=settings_of,
     codec=codec_of,
+    any_method=frozenset({"POST help"}),
     head=False,
     duties=Duties(shared=frozenset((EXTENTS,)), judge=judge),
 )

@@ -29,6 +29,7 @@ NEURONJSON = DataType(
         properties_routes.room,
     ),
     subject=Annotations,
+    any_method=HEADS,
     head=HEADS | {schema.name for schema in Schema},
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     version="0.1",

@@ -20,6 +20,7 @@ ROI = DataType(
     version="0.1",
     rooms=(room,),
     subject=Roi,
+    any_method=frozenset({"info", "help"}),
     head=frozenset({"info", "help", "roi"}),
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     settings=settings_of,

@@ -21,6 +21,7 @@ TARSUPERVOXELS = DataType(
     subject=TarSupervoxels,
     help=files(__package__).joinpath("help.md").read_text(encoding="utf-8"),
     settings=settings_of,
+    any_method=frozenset({"info", "help"}),
     head=frozenset({"info", "help", "missing"}),
     syncs_with=("labelmap",),
     duties=Duties(judge=judge),
