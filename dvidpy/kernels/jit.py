@@ -15,6 +15,8 @@ from typing import Any
 
 KERNELS: list[Kernel] = []
 """All kernels of the modules imported so far."""
+_HELPERS: list[Callable[..., Any]] = []
+"""Functions that kernels call, and that numba does not know of yet."""
 
 
 class Kernel:
@@ -34,6 +36,8 @@ class Kernel:
             _choose_cache_folder()
             import numba
 
+            while _HELPERS:
+                numba.extending.register_jitable(_HELPERS.pop())
             try:
                 self._compiled = numba.njit(self.signature, nogil=True, cache=True)(self.plain)
             except RuntimeError:  # nowhere to keep a cache, as on a read-only disk: compiled for this process alone
@@ -48,6 +52,12 @@ class Kernel:
 def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
     """Declare a kernel with its one numba signature."""
     return lambda plain: Kernel(plain, signature)
+
+
+def helper(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare a function that kernels call; it is compiled with each of them."""
+    _HELPERS.append(plain)
+    return plain
 
 
 def warm() -> list[str]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dvidpy.kernels.jit import kernel
-from dvidpy.kernels.label_blocks import Labels
+from dvidpy.kernels.jit import helper, kernel
+from dvidpy.kernels.label_blocks import Box, Bytes, Labels, unpack_plain
 from dvidpy.kernels.label_reads import Bits
 from dvidpy.kernels.label_runs import voxels_of
 
@@ -33,6 +33,16 @@ def vote(labels: Labels, out: Labels) -> None:
     both may have any strides.
     """
     _vote(labels, out)
+
+
+def vote_block(
+    counts: NDArray[np.uint16], indices: NDArray[np.uint32], values: Bytes, labels: Labels, grid: Box, out: Labels
+) -> None:
+    """The same of a block as it is stored, of `grid` (z, y, x) sub-blocks, whose layout was checked.
+
+    Sub-blocks go one by one through room that a processor has at hand; most have one label, or two.
+    """
+    _vote_block(counts, indices, values, labels, grid, out)
 
 
 @kernel(
@@ -75,18 +85,24 @@ def _vote(labels: Any, out: Any) -> None:
                     continue
                 votes[0], votes[1], votes[2], votes[3] = a, b, c, d
                 votes[4], votes[5], votes[6], votes[7] = e, f, g, h
-                best, most = np.uint64(0), 0
-                for i in range(8):
-                    if votes[i] == 0 or (votes[i] == best and most):
-                        continue
-                    number = 0
-                    for j in range(8):
-                        number += votes[j] == votes[i]
-                    if number > most or (number == most and votes[i] < best):
-                        best, most = votes[i], number
-                    if most > 4:
-                        break
-                out[z, y, x] = best
+                out[z, y, x] = _winner(votes)
+
+
+@helper
+def _winner(votes: Any) -> Any:
+    """Of eight labels that with most votes."""
+    best, most = np.uint64(0), 0
+    for i in range(8):
+        if votes[i] == 0 or (votes[i] == best and most):
+            continue
+        number = 0
+        for j in range(8):
+            number += votes[j] == votes[i]
+        if number > most or (number == most and votes[i] < best):
+            best, most = votes[i], number
+        if most > 4:
+            break
+    return best
 
 
 def vote_plain(labels: Labels, out: Labels) -> None:
@@ -97,3 +113,83 @@ def vote_plain(labels: Labels, out: Labels) -> None:
     top = votes == votes.max(axis=1, keepdims=True)
     best = np.where(top, eight, np.uint64(2**64 - 1)).min(axis=1)
     out[...] = np.where(votes.any(axis=1), best, np.uint64(0)).reshape(out.shape)
+
+
+@kernel(
+    "void(Array(uint16, 1, 'C', readonly=True), Array(uint32, 1, 'C', readonly=True),"
+    "Array(uint8, 1, 'C', readonly=True), Array(uint64, 1, 'C', readonly=True),"
+    "Array(int64, 1, 'C', readonly=True), uint64[:, :, :])"
+)
+def _vote_block(counts: Any, indices: Any, values: Any, labels: Any, grid: Any, out: Any) -> None:
+    table, cube, votes = np.zeros(512, np.uint64), np.empty(512, np.uint64), np.empty(8, np.uint64)
+    first, at = 0, 0
+    for number in range(counts.size):
+        count, size = np.int64(counts[number]), 0
+        while count > 1 << size:
+            size += 1
+        table[0] = 0
+        for i in range(count):
+            table[i] = labels[indices[first + i]]
+        for i in range(count, 1 << size):
+            table[i] = 0
+        z0, y0, x0 = number // (grid[1] * grid[2]) * 4, number // grid[2] % grid[1] * 4, number % grid[2] * 4
+        if size == 0:
+            for z in range(z0, z0 + 4):
+                for y in range(y0, y0 + 4):
+                    for x in range(x0, x0 + 4):
+                        out[z, y, x] = table[0]
+        elif size == 1:
+            # A bit a voxel: how many of each two are set, side by side, and so of all eight.
+            needed = 1 if table[0] == 0 else 8 if table[1] == 0 else 4 if table[1] < table[0] else 5
+            for z in range(4):
+                for y in range(4):
+                    row, sums = at + 16 * z + 2 * y, 0
+                    for i in (row, row + 1, row + 8, row + 9):
+                        byte = np.int64(values[i])
+                        pairs = (byte & 0x55) + (byte >> 1 & 0x55)
+                        sums += (pairs & 0x03) | (pairs & 0x0C) << 2 | (pairs & 0x30) << 4 | (pairs & 0xC0) << 6
+                    for x in range(4):
+                        out[z0 + z, y0 + y, x0 + x] = table[1 if (sums >> (12 - 4 * x) & 15) >= needed else 0]
+        else:
+            _codes(values, at, size, table, cube)
+            for z in range(4):
+                for y in range(4):
+                    for x in range(4):
+                        i = 128 * z + 16 * y + 2 * x
+                        a, b, c, d = cube[i], cube[i + 1], cube[i + 8], cube[i + 9]
+                        e, f, g, h = cube[i + 64], cube[i + 65], cube[i + 72], cube[i + 73]
+                        if ((a ^ b) | (a ^ c) | (a ^ d) | (a ^ e) | (a ^ f) | (a ^ g) | (a ^ h)) == 0:
+                            out[z0 + z, y0 + y, x0 + x] = a
+                            continue
+                        votes[0], votes[1], votes[2], votes[3] = a, b, c, d
+                        votes[4], votes[5], votes[6], votes[7] = e, f, g, h
+                        out[z0 + z, y0 + y, x0 + x] = _winner(votes)
+        first, at = first + count, at + 64 * size
+
+
+@helper
+def _codes(values: Any, at: Any, size: Any, table: Any, out: Any) -> None:
+    """Labels of the 512 voxels of a sub-block, whose codes of `size` bits begin at a byte."""
+    bits, mask = np.uint64(size), (np.uint64(1) << np.uint64(size)) - np.uint64(1)
+    for row in range(0, 512, 8):
+        where = at + row // 8 * size
+        if size == 9:
+            for x in range(8):
+                pair = (np.int64(values[where + x]) << 8) | np.int64(values[where + x + 1])
+                out[row + x] = table[(pair >> (7 - x)) & 511]
+            continue
+        word = np.uint64(0)
+        for i in range(where, where + size):
+            word = (word << np.uint64(8)) | np.uint64(values[i])
+        for x in range(row + 7, row - 1, -1):
+            out[x] = table[word & mask]
+            word >>= bits
+
+
+def vote_block_plain(
+    counts: NDArray[np.uint16], indices: NDArray[np.uint32], values: Bytes, labels: Labels, grid: Box, out: Labels
+) -> None:
+    """The plain twin: all voxels, then the votes."""
+    voxels = np.empty(2 * np.array(out.shape), np.uint64)
+    unpack_plain(counts, indices, values, labels, np.stack((grid, 0 * grid, 8 * grid)), voxels)
+    vote_plain(voxels, out)

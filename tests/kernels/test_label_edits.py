@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_examples import SIZES, VOLUMES, Volume
 
-from dvidpy.kernels.label_edits import choose, choose_plain, vote, vote_plain
+from dvidpy.datatypes.labels.blocks import from_volume
+from dvidpy.kernels.label_edits import choose, choose_plain, vote, vote_block, vote_block_plain, vote_plain
 from dvidpy.kernels.label_runs import bits_of
 
 FEW = settings(max_examples=30)
@@ -38,6 +39,40 @@ def test_votes_agree_with_the_plain_twin(voxels: Volume, values: int) -> None:
         vote(labels.transpose(2, 1, 0).copy().transpose(2, 1, 0), out)
         vote_plain(labels, twin)
         assert np.array_equal(out, twin)
+
+
+@FEW
+@given(VOLUMES, st.sampled_from([1, 2, 3, 5, 2**40]), st.booleans())
+def test_votes_of_a_stored_block_are_those_of_its_voxels(voxels: Volume, values: int, up: bool) -> None:
+    labels = voxels % np.uint64(values) + np.uint64(up)
+    block = from_volume(labels)
+    counts, indices, packed = block.counts, block.indices, block.values
+    if not counts.size:
+        return
+    grid = np.array(labels.shape) // 8
+    wide = np.full(labels.shape, 7, np.uint64)  # of which a part is written
+    out = wide[tuple(slice(0, side // 2) for side in labels.shape)]
+    vote_block(counts, indices, packed, block.labels, grid, out)
+    twin, expected = np.empty(out.shape, np.uint64), np.empty(out.shape, np.uint64)
+    vote_block_plain(counts, indices, packed, block.labels, grid, twin)
+    vote_plain(labels, expected)
+    assert np.array_equal(out, expected)
+    assert np.array_equal(twin, expected)
+    wide[tuple(slice(0, side // 2) for side in labels.shape)] = 7
+    assert (wide == 7).all()
+
+
+def test_votes_of_sub_blocks_with_few_and_with_all_entries() -> None:
+    draw = np.random.default_rng(3)
+    for most in (2, 3, 130, 512):
+        for names in (np.arange(most), np.arange(most)[::-1], draw.permutation(most) + 1):
+            labels = names.astype(np.uint64)[draw.integers(0, most, (16, 8, 8))]
+            labels[:8].flat[:most] = names
+            block, out = from_volume(labels), np.empty((8, 4, 4), np.uint64)
+            vote_block(block.counts, block.indices, block.values, block.labels, np.array((2, 1, 1)), out)
+            expected = np.empty_like(out)
+            vote_plain(labels, expected)
+            assert np.array_equal(out, expected)
 
 
 @pytest.mark.parametrize(

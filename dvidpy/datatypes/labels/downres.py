@@ -14,7 +14,7 @@ from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Zyx
 from dvidpy.kernels import label_edits
-from dvidpy.kernels.label_blocks import Labels
+from dvidpy.kernels.label_blocks import SIDE, Labels
 
 
 def halved(labels: Labels) -> Labels:
@@ -49,7 +49,7 @@ def downres(octants: Sequence[LabelBlock | None], size: Zyx, before: LabelBlock 
     if same is not None:
         return blocks.solid(same, size)
     out = blocks.to_volume(before) if before else np.zeros(size, np.uint64)
-    room = np.empty(size, np.uint64)
+    grid = np.array(size) // SIDE
     half = size[0] // 2, size[1] // 2, size[2] // 2
     for place, octant in enumerate(octants):
         if octant is None:
@@ -59,8 +59,7 @@ def downres(octants: Sequence[LabelBlock | None], size: Zyx, before: LabelBlock 
         if octant.is_solid:
             part[...] = octant.labels[0]
         else:
-            blocks.paste(octant, (0, 0, 0), room, (0, 0, 0))
-            label_edits.vote(room, part)
+            label_edits.vote_block(octant.counts, octant.indices, octant.values, octant.labels, grid, part)
     return blocks.from_volume(out)
 
 
