@@ -321,6 +321,36 @@ def test_what_takes_long_keeps_nobody_waiting(
     assert not any(held)
 
 
+@pytest.mark.parametrize("split", [_split, _split_body])
+def test_other_edits_are_done_while_a_split_takes_long(
+    data: LabelMap, split: Callable[[LabelMap], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The split is held up at the end of its long part; all others come and go."""
+    cut, goes_on = threading.Event(), threading.Event()
+    whole = cutting.Cutting.prepare
+
+    def held_up(self: cutting.Cutting, places: Iterable[Zyx], *, downres: bool) -> None:
+        whole(self, places, downres=downres)
+        cut.set()
+        assert goes_on.wait(30)
+
+    monkeypatch.setattr(cutting.Cutting, "prepare", held_up)
+    splitter = threading.Thread(target=split, args=(data,))
+    splitter.start()
+    try:
+        assert cut.wait(30)
+        merge(data, _labels(6, 7))
+        new, _ = cleave(data, 1, _labels(2))
+        renumber(data, _labels(90, new))
+        assert splitter.is_alive()
+        assert _bodies(data) == {1: [1, 3], 4: [4, 5], 6: [6, 7], 8: [8], 90: [2]}
+    finally:
+        goes_on.set()
+        splitter.join(30)
+    assert _bodies(data)[4] != [4, 5]
+    assert check_datastore(data.datastore).faults == []
+
+
 @pytest.mark.parametrize(
     ("given", "found"),
     [(Cut(0, 50), Cut(9, 50)), (Cut(50, 0), Cut(50, 51)), (Cut(0, 9), Cut(10, 9)), (Cut(50, 40), Cut(50, 40))],
