@@ -50,6 +50,8 @@ ALL = span(0, LARGEST)
 
 def parse_body(key: str) -> int:
     """The body that a key names; BadRequest where it is no whole number below 2^64."""
+    if len(key) < _DIGITS and key.isdigit() and key.isascii():  # nearly all are so
+        return int(key)
     digits = key.lstrip("0") or key[-1:]
     if not (key.isascii() and key.isdigit()) or len(digits) > _DIGITS or int(digits) > LARGEST:
         raise BadRequest(f"the key {key[:40]!a} is no body id")
