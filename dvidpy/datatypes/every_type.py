@@ -92,7 +92,8 @@ def get_tags(data: Annotated[Data, Here]) -> Reply:
 )
 def post_tags(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], replace: Replace = False) -> Reply:
     """Only text values are taken; null stands for an empty one."""
-    given = read_json(body) if body.strip() else {}
+    given = read_json(body) if body.strip() else None
+    given = {} if given is None else given
     if not isinstance(given, dict) or not all(isinstance(value, str | None) for value in given.values()):
         raise BadRequest("tags must be one JSON object of text values")
     given = {name: value or "" for name, value in given.items()}
@@ -111,10 +112,11 @@ def post_tags(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], re
     responses=gives("Stored", "text/plain", ""),
 )
 def post_sync(data: Annotated[Data, Here], body: Annotated[bytes, WholeBody], replace: Replace = False) -> Reply:
-    """Names are added to those followed, or replace them; an empty text with `replace=true` clears them."""
+    """Names are added to those followed, or replace them; an empty text (or null) with `replace=true` clears them."""
     kind = type_named(data.instance.type)
     given = read_json(body)
-    names = given.get("sync") if isinstance(given, dict) else None
+    names = given["sync"] if isinstance(given, dict) and "sync" in given else 0
+    names = "" if names is None else names
     if not isinstance(names, str):
         raise BadRequest('expected {"sync": "name,name"}')
     if names and not kind.syncs_with:

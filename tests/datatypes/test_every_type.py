@@ -54,6 +54,40 @@ def test_tags(served: Served, typename: str) -> None:
     assert served.http.get(f"{data}/tags").json() == {"Tags": {"a": ""}}
 
 
+NULLS = [
+    ("annotation", "POST", "elements", ""),
+    ("annotation", "POST", "blocks", ""),
+    ("annotation", "POST", "labels", ""),
+    ("annotation", "POST", "tags", ""),
+    ("labelsz", "GET", "counts/AllSyn", "[]"),
+    ("neuronjson", "GET", "keyvalues?json=true", "{}"),
+    ("keyvalue", "GET", "keyvalues?json=true", "{}"),
+    ("roi", "POST", "roi", ""),
+    ("roi", "POST", "ptquery", "[]"),
+    ("tarsupervoxels", "GET", "exists", "[]"),
+]
+
+
+@pytest.mark.parametrize(("typename", "method", "path", "answer"), NULLS)
+def test_null_is_a_list_of_none(served: Served, typename: str, method: str, path: str, answer: str) -> None:
+    """Go writes an empty list so, and the reference reads it so."""
+    data = served.instance(served.repo(), "data", typename, **({"Extension": "drc"} if "tar" in typename else {}))
+    said = served.http.request(method, f"{data}/{path}", content=b" null ")
+    assert (said.status_code, said.text) == (200, answer)
+
+
+def test_a_sync_of_null_follows_nobody(served: Served) -> None:
+    root = served.repo()
+    served.instance(root, "seg", "labelmap")
+    data = served.instance(root, "data", "annotation")
+    assert served.http.post(f"{data}/sync", json={"sync": "seg"}).status_code == 200
+    for options, left in (("", ["seg"]), ("?replace=true", [])):
+        assert served.http.post(f"{data}/sync{options}", json={"sync": None}).status_code == 200
+        assert list(served.http.get(f"{data}/info").json()["Base"]["Syncs"] or []) == left
+    for wrong in ({}, {"other": "seg"}, {"sync": 5}, {"sync": ["seg"]}, None, []):
+        assert served.http.post(f"{data}/sync", json=wrong).status_code == 400, wrong
+
+
 @pytest.mark.parametrize("typename", ALL)
 def test_wrong_methods_and_keywords_are_400(served: Served, typename: str) -> None:
     data = served.instance(served.repo(), "data", typename)

@@ -94,8 +94,8 @@ _element = msgspec.json.Decoder(Element).decode
 _raws = msgspec.json.Decoder(list[Raw] | None).decode
 _located = msgspec.json.Decoder(list[Located] | None).decode
 _kinded = msgspec.json.Decoder(list[Kinded] | None).decode
-_blocks = msgspec.json.Decoder(dict[str, Raw]).decode
-_labels = msgspec.json.Decoder(dict[str, str | None]).decode
+_blocks = msgspec.json.Decoder(dict[str, Raw] | None).decode
+_labels = msgspec.json.Decoder(dict[str, str | None] | None).decode
 _encode = msgspec.json.Encoder().encode
 Text = bytes | memoryview | Raw
 """JSON of an element."""
@@ -198,19 +198,19 @@ def parse_list(body: bytes | Raw) -> list[Element]:
 
 
 def parse_blocks(body: bytes) -> dict[str, Raw]:
-    """{"x,y,z": list of elements} -> text of each list; BadRequest for anything else."""
+    """{"x,y,z": list of elements} -> text of each list; null is none. BadRequest for anything else."""
     try:
-        return _blocks(body)
+        return _blocks(body) or {}
     except _WRONG as error:
         raise BadRequest(f'expected {{"x,y,z": [elements…], …}}: {error}') from None
 
 
 def parse_labels(body: bytes) -> dict[str, str | None]:
-    """{"label": text of a JSON list of elements} -> those texts; null or nothing is an empty list. BadRequest for
-    anything else.
+    """{"label": text of a JSON list of elements} -> those texts; null or nothing is an empty list, null for the
+    object no label. BadRequest for anything else.
     """
     try:
-        return _labels(body)
+        return _labels(body) or {}
     except _WRONG as error:
         raise BadRequest(f'expected {{"label": "[elements…]", …}}: {error}') from None
 

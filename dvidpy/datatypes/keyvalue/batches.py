@@ -42,8 +42,10 @@ def wanted(form: Form, body: bytes) -> Wanted:
 
 
 def wanted_json(body: bytes) -> Wanted:
-    """A JSON list of keys, or of {"key", "byte_start", "byte_end"}; BadRequest for anything else."""
+    """A JSON list of keys, or of {"key", "byte_start", "byte_end"}, null for none; BadRequest for anything else."""
     given = read_json(body)
+    if given is None:
+        return []
     if not isinstance(given, list):
         raise BadRequest("expected a JSON list of keys")
     if all(isinstance(one, str) for one in given):

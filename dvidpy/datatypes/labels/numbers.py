@@ -10,7 +10,7 @@ from dvidpy.errors import BadRequest
 
 LARGEST = (1 << 64) - 1
 _NUMBER = re.compile(r"[0-9]{1,40}\Z", re.ASCII)
-_labels = msgspec.json.Decoder(list[int]).decode
+_labels = msgspec.json.Decoder(list[int] | None).decode
 
 
 def parse_number(text: str) -> int:
@@ -30,9 +30,9 @@ def parse_label(text: str) -> int:
 
 
 def parse_labels(body: bytes) -> list[int]:
-    """A JSON list of labels; BadRequest for anything else."""
+    """A JSON list of labels, null for none; BadRequest for anything else."""
     try:
-        labels = _labels(body)
+        labels = _labels(body) or []
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"expected a JSON list of labels: {error}") from None
     if labels and not 0 <= min(labels) <= max(labels) <= LARGEST:

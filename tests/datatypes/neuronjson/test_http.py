@@ -260,9 +260,7 @@ def test_a_batch_is_one_edit(served: Served, nj: str) -> None:
     assert [(one["Key"], one["User"]) for one in said[-3:]] == [("schema", "ann"), ("5", "ann"), ("5", "ann")]
 
 
-@pytest.mark.parametrize(
-    "asked", [b"[1.5]", b"[true]", b'["abc"]', b'[1, "2"]', b"[-1]", b"null", b'["18446744073709551616"]']
-)
+@pytest.mark.parametrize("asked", [b"[1.5]", b"[true]", b'["abc"]', b'[1, "2"]', b"[-1]", b'["18446744073709551616"]'])
 def test_what_is_no_list_of_bodies_is_refused(served: Served, nj: str, asked: bytes) -> None:
     assert served.http.request("GET", f"{nj}/keyvalues?json=true", content=asked).status_code == 400
 
