@@ -84,8 +84,9 @@ def test_a_sync_of_null_follows_nobody(served: Served) -> None:
     for options, left in (("", ["seg"]), ("?replace=true", [])):
         assert served.http.post(f"{data}/sync{options}", json={"sync": None}).status_code == 200
         assert list(served.http.get(f"{data}/info").json()["Base"]["Syncs"] or []) == left
-    for wrong in ({}, {"other": "seg"}, {"sync": 5}, {"sync": ["seg"]}, None, []):
-        assert served.http.post(f"{data}/sync", json=wrong).status_code == 400, wrong
+    wrong: list[Any] = [{}, {"other": "seg"}, {"sync": 5}, {"sync": ["seg"]}, None, []]
+    for body in wrong:
+        assert served.http.post(f"{data}/sync", json=body).status_code == 400, body
 
 
 @pytest.mark.parametrize("typename", ALL)
