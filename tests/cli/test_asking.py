@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from typer.testing import CliRunner
 from dvidpy.cli import client
 from dvidpy.cli.client import Client, CommandError
 from dvidpy.cli.commands import app
+from dvidpy.config import default_settings
+from dvidpy.versioning.datastore import Datastore
 
 
 class Terminal:
@@ -222,5 +225,7 @@ def test_wrong_usage_is_status_2(words: list[str]) -> None:
 
 
 def test_logs_are_rewritten_by_check(tmp_path: Path) -> None:
+    with closing(Datastore(default_settings(tmp_path / "new"))):
+        pass
     said = CliRunner().invoke(app, ["check", "--repair", "--data", str(tmp_path / "new")])
     assert (said.exit_code, said.stdout.splitlines()[0]) == (0, "0 mutation logs rewritten")

@@ -50,6 +50,20 @@ def test_check_of_a_sound_store(data: Path) -> None:
     assert said.stdout.startswith("0 faults; ")
 
 
+def test_check_of_a_folder_by_its_name(data: Path) -> None:
+    said = runner.invoke(app, ["check", str(data)])
+    assert (said.exit_code, said.stdout[:10]) == (0, "0 faults; ")
+
+
+def test_check_makes_no_store_where_there_is_none(tmp_path: Path) -> None:
+    missing, config = tmp_path / "missing", tmp_path / "a.toml"
+    config.write_text('[store.main]\nengine = "leveldb"\npath = "missing"\n')
+    for words in (["--data", str(missing)], [str(tmp_path)], [str(config)]):
+        said = runner.invoke(app, ["check", *words])
+        assert (said.exit_code, "there is no store in" in said.stderr) == (1, True), words
+    assert not missing.exists()
+
+
 def test_check_lists_faults_and_fails(data: Path) -> None:
     put(data, DATA + bytes(4) + b"\x01key" + cell(1), b"\x00value")
     said = runner.invoke(app, ["check", "--data", str(data)])
