@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from dvidpy.api.blocklist import source_address
 from dvidpy.api.cors import Cors
@@ -27,6 +27,16 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 GONE = 499
 """Status that the log and metrics show where the client hung up."""
+
+
+class Begun(NamedTuple):
+    """A request that needs waiting after all, or has just come."""
+
+    call: Call
+    work: Work | None
+    """Its handler, where that was looked for."""
+    at: float
+    """When it came, by the clock that runs evenly."""
 
 
 class Front:
@@ -60,8 +70,8 @@ class Front:
     # ------------------------------------------------------------------ quick answers
     def answer_now(
         self, method: str, path: str, query: bytes, headers: Headers, client: str
-    ) -> tuple[Reply, Headers] | None:
-        """Answer and further headers to a GET or HEAD without a body, if that takes no waiting; else None."""
+    ) -> tuple[Reply, Headers] | Begun | None:
+        """Answer and further headers to a GET or HEAD without a body, if that takes no waiting; else how far it is."""
         if not path.startswith("/api/"):
             return None
         began = time.perf_counter()
@@ -69,37 +79,38 @@ class Front:
         call = Call(method, path, query, headers, _nothing_to_receive, pool, self._limit, client, number)
         try:
             reply = self._run_now(call)
+            if isinstance(reply, Work):
+                return Begun(call, reply, began)
         except DvidError as error:
             reply = refusal(error, call.path)
         except Exception as error:
             reply = self._own_fault(call, error)
-        if reply is None:
-            return None
         self._account(call, reply.status, began, 0, 0 if method == "HEAD" else reply.length or 0)
         return reply, self._cors.headers(headers)
 
-    def _run_now(self, call: Call) -> Reply | None:
+    def _run_now(self, call: Call) -> Reply | Work:
         work = self._prepare(call)
         if work is None:
             return not_found()
         endpoint = work.endpoint
         if not endpoint.at_once or work.gate is not None or work.throttled or endpoint.whole_body:
-            return None
+            return work
         found = endpoint.handler(**endpoint.arguments(call, work.here, b""))
         if isinstance(found, Reply):
-            return found if isinstance(found.body, Whole) else None
+            return found if isinstance(found.body, Whole) else work
         found.close()  # it needs waiting after all
-        return None
+        return work
 
     # ------------------------------------------------------------------ all others
     async def _serve(self, scope: Scope, receive: Receive, send: Send, extra: Headers) -> None:
         server = self._server
-        began = time.perf_counter()
-        call = self._call(scope, receive)
+        prepared: Begun | None = scope.get("prepared")
+        call, work, began = prepared or Begun(self._call(scope, receive), None, time.perf_counter())
+        call.receive = receive
         server.metrics.active += 1
         status, sent = GONE, 0
         try:
-            reply = await self._answer(call)
+            reply = await self._answer(call, work)
             status = reply.status
             straight = scope.get("straight")  # only where our own protocol serves
             sent = await send_reply(
@@ -119,10 +130,10 @@ class Front:
         client = (scope.get("client") or ("",))[0]
         return Call(*asked, receive, self._server.pool, self._limit, client, next(self._ids))
 
-    async def _answer(self, call: Call) -> Reply:
+    async def _answer(self, call: Call, work: Work | None) -> Reply:
         """The answer of a handler, or what it refused with. Bugs of ours are a 500 with the id of the request."""
         try:
-            work = self._prepare(call)
+            work = work or self._prepare(call)
             if work is None:
                 return options(self._table.allowed(call.parts)) if call.method == "OPTIONS" else not_found()
             return await begin(await self._run(work, call), call)

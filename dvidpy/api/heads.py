@@ -1,8 +1,11 @@
-"""Heads of HTTP requests: targets, and blocks of headers that were met before."""
+"""Heads of HTTP requests, targets and blocks of headers that were met before; and those of answers."""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from dvidpy.datatypes.exchange import Headers
 
@@ -50,3 +53,11 @@ def split_target(target: bytes) -> tuple[bytes, bytes]:
         target = slash + path if slash else b"/" + host[host.find(b"?") :] if b"?" in host else b"/"
     path, _, query = target.partition(b"#")[0].partition(b"?")
     return path, query
+
+
+@lru_cache(MANY)
+def beginning(status: int, *headers: tuple[bytes, bytes]) -> bytes:
+    """Status line and headers of an answer; most have the same."""
+    if any(b"\r" in value or b"\n" in value for _, value in headers):
+        raise ValueError(f"a header of more than a line: {headers}")
+    return STATUS_LINE[status] + b"".join(b"%s: %s\r\n" % header for header in headers)

@@ -11,6 +11,7 @@ from dvidpy.api.straight import Straight
 from dvidpy.datatypes.exchange import STALLED_S, UTF8, Call, Gone, Headers, Mixed, Piece, Pool, Receive, Reply, Whole
 from dvidpy.errors import DvidError, UnknownRoute
 
+Message = dict[str, Any]
 Send = Callable[[Any], Awaitable[None]]
 
 
@@ -51,15 +52,10 @@ async def send_reply(
     straight: Straight | None = None,
 ) -> int:
     """Send an answer; bytes of its body. For HEAD the headers only. Gone where the client leaves in the middle."""
-    headers = reply.headers + extra if extra else reply.headers
-    if reply.length is not None:
-        headers = [*headers, (b"content-length", b"%d" % reply.length)]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    body = reply.body
+    headers, body = reply.headers + extra if extra else reply.headers, reply.body
     if isinstance(body, Whole):
-        whole = b"" if head else body
-        await send({"type": "http.response.body", "body": whole})
-        return len(whole)
+        return await _send_whole(reply, headers, b"" if head else body, send, straight)
+    await send(_start(reply, headers))
     try:
         if not head:
             return await _send_stream(reply.begun, body, send, receive, pool, straight)
@@ -68,6 +64,19 @@ async def send_reply(
     finally:
         if isinstance(body, Generator):
             await pool.go_on(body.close)  # lets go of snapshots now, on a thread where its pieces were made
+
+
+def _start(reply: Reply, headers: Headers) -> Message:
+    if reply.length is not None:
+        headers = [*headers, (b"content-length", b"%d" % reply.length)]
+    return {"type": "http.response.start", "status": reply.status, "headers": headers}
+
+
+async def _send_whole(reply: Reply, headers: Headers, body: Piece, send: Send, straight: Straight | None) -> int:
+    if straight is None or reply.length is None or not straight.answer(reply.status, headers, reply.length, body):
+        await send(_start(reply, headers))
+        await send({"type": "http.response.body", "body": body})
+    return len(body)
 
 
 async def _send_stream(

@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dvidpy.datatypes.exchange import STALLED_S, Gone, Mixed, Piece, Pool
+from dvidpy.api.heads import beginning
+from dvidpy.datatypes.exchange import STALLED_S, Gone, Headers, Mixed, Piece, Pool
 from dvidpy.errors import StoreError
 from dvidpy.storage.file_parts import FilePart
 
@@ -39,6 +40,22 @@ class Straight:
 
     def __init__(self, transport: Any, cycle: Any) -> None:
         self._transport, self._cycle = transport, cycle
+
+    def answer(self, status: int, headers: Headers, length: int, body: bytes | memoryview) -> bool:
+        """Send a whole answer by one write; not where uvicorn must, which says that it closes the connection, and
+        waits for a client that takes nothing.
+        """
+        cycle = self._cycle
+        if not cycle.keep_alive or cycle.flow.write_paused or any(name == b"connection" for name, _ in headers):
+            return False
+        if not cycle.disconnected:
+            cycle.waiting_for_100_continue = False
+            head = b"%scontent-length: %d\r\n\r\n" % (beginning(status, *headers), length)
+            self._transport.writelines((head, body))
+            cycle.response_started = cycle.response_complete = True
+            cycle.message_event.set()
+            cycle.on_response()
+        return True
 
     def may(self) -> bool:
         """Whether this system sends files, and the answer goes out as it is. Its head was sent."""

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import re
 from asyncio import Event, TimerHandle
-from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from dvidpy.api.front import Front
-from dvidpy.api.heads import MANY, KnownHeads, quoted, split_target, without_body
+from dvidpy.api.front import Begun, Front
+from dvidpy.api.heads import KnownHeads, beginning, quoted, split_target, without_body
 from dvidpy.api.straight import Straight
 from dvidpy.datatypes.exchange import Headers
 
@@ -71,6 +70,8 @@ class WireProtocol(HttpToolsProtocol):
     _resting_since = 0.0
     _tried = False
     """The short way was tried for this message, in vain."""
+    _prepared: Begun | None = None
+    """How far it went."""
 
     # ------------------------------------------------------------------ the short way
     def data_received(self, data: bytes) -> None:
@@ -95,12 +96,12 @@ class WireProtocol(HttpToolsProtocol):
         app: Front = self.app  # ours; `serve` puts nothing around it
         client = self.client[0] if self.client else ""
         answer = app.answer_now(_METHODS[method], text_of(path), query, headers, client)
-        if answer is None:
-            self._tried = True
+        if answer is None or isinstance(answer, Begun):
+            self._tried, self._prepared = True, answer
             return False
         reply, extra = answer
         body = b"" if method == b"HEAD" else reply.body
-        begun = _beginning(reply.status, *reply.headers, *extra)
+        begun = beginning(reply.status, *reply.headers, *extra)
         length = b"" if reply.length is None else b"content-length: %d\r\n" % reply.length  # None: a HEAD
         self.transport.write(b"%s%s\r\n%s" % (begun, length, body))
         self.cycle = _ANSWERED  # the client takes what it is sent, and asked nothing else: there is nothing to resume
@@ -148,12 +149,12 @@ class WireProtocol(HttpToolsProtocol):
             quick = self._harmless and not self._tried and self._is_idle()
             if quick and self._answer_now(method, path, query, self.headers):
                 return
-        self._tried = False
+        prepared, self._tried, self._prepared = self._prepared, False, None
         self.url = b"/"  # uvicorn refuses targets of more than 64 KiB, and bytes that are not ASCII
         super().on_headers_complete()
         scope: Any = self.scope  # its task has not begun
         scope["path"], scope["raw_path"], scope["query_string"] = text_of(path), path, query
-        scope["straight"] = Straight(self.transport, self.cycle)
+        scope["straight"], scope["prepared"] = Straight(self.transport, self.cycle), prepared
 
     def on_message_complete(self) -> None:
         """The last byte of a request was met."""
@@ -211,12 +212,6 @@ class WireProtocol(HttpToolsProtocol):
             self._wait(left)
         elif not self.transport.is_closing():
             self.transport.close()
-
-
-@lru_cache(MANY)
-def _beginning(status: int, *headers: tuple[bytes, bytes]) -> bytes:
-    """Status line and headers of an answer; most have the same."""
-    return STATUS_LINE[status] + b"".join(b"%s: %s\r\n" % header for header in headers)
 
 
 def text_of(path: bytes) -> str:

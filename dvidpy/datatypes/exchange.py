@@ -78,7 +78,7 @@ class Call:
         client: str = "",
         number: str = "",
     ) -> None:
-        self._receive = receive
+        self.receive = receive
         self.pool = pool
         self.limit = limit
         """Largest body that is taken whole, in bytes."""
@@ -152,7 +152,7 @@ class Call:
         if (self.content_length or 0) > self.limit:
             raise TooLarge(f"the body has {self.content_length} bytes, this server takes {self.limit}")
         if not self.gzipped:
-            message = await self._receive()
+            message = await self.receive()
             if message["type"] == "http.request" and not message.get("more_body"):
                 body = bytes(message.get("body", b""))
                 self.received = len(body)
@@ -185,7 +185,7 @@ class Call:
         """The next message of a body; TooSlow where none comes for long."""
         try:
             async with asyncio.timeout(STALLED_S):
-                return await self._receive()
+                return await self.receive()
         except TimeoutError:
             raise TooSlow(f"nothing of the body came for {STALLED_S:.0f} seconds") from None
 

@@ -40,7 +40,7 @@ def test_where_all_are_busy_nobody_is_waited_for(pool: WorkerPool) -> None:
         leave.wait(SECONDS)
 
     for _ in range(3):
-        pool._jobs.put(work_long)
+        pool._hand(work_long)
     busy.wait(SECONDS)
     threads = set[threading.Thread]()
     pool.share(lambda _: threads.add(threading.current_thread()), range(100))
