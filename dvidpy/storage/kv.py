@@ -48,6 +48,13 @@ class Reader(Protocol):
         """
         ...
 
+    def first_of_each(self, spans: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes] | None]:
+        """The first (key, value) with start <= key < stop of each (start, stop), None where there is none.
+
+        All as the store was at one moment. Many short scans cost more than this.
+        """
+        ...
+
     def scan_keys(self, start: bytes, stop: bytes, limit: int | None = None) -> Iterator[bytes]:
         """Like `scan`, without the values."""
         ...

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
@@ -124,6 +125,23 @@ class LevelReader:
             value = kept if len(kept) != PLACE else self._whole(key, kept)
             if value is not None:
                 yield key, value
+
+    def first_of_each(self, spans: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes] | None]:
+        reader = object()
+        self._readers.add(reader)
+        try:
+            with closing(self._source.raw_iterator()) as at:
+                return [self._first(at, *span) for span in spans]
+        finally:
+            self._readers.discard(reader)
+
+    def _first(self, at: Any, start: bytes, stop: bytes) -> tuple[bytes, bytes] | None:
+        at.seek(start)
+        if not at.valid() or (key := at.key()) >= stop:
+            return None
+        kept = at.value()
+        value = kept if len(kept) != PLACE else self._whole(key, kept)
+        return None if value is None else (key, value)
 
     def scan_keys(self, start: bytes, stop: bytes, limit: int | None = None) -> Iterator[bytes]:
         found: Iterator[bytes] = self._source.iterator(start=start, stop=stop, include_value=False)

@@ -45,6 +45,9 @@ class MemoryReader:
             found = islice(self._values.irange(start, stop, inclusive=(True, False)), limit)
             return iter([(key, self._values[key]) for key in found])
 
+    def first_of_each(self, spans: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes] | None]:
+        return [next(self.scan(start, stop, 1), None) for start, stop in spans]
+
     def close(self) -> None:
         """Nothing to let go of."""
 

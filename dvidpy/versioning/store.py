@@ -139,22 +139,33 @@ class View:
 
     def find_many(self, typekeys: Iterable[bytes]) -> list[Found | None]:
         """Visible values in that order, not yet unpacked; None where there is none."""
-        return [
-            Found(self, VALUE, stored, own=True) if stored is not None else self._find_inherited(row)
-            for row, stored in self._own(typekeys)
-        ]
+        own, inherited = self._own(typekeys)
+        return [Found(self, VALUE, one, own=True) if one is not None else next(inherited) for one in own]
 
     def read_many(self, typekeys: Iterable[bytes]) -> list[bytes | Found | None]:
         """Visible values in that order: small ones whole, large ones to be read, None where there is none."""
-        return [
-            codecs.decode(stored) if stored is not None else self._read_small(self._find_inherited(row))
-            for row, stored in self._own(typekeys)
-        ]
+        own, inherited = self._own(typekeys)
+        return [codecs.decode(one) if one is not None else self._read_small(next(inherited)) for one in own]
 
-    def _own(self, typekeys: Iterable[bytes]) -> Iterator[tuple[bytes, bytes | None]]:
-        """(row, small value that this very version has of it, or none), looked up together."""
+    def _own(self, typekeys: Iterable[bytes]) -> tuple[list[bytes | None], Iterator[Found | None]]:
+        """Small values that this very version has, or none, looked up together; and what is visible for each none."""
         rows = [self.prefix + typekey for typekey in typekeys]
-        return zip(rows, self.reader.get_many([row + self._cell for row in rows]), strict=True)
+        own = self.reader.get_many([row + self._cell for row in rows])
+        missing = [row for row, stored in zip(rows, own, strict=True) if stored is None]
+        return own, self._inherited_many(missing)
+
+    def _inherited_many(self, rows: list[bytes]) -> Iterator[Found | None]:
+        """As `_find_inherited`, one after the other."""
+        if not rows or not self.ancestry.linear:
+            yield from map(self._find_inherited, rows)
+            return
+        newest = self.reader.first_of_each([(row + self._cell, row + PAST) for row in rows])
+        for row, first in zip(rows, newest, strict=True):
+            version, kind = split_cell(first[0]) if first else (0, TOMBSTONE)
+            if first is None or version in self._members:
+                yield None if first is None or kind == TOMBSTONE else Found(self, kind, first[1])
+            else:  # behind it are cells of ancestors, or more of other branches
+                yield self._find_further(row)
 
     @staticmethod
     def _read_small(found: Found | None) -> bytes | Found | None:

@@ -134,6 +134,16 @@ class KeyValueContract(ABC):
         assert next(scan) == ALPHABET[0]
         store.close()
 
+    def test_first_of_each_span(self, letters: KeyValueStore) -> None:
+        spans = [(b"d", b"e"), (b"bb", b"d"), (b"bb", b"c"), (b"a", END), (b"zz", END), (b"c", b"c"), (b"c", b"b")]
+        wanted = [(b"d", b"ddd"), (b"c", b"ccc"), None, ALPHABET[0], None, None, None]
+        assert letters.first_of_each(spans) == wanted
+        with closing(letters.snapshot()) as snapshot:
+            letters.batch([(b"bb", b"new" * 9999)], [b"d"])
+            assert snapshot.first_of_each(iter(spans)) == wanted
+        assert letters.first_of_each(spans[:3]) == [None, (b"bb", b"new" * 9999), (b"bb", b"new" * 9999)]
+        assert letters.first_of_each([]) == []
+
     def test_versions_are_the_cells_of_one_row(self, store: KeyValueStore) -> None:
         row = b"row"
         cells = [row + cell(version, kind) for version, kind in ((9, 0), (5, 1), (1, 2))]

@@ -19,7 +19,7 @@ from dvidpy.versioning.commits import Committer
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.large import PART
 from dvidpy.versioning.records import Node
-from dvidpy.versioning.store import VersionedStore, View
+from dvidpy.versioning.store import Found, VersionedStore, View
 from dvidpy.versioning.visibility import CHUNK, FEW, FIRST_CHUNK
 
 both_engines = pytest.mark.parametrize("engine", ["leveldb", "memory"], indirect=True)
@@ -43,6 +43,11 @@ def _agree(view: View, expected: dict[str, bytes], *absent: str) -> None:
     assert [last for _, _, last in several] == [False] * (len(several) - 1) + [True]
     whole = b"".join(b"|" + expected[name] for name in sorted(expected)) + b"|" * len(several)
     assert b"".join(text for _, text, _ in several).replace(b"||", b"|") == whole.replace(b"||", b"|")
+    asked = [*expected, *absent, *expected]
+    found = view.find_many(map(typekey, asked))
+    assert [None if one is None else one.read() for one in found] == [expected.get(name) for name in asked]
+    read = view.read_many(map(typekey, asked))
+    assert [one.read() if isinstance(one, Found) else one for one in read] == [expected.get(name) for name in asked]
     for name in (*expected, *absent):
         assert view.get(typekey(name)) == expected.get(name)
         assert view.exists(typekey(name)) == (name in expected)
@@ -323,6 +328,9 @@ class CountingReader:
             self.counts["bytes"] += len(value)
             yield key, value
 
+    def first_of_each(self, spans: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes] | None]:
+        return [next(self.scan(start, stop, 1), None) for start, stop in spans]
+
     def scan_keys(self, start: bytes, stop: bytes, limit: int | None = None) -> Iterator[bytes]:
         self.counts["seeks"] += 1
         for key in self._inner.scan_keys(start, stop, limit):
@@ -365,6 +373,16 @@ def _values(parents: Parents, cells: Iterable[tuple[int, int]]) -> tuple[Countin
         stored = values.codec.wrap(bytes(SIZE))
         store.batch((row + cell(version, kind), b"" if kind == TOMBSTONE else stored) for version, kind in cells)
     return store, values
+
+
+@pytest.mark.parametrize("version", [1, 2, DEPTH // 2, DEPTH - 1, DEPTH])
+def test_many_values_cost_a_get_or_a_seek_each(version: int) -> None:
+    store, values = _values(LINE, [(number, VALUE) for number in range(1, DEPTH + 1) if number % 10 == 1])
+    found = values.at(version).find_many(typekey(f"{number:02d}") for number in range(ROWS + 5))
+    assert sum(one is not None for one in found) == ROWS
+    cost = store.reset()
+    assert cost["seeks"] <= ROWS + 5
+    assert cost["steps"] <= ROWS + 5
 
 
 @pytest.mark.parametrize("version", [1, 2, DEPTH // 2, DEPTH - 1, DEPTH])

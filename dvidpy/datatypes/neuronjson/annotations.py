@@ -148,20 +148,19 @@ class Annotations(Data):
         """Merge members of a post into what is there, as one edit."""
         with tables_of(self.datastore).turn(self, {one.body for one in taken if one.schema is None}):
             change = self.change(*(self._message(action, one.key, one.size) for one in taken))
+            had = dict(self.many(list({one.body for one in taken if one.schema is None})))
             new: dict[int, Annotation] = {}
             for one in taken:
                 if one.schema is not None:
                     self.view.put(change, one.schema.typekey, one.text)
                     continue
-                new[one.body] = merge(new.get(one.body) or self._decoded(one.body), one.annotation, writer)
-            stored = {body: records.encode(annotation) for body, annotation in new.items()}
-            for body, value in stored.items():
+                stored = had.pop(one.body, None)
+                before = new.get(one.body) if stored is None else records.decode(stored)
+                new[one.body] = merge(before, one.annotation, writer)
+            kept = {body: records.encode(annotation) for body, annotation in new.items()}
+            for body, value in kept.items():
                 self.view.put(change, typekey(body), value)
-            self.commit(change, stored)
-
-    def _decoded(self, body: int) -> Annotation | None:
-        stored = self.find(body)
-        return None if stored is None else records.decode(stored)
+            self.commit(change, kept)
 
     def put(self, annotations: Mapping[int, Annotation], action: str) -> None:
         """Store annotations as they are, in place of what is there."""
