@@ -11,7 +11,7 @@ Fields stand in any order, also inside the entries of maps; others are skipped. 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,8 +62,7 @@ def in_order(
 
 def read_many(messages: Sequence[bytes]) -> tuple[Columns, NDArray[np.int64]]:
     """Several messages -> (their columns one behind the other, fields a row each; entries of each)."""
-    bounds = np.zeros(len(messages) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, messages), np.int64, len(messages)), out=bounds[1:])
+    bounds = np.array([*accumulate(map(len, messages), initial=0)], np.int64)
     return _read_all(b"".join(messages), bounds)
 
 

@@ -48,7 +48,7 @@ SHOWN_SCALES = 1
 class LabelMap(Volume):
     """Supervoxels and bodies, as one version sees them."""
 
-    __slots__ = ()
+    __slots__ = ("_state",)
 
     extents_key = EXTENTS
     interpolable = False
@@ -78,7 +78,11 @@ class LabelMap(Volume):
     @property
     def state(self) -> Segmentation:
         """What is in memory of the instance."""
-        return segmentation(self.datastore, self.instance)
+        try:
+            return self._state
+        except AttributeError:  # asked for the first time
+            self._state = segmentation(self.datastore, self.instance)
+            return self._state
 
     def fresh_setting(self, name: str) -> int:
         """A number among the settings as it is now, not as it was when the request came."""

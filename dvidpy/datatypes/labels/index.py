@@ -192,8 +192,10 @@ def relabelled(index: LabelIndex, supervoxels: Labels, labels: Labels) -> LabelI
 
 def distinct(labels: Labels) -> Labels:
     """Each once, ascending. Quicker than numpy's own way for the some thousand of a body."""
-    found = np.sort(labels)
-    return found[np.append(True, found[1:] != found[:-1])] if found.size else found
+    found = labels.copy()
+    found.sort()
+    other = found[1:] != found[:-1]
+    return found if other.all() else found[np.append(True, other)]
 
 
 def among(labels: Labels, wanted: Labels) -> NDArray[np.bool_]:

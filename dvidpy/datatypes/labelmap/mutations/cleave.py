@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from msgspec import Struct
 
@@ -9,6 +11,7 @@ from dvidpy.datatypes.events import Moved
 from dvidpy.datatypes.labelled.edits import Edit, editing
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labels.index import among, distinct
+from dvidpy.datatypes.labels.sheets import Sheeted
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels
 
@@ -40,6 +43,7 @@ def cleave(data: LabelMap, body: int, supervoxels: Labels, *, given: int | None 
         label = edit.new_label(given)
         if not wanted.size:
             raise BadRequest("a cleave takes supervoxels of the body")
+        edit.read([body, label])
         edit.need_body(body)
         event = Cleave(body, label, wanted.tolist())
         event.apply(edit)
@@ -50,10 +54,15 @@ def cleave(data: LabelMap, body: int, supervoxels: Labels, *, given: int | None 
         if left.is_empty:
             raise BadRequest(f"cleaving all supervoxels of body {body} leaves nothing of it")
         edit.publish(event)
-        others = len(left.supervoxels)
-        edit.moved([Moved(body, label, moved.voxels, left.voxels, tuple(event.supervoxels), others)])
+        edit.moved(_moves(event, moved, left))
         said = {"OrigLabel": body, "CleavedLabel": label, "CleavedSupervoxels": supervoxels.tolist()}
         edit.say(
             {"Action": "cleave-complete", **said, "CleavedSize": moved.voxels, "RemainSize": left.voxels},
         )
     return label, edit.mutation
+
+
+def _moves(event: Cleave, moved: Sheeted, left: Sheeted) -> Iterator[Moved]:
+    """What went; how many supervoxels are left is not worked out before somebody asks."""
+    sizes = moved.voxels, left.voxels
+    yield Moved(event.body, event.cleaved, *sizes, tuple(event.supervoxels), len(left.supervoxels))
