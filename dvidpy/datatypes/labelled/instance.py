@@ -49,6 +49,7 @@ class LabelMap(Volume):
     """Supervoxels and bodies, as one version sees them."""
 
     __slots__ = ("_state",)
+    _state: Segmentation
 
     extents_key = EXTENTS
     interpolable = False
