@@ -11,12 +11,14 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from threading import Lock
 from typing import Any
 
 KERNELS: list[Kernel] = []
 """All kernels of the modules imported so far."""
 _HELPERS: list[Callable[..., Any]] = []
 """Functions that kernels call, and that numba does not know of yet."""
+_REGISTERING = Lock()
 
 
 class Kernel:
@@ -36,8 +38,9 @@ class Kernel:
             _choose_cache_folder()
             import numba
 
-            while _HELPERS:
-                numba.extending.register_jitable(_HELPERS.pop())
+            with _REGISTERING:  # a kernel that another thread compiles may need them
+                while _HELPERS:
+                    numba.extending.register_jitable(_HELPERS.pop())
             try:
                 self._compiled = numba.njit(self.signature, nogil=True, cache=True)(self.plain)
             except RuntimeError:  # nowhere to keep a cache, as on a read-only disk: compiled for this process alone

@@ -33,6 +33,21 @@ def test_a_kernel_is_compiled_when_it_is_first_called() -> None:
     assert total.plain(np.arange(5)) == 10
 
 
+@jit.helper
+def _squared(number: Any) -> Any:
+    return number * number
+
+
+@pytest.mark.usefixtures("_own_kernels")
+def test_kernels_call_helpers() -> None:
+    @jit.kernel("int64(int64)")
+    def more(number: Any) -> Any:
+        return _squared(number) + 1
+
+    assert more(3) == more.plain(3) == 10
+    assert not jit._HELPERS
+
+
 def test_warming_compiles_every_kernel() -> None:
     assert "_fnv128" in jit.warm()
     assert all(map(is_ready, jit.KERNELS))
