@@ -112,12 +112,16 @@ def answer(form: Form, items: Iterable[Item]) -> Reply:
 
 def answer_soon(form: Form, items: Iterable[Item], pool: Pool) -> Reply | Awaitable[Reply]:
     """Made in the event loop as far as that is quick; what is more than that, on a worker thread."""
-    pieces = form.write(items)
+    return pieces_soon(form.write(items), form.media_type, pool)
+
+
+def pieces_soon(pieces: Iterator[bytes], media_type: bytes, pool: Pool) -> Reply | Awaitable[Reply]:
+    """The same of an answer in pieces."""
     begun: list[bytes] = []
     size = 0
     for piece in pieces:
         begun.append(piece)
         size += len(piece)
         if size > QUICK:
-            return pool.run(lambda: pieces_reply(chain(begun, pieces), form.media_type))
-    return Reply(b"".join(begun), form.media_type)
+            return pool.run(lambda: pieces_reply(chain(begun, pieces), media_type))
+    return Reply(b"".join(begun), media_type)

@@ -9,7 +9,7 @@ from fastapi import Query
 
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, JSON, Call, Piece, Reply, gather, pieces_reply
-from dvidpy.datatypes.keyvalues.forms import QUICK_BODY, Form, Item, answer, answer_soon, choose_form
+from dvidpy.datatypes.keyvalues.forms import QUICK_BODY, Form, Item, answer, choose_form, pieces_soon
 from dvidpy.datatypes.keyvalues.forms import TAR as TAR_TYPE
 from dvidpy.datatypes.keyvalues.messages import parse_keys, parse_keyvalues
 from dvidpy.datatypes.neuronjson.annotations import Annotations
@@ -26,7 +26,7 @@ from dvidpy.datatypes.neuronjson.options import (
     takes_gzip,
     writer,
 )
-from dvidpy.datatypes.neuronjson.records import Shown, as_list, more_than_ids, shown
+from dvidpy.datatypes.neuronjson.records import Shown, as_list, more_than_ids, plain_part, shown
 from dvidpy.datatypes.neuronjson.schemas import BY_KEY
 from dvidpy.datatypes.params import Flag, Replace, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Room, TheCall, WholeBody, at_once
@@ -116,22 +116,34 @@ def get_keyvalues(
     form = choose_form(json=json, tar=tar or jsontar, check=False)
     asked = shown(show, fields)
     if len(body) > QUICK_BODY:
-        return call.pool.run(lambda: answer(form, _items(data, form, body, asked)))
-    return answer_soon(form, _items(data, form, body, asked), call.pool)
+        return call.pool.run(lambda: pieces_reply(_pieces(data, form, body, asked), form.media_type))
+    return pieces_soon(_pieces(data, form, body, asked), form.media_type, call.pool)
 
 
-def _items(data: Annotations, form: Form, body: bytes, asked: Shown) -> Iterator[Item]:
+def _pieces(data: Annotations, form: Form, body: bytes, asked: Shown) -> Iterator[bytes]:
     """What is there, all from one moment; BadRequest for what cannot be asked, before anything is sent."""
     keys = _wanted(form, body)
     bodies = [0 if key in BY_KEY else parse_body(key) for key in keys]  # 0 has no annotation
-    return _looked_up(data.frozen(), form, keys, bodies, asked)
+    found = _looked_up(data.frozen(), keys, bodies, asked)
+    return _as_object(found) if form.json else form.write(Item(key, text) for key, text in found)
 
 
-def _looked_up(data: Annotations, form: Form, keys: list[str], bodies: list[int], asked: Shown) -> Iterator[Item]:
+def _looked_up(
+    data: Annotations, keys: list[str], bodies: list[int], asked: Shown
+) -> Iterator[tuple[str, bytes | None]]:
+    show = plain_part if asked == Shown() else asked.of
     for key, (_, stored) in zip(keys, data.many(bodies), strict=True):
-        text = data.schema(BY_KEY[key]) if key in BY_KEY else (None if stored is None else asked.of(stored))
-        if text is not None or not form.json:
-            yield Item(key, text)
+        yield key, data.schema(BY_KEY[key]) if key in BY_KEY else None if stored is None else show(stored)
+
+
+def _as_object(found: Iterable[tuple[str, bytes | None]]) -> Iterator[bytes]:
+    """JSON of those that are there. Keys are digits, or names of schemas: nothing in them needs a backslash."""
+    front = b"{"
+    for key, text in found:
+        if text is not None:
+            yield b'%b"%b":%b' % (front, key.encode(), text or b"{}")
+            front = b","
+    yield b"{}" if front == b"{" else b"}"
 
 
 def _wanted(form: Form, body: bytes) -> list[str]:
