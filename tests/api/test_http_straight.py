@@ -16,6 +16,7 @@ from served import TOKEN, Served, running
 from dvidpy.api.straight import Straight
 from dvidpy.config import ServerSettings, Settings, StoreSettings
 from dvidpy.datatypes import parts
+from dvidpy.datatypes.imageblk import block_streams
 from dvidpy.datatypes.voxels.kinds import Voxels
 
 SIDE, BLOCK = 192, 64
@@ -100,6 +101,7 @@ def test_the_kernel_sends_what_the_volume_is(
     assert files.http.get(f"{gray}/{PATH}").content == expected
     assert sent or os.uname().sysname != "Linux"
     monkeypatch.setattr(parts, "TOGETHER", 3 << 18)
+    monkeypatch.setattr(block_streams, "FEW", 1)
     assert files.http.get(f"{gray}/{PATH}").content == expected
     monkeypatch.setattr(Straight, "may", lambda *_: False)
     assert files.http.get(f"{gray}/{PATH}").content == expected

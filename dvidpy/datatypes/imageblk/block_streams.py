@@ -36,6 +36,8 @@ from dvidpy.versioning.commits import Change
 from dvidpy.versioning.store import Found, View
 
 STORED, UNCOMPRESSED, AS_JPEG = "", "uncompressed", "jpeg"
+FEW = 1 << 12
+"""Blocks whose keys are looked up once, to be counted and then read."""
 FORMS = (STORED, UNCOMPRESSED, AS_JPEG)
 
 
@@ -90,16 +92,18 @@ def box_stream(data: ImageBlk, blocks: Box, form: str) -> Stream | FromFiles:
     if form != UNCOMPRESSED or blocks.volume * data.block_bytes <= PIECE:
         return Stream(_with_heads(data, walk(data, blocks), form))
     frozen = data.view.frozen()  # counting the keys costs less than an answer in chunks, which servers copy
-    length = count(frozen, blocks) * (HEAD + data.block_bytes)
+    few = [*keys_in(frozen, blocks)] if blocks.volume <= FEW else None
+    length = (count(frozen, blocks) if few is None else len(few)) * (HEAD + data.block_bytes)
     if data.instance.codec.packing in (NONE, LZ4) and data.block_bytes >= LONG:
-        return FromFiles(gather_parts(_from_files(data, frozen, blocks)), length)
+        keys = keys_in(frozen, blocks) if few is None else few
+        return FromFiles(gather_parts(_from_files(data, frozen, keys)), length)
     return Stream(_with_heads(data, walk(data, blocks, frozen), form), length)
 
 
-def _from_files(data: ImageBlk, frozen: View, blocks: Box) -> Iterator[Piece | FilePart]:
-    """Heads and voxels of the blocks that were written; voxels that stand in files as they are, from there."""
+def _from_files(data: ImageBlk, frozen: View, keys: Iterable[bytes]) -> Iterator[Piece | FilePart]:
+    """Heads and voxels of blocks that were written; voxels that stand in files as they are, from there."""
     size = data.block_bytes
-    for key in keys_in(frozen, blocks):
+    for key in keys:
         part = frozen.file_part(key, NONE)
         found = frozen.find(key) if part is None or part.size != size else None
         yield block_head(index_of(key), size)
