@@ -142,6 +142,17 @@ class View:
         own, inherited = self._own(typekeys)
         return [Found(self, VALUE, one, own=True) if one is not None else next(inherited) for one in own]
 
+    def own_values(self, typekeys: Iterable[bytes]) -> list[Found] | None:
+        """Visible values in that order, where this very version has stored all of them as small ones; else None."""
+        found = []
+        get, prefix, own = self.reader.get, self.prefix, self._cell
+        for typekey in typekeys:
+            stored = get(prefix + typekey + own)
+            if stored is None:
+                return None
+            found.append(Found(self, VALUE, stored))
+        return found
+
     def read_many(self, typekeys: Iterable[bytes]) -> list[bytes | Found | None]:
         """Visible values in that order: small ones whole, large ones to be read, None where there is none."""
         own, inherited = self._own(typekeys)
@@ -234,15 +245,19 @@ class View:
             some.last = True
             yield some
 
+    @property
+    def is_frozen(self) -> bool:
+        """It is that of a snapshot."""
+        return self.reader is not self.of.store
+
     def frozen(self) -> View:
         """The same view of an unchanging snapshot, which lives as long as the view and what it found."""
-        frozen = self.reader is not self.of.store
-        return self if frozen else View(self.of, self.ancestry, self.of.store.snapshot())
+        return self if self.is_frozen else View(self.of, self.ancestry, self.of.store.snapshot())
 
     @contextmanager
     def _still(self) -> Iterator[View]:
         """A view that does not change inside: this one, if it is frozen."""
-        if self.reader is not self.of.store:
+        if self.is_frozen:
             yield self
             return
         snapshot = self.of.store.snapshot()

@@ -56,6 +56,22 @@ def _agree(view: View, expected: dict[str, bytes], *absent: str) -> None:
             assert part is None if len(expected.get(name, BIG)) >= len(BIG) else part == expected[name][start:stop]
 
 
+def test_values_of_this_very_version_are_known_at_once(chain: Chain) -> None:
+    put(chain.view(), "a", b"1")
+    put(chain.view(), "big", BIG)
+    chain.commit()
+    view = chain.view()
+    put(view, "b", b"2")
+    put(view, "c", b"3")
+    found = view.frozen().own_values([typekey("c"), typekey("b")])
+    assert found is not None
+    assert [one.read() for one in found] == [b"3", b"2"]
+    assert view.own_values([]) == []
+    delete(view, "c")
+    for name in ("a", "c", "big", "none"):
+        assert view.own_values([typekey("b"), typekey(name)]) is None
+
+
 # ---------------------------------------------------------------------- one line of versions
 @both_engines
 def test_a_child_sees_what_its_parents_left(chain: Chain) -> None:

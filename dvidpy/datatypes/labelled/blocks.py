@@ -45,6 +45,11 @@ def walk(data: LabelMap, scale: int, blocks: Box) -> Iterator[tuple[Zyx, Found]]
     if blocks.volume == 1:
         only = data.view.find(block_key(scale, blocks.start))
         return iter(() if only is None else [(blocks.start, only)])
+    if blocks.volume <= TOGETHER and data.view.is_frozen:
+        places = [*blocks.points()]
+        own = data.view.own_values(block_key(scale, place) for place in places)
+        if own is not None:  # one by one that takes half as long
+            return zip(places, own, strict=True)
     return ((index_of(key), found) for key, found in data.view.ranges(row_spans(scale_prefix(scale), blocks)))
 
 
