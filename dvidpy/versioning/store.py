@@ -150,7 +150,7 @@ class View:
             stored = get(prefix + typekey + own)
             if stored is None:
                 return None
-            found.append(Found(self, VALUE, stored))
+            found.append(Found(self, VALUE, stored, own=True))
         return found
 
     def read_many(self, typekeys: Iterable[bytes]) -> list[bytes | Found | None]:

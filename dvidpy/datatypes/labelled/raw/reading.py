@@ -64,13 +64,24 @@ def begin(data: LabelMap, *, scale: int = 0, supervoxels: bool = False, roi: str
 
 def read_box(reading: Reading, box: Box) -> Labels:
     """(z, y, x) labels of a box; 0 where none were written. Its size is answerable."""
-    out = np.zeros(box.size, np.uint64)
+    blocks = box.blocks(reading.data.block)
+    found = reading.found(blocks)
+    if blocks.volume <= HELD:
+        found = iter(some := [*found])
+        out = _empty(box.size, whole=len(some) == blocks.volume)
+    else:
+        out = _empty(box.size, whole=False)
 
     def paste(one: tuple[Zyx, Found]) -> None:
         _paste(reading, one[0], reading.shown(one[1]), out, box)
 
-    share(reading.data, paste, reading.found(box.blocks(reading.data.block)))
+    share(reading.data, paste, found)
     return out
+
+
+def _empty(size: Zyx, *, whole: bool) -> Labels:
+    """Room for labels, where they do not come for all voxels filled with 0."""
+    return np.empty(size, np.uint64) if whole else np.zeros(size, np.uint64)
 
 
 def layers(reading: Reading, box: Box) -> Iterator[Labels]:
@@ -117,11 +128,11 @@ class _Cut:
         blocks = layer.blocks(reading.data.block)
         self._reading = reading
         self._row = [(index, reading.shown(found)) for index, found in reading.found(blocks)]
-        self._empty = np.empty if len(self._row) == blocks.volume else np.zeros
+        self._whole = len(self._row) == blocks.volume
 
     def slab(self, box: Box) -> Labels:
         """Labels of a part of it, with all that lies beside."""
-        out = self._empty(box.size, np.uint64)
+        out = _empty(box.size, whole=self._whole)
         for index, block in self._row:
             _paste(self._reading, index, block, out, box)
         return out
