@@ -7,10 +7,9 @@ visible until the merge's child stores its own.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import compress
 from operator import itemgetter
 
 from dvidpy.storage import codecs, keys
@@ -20,8 +19,9 @@ from dvidpy.storage.keys import LARGE, PAST, TOMBSTONE, VALUE, cell, split_cell
 from dvidpy.storage.kv import KeyValueStore, Reader
 from dvidpy.versioning.ancestry import Ancestries, Ancestry
 from dvidpy.versioning.commits import Change, Committer
-from dvidpy.versioning.large import PART, Manifest, Upload, decode_manifest, read_parts, upload_all
-from dvidpy.versioning.visibility import FEW, TOGETHER, Cells, cells_by_row, choose, first_value, walk_rows, walk_values
+from dvidpy.versioning.found import Found, Several
+from dvidpy.versioning.large import PART, Manifest, Upload, decode_manifest, upload_all
+from dvidpy.versioning.visibility import FEW, TOGETHER, cells_by_row, choose, first_value, walk_rows, walk_values
 
 REMEMBERED = 64
 """Versions of an instance whose view is kept."""
@@ -330,78 +330,3 @@ class View:
     async def commit_soon(self, change: Change) -> None:
         """The same, for the event loop."""
         await self.of.committer.commit_soon(change)
-
-
-class Found:
-    """A visible value: small ones at hand, packed; large ones in parts."""
-
-    __slots__ = ("_plain", "kind", "manifest", "own", "stored", "view")
-
-    def __init__(self, view: View, kind: int, stored: bytes, *, own: bool = False) -> None:
-        self.view = view
-        self.own = own
-        """A small value that is known to be of the very version of the view."""
-        self.kind = kind
-        self.stored = stored
-        self.manifest = decode_manifest(stored) if kind == LARGE else None
-        self._plain: bytes | None = None
-
-    def plain_size(self) -> int:
-        """Bytes of the value."""
-        return self.manifest.size if self.manifest else codecs.plain_size(self.stored)
-
-    def read(self) -> bytes:
-        """The whole value."""
-        if self.manifest is None:
-            if self._plain is None:
-                self._plain = codecs.decode(self.stored)
-            return self._plain
-        return b"".join(self.pieces(0, self.manifest.size))
-
-    def look(self) -> bytes | memoryview:
-        """The whole value, copied only where it must be."""
-        return self.read() if self.manifest is not None else codecs.plain_view(self.stored)
-
-    def pieces(self, start: int, stop: int) -> Iterator[bytes]:
-        """Bytes start <= i < stop, in pieces of at most a megabyte."""
-        if self.manifest is None:
-            return iter([self.read()[start:stop]])
-        return read_parts(self.view.reader, self.view.of.instance, self.manifest, start, stop)
-
-
-class Several:
-    """Visible values that are read together."""
-
-    def __init__(self, view: View) -> None:
-        self.view = view
-        self.keys: list[bytes] = []
-        """Their type keys."""
-        self.kinds: list[int] = []
-        self.stored: list[bytes] = []
-        self.size = 0
-        """Bytes as they are stored."""
-        self.last = False
-        """None comes behind them."""
-
-    def add(self, cells: Cells) -> None:
-        """More of them."""
-        cut = len(self.view.prefix)
-        self.keys += [row[cut:] for row in cells.rows]
-        self.kinds += cells.kinds
-        self.stored += cells.stored
-        self.size += sum(map(len, cells.stored))
-
-    def only(self, wanted: Iterable[object]) -> Several:
-        """Those whose member of `wanted` is true."""
-        some, chosen = Several(self.view), list(wanted)
-        some.keys, some.kinds = list(compress(self.keys, chosen)), list(compress(self.kinds, chosen))
-        some.stored = list(compress(self.stored, chosen))
-        some.size, some.last = sum(map(len, some.stored)), self.last
-        return some
-
-    def between(self, texts: Sequence[bytes]) -> bytes | memoryview:
-        """The first text, the first value whole, the second text and so on: a text more than values."""
-        if LARGE not in self.kinds:
-            return codecs.decode_between(texts, self.stored)
-        cells = zip(self.kinds, self.stored, strict=True)
-        return codecs.join_between(texts, [Found(self.view, kind, stored).read() for kind, stored in cells])

@@ -17,9 +17,10 @@ from dvidpy.storage.memory import MemoryStore
 from dvidpy.versioning.ancestry import Ancestries
 from dvidpy.versioning.commits import Committer
 from dvidpy.versioning.datastore import Datastore
+from dvidpy.versioning.found import Found
 from dvidpy.versioning.large import PART
 from dvidpy.versioning.records import Node
-from dvidpy.versioning.store import Found, VersionedStore, View
+from dvidpy.versioning.store import VersionedStore, View
 from dvidpy.versioning.visibility import CHUNK, FEW, FIRST_CHUNK
 
 both_engines = pytest.mark.parametrize("engine", ["leveldb", "memory"], indirect=True)

@@ -18,7 +18,7 @@ from dvidpy.datatypes.voxels.masks import find_region
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import HIGHEST, LOWEST, Box, Zyx, box_between, parse_point, to_wire
 from dvidpy.storage.keys import after
-from dvidpy.versioning.store import Found, Several
+from dvidpy.versioning.found import Found, Several
 
 ROWS = 1024
 """Rows of blocks that are looked up one by one; of a larger box the whole range of keys is walked."""

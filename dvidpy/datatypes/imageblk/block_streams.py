@@ -33,7 +33,8 @@ from dvidpy.storage.codecs import JPEG, LZ4, NONE
 from dvidpy.storage.file_parts import FilePart
 from dvidpy.storage.long_values import LONG
 from dvidpy.versioning.commits import Change
-from dvidpy.versioning.store import Found, View
+from dvidpy.versioning.found import Found
+from dvidpy.versioning.store import View
 
 STORED, UNCOMPRESSED, AS_JPEG = "", "uncompressed", "jpeg"
 FEW = 1 << 12

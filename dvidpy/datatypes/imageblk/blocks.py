@@ -20,8 +20,9 @@ from dvidpy.geometry import Box, Zyx
 from dvidpy.storage.codecs import JPEG, LZ4, NONE, as_packed
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.duties import Kept
+from dvidpy.versioning.found import Found
 from dvidpy.versioning.records import Instance
-from dvidpy.versioning.store import Found, View
+from dvidpy.versioning.store import View
 
 MOST_BLOCKS = 1 << 22
 """Blocks that one request may ask for, present or not."""

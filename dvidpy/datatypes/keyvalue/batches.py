@@ -12,7 +12,7 @@ from dvidpy.datatypes.keyvalues.messages import Span, parse_keys
 from dvidpy.datatypes.keyvalues.spans import demand_within
 from dvidpy.datatypes.settings import read_json
 from dvidpy.errors import BadRequest
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 TOGETHER = 8
 """Keys that are looked up together; their values are held meanwhile."""

@@ -15,7 +15,7 @@ from dvidpy.datatypes.keyvalues.spans import demand_within, header_span, query_s
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Room, TheCall, at_once, streaming
 from dvidpy.errors import BadRequest, NotFound
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 room = Room()
 

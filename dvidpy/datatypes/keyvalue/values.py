@@ -14,8 +14,8 @@ from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.exchange import Call, Gone, readable
 from dvidpy.datatypes.keyvalues.keys import FIRST, PAST, key_of, keys_of, span, typekey
 from dvidpy.errors import DvidError, NotFound
+from dvidpy.versioning.found import Found
 from dvidpy.versioning.large import PART
-from dvidpy.versioning.store import Found
 
 
 class KeyValue(Data):

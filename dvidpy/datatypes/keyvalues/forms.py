@@ -12,7 +12,7 @@ from dvidpy.datatypes import tars
 from dvidpy.datatypes.exchange import JSON, OCTETS, Pool, Reply, pieces_reply, readable
 from dvidpy.datatypes.keyvalues.messages import Span, pair_head
 from dvidpy.errors import BadRequest
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 TAR = b"application/tar"
 QUICK, QUICK_BODY = 1 << 16, 1 << 13

@@ -15,7 +15,7 @@ from dvidpy.datatypes.voxels.grid import index_of, row_spans
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx
 from dvidpy.storage.codecs import GZIP, payload_of
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 T = TypeVar("T")
 R = TypeVar("R")

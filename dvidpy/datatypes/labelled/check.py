@@ -49,8 +49,8 @@ from dvidpy.kernels.label_blocks import Labels
 from dvidpy.storage.keys import TOMBSTONE, after, cell, split_cell
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.duties import Kept, Note
+from dvidpy.versioning.found import Found
 from dvidpy.versioning.records import Instance
-from dvidpy.versioning.store import Found
 from dvidpy.versioning.visibility import choose
 
 BUCKETS = 1024

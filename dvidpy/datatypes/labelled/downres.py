@@ -28,9 +28,9 @@ from dvidpy.datatypes.voxels.grid import index_of
 from dvidpy.geometry import Box, Zyx
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
+from dvidpy.versioning.found import Found
 from dvidpy.versioning.queue import Task
 from dvidpy.versioning.records import Instance, Node
-from dvidpy.versioning.store import Found
 
 DOWNRES = "downres labels"
 """Kind of its tasks; `scale` is the one to compute, `blocks` are [z, y, x] of its blocks."""

@@ -19,7 +19,7 @@ from dvidpy.datatypes.labels.sheets import Sheeted, Sheets, decode, is_head, nam
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.versioning.commits import Change
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 LEAST_BYTES = 6
 """Of an entry in a LabelIndex message: a shorter message has no more entries than fit beside sheets."""

@@ -34,8 +34,9 @@ from dvidpy.geometry import Box, Zyx, to_wire
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.storage.codecs import LZ4, Codec
 from dvidpy.storage.keys import after
+from dvidpy.versioning.found import Found
 from dvidpy.versioning.records import Node
-from dvidpy.versioning.store import Found, View
+from dvidpy.versioning.store import View
 
 T = TypeVar("T")
 PLAIN = Codec(LZ4)

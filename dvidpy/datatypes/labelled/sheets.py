@@ -18,7 +18,8 @@ from dvidpy.datatypes.labels.sheets import (
 from dvidpy.errors import StoreError
 from dvidpy.storage.keys import VALUE, after, cell
 from dvidpy.versioning.commits import Change
-from dvidpy.versioning.store import Found, View
+from dvidpy.versioning.found import Found
+from dvidpy.versioning.store import View
 
 
 class StoredSheets:

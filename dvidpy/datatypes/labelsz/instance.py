@@ -16,7 +16,7 @@ from dvidpy.datatypes.settings import Given
 from dvidpy.datatypes.voxels.masks import Region, find_region
 from dvidpy.errors import BadRequest
 from dvidpy.versioning.commits import Change
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 
 class LabelSizes(Data):

@@ -22,8 +22,8 @@ from dvidpy.errors import BadRequest, Busy, DvidError
 from dvidpy.storage.keys import LARGE
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
+from dvidpy.versioning.found import Found
 from dvidpy.versioning.records import Instance, Node
-from dvidpy.versioning.store import Found
 
 TOGETHER = 64
 """Annotations that are looked up together."""

@@ -21,7 +21,8 @@ from dvidpy.datatypes.neuronjson.keys import ALL, LARGEST, body_of
 from dvidpy.datatypes.neuronjson.records import TIME, as_list, more_than_ids, plain_part
 from dvidpy.errors import BadRequest
 from dvidpy.storage import codecs
-from dvidpy.versioning.store import Found, View
+from dvidpy.versioning.found import Found
+from dvidpy.versioning.store import View
 
 FIELDS = 64
 """Fields of a query."""

@@ -22,7 +22,7 @@ from dvidpy.datatypes.neuronjson.schemas import Schema
 from dvidpy.datatypes.settings import read_json
 from dvidpy.errors import BadRequest, DvidError
 from dvidpy.storage.keys import TOMBSTONE, cell
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 TOGETHER = 1000
 """Annotations of an edit."""

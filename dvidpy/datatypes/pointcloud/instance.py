@@ -27,7 +27,7 @@ from dvidpy.datatypes.pointcloud.packing import Box, Kind, Points, Summary, deco
 from dvidpy.datatypes.settings import Given
 from dvidpy.errors import BadRequest
 from dvidpy.storage.keys import after
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 Labels = NDArray[np.uint64]
 TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")

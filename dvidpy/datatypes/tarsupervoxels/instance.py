@@ -15,8 +15,8 @@ from dvidpy.datatypes.labels.numbers import parse_label
 from dvidpy.datatypes.settings import Given
 from dvidpy.datatypes.tarsupervoxels.keys import PAST, file_key
 from dvidpy.errors import BadRequest, NotFound
+from dvidpy.versioning.found import Found
 from dvidpy.versioning.records import Instance
-from dvidpy.versioning.store import Found
 
 MODE = 0o755
 """Of members of a tar file, as the reference gives them."""

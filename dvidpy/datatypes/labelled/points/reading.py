@@ -20,7 +20,7 @@ from dvidpy.geometry import Zyx
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.kernels.label_index import read
 from dvidpy.kernels.rows import parse_rows
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 FEW = 16
 """Indices that are looked at in the event loop."""

@@ -16,7 +16,7 @@ from dvidpy.datatypes.labels.blocks import LabelBlock, box_of
 from dvidpy.datatypes.voxels.masks import Mask, find_mask
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import SIDE, Labels
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 T = TypeVar("T")
 HELD = 256

@@ -16,7 +16,7 @@ from dvidpy.datatypes.voxels.streams import block_head, view_of
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, parse_integer
 from dvidpy.kernels.label_blocks import Labels
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 LZ4, GZIP, BLOCKS, UNCOMPRESSED = "lz4", "gzip", "blocks", "uncompressed"
 FORMS = (LZ4, GZIP, BLOCKS, UNCOMPRESSED)

@@ -16,7 +16,7 @@ from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.kernels.label_index import varint
 from dvidpy.storage.codecs import LZ4, payload_of
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 MOST = 50_000
 """Indices that are sent at a time."""

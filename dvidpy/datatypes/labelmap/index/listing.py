@@ -12,7 +12,7 @@ from dvidpy.datatypes.labelled.keys import INDEX, label_key, number_of
 from dvidpy.datatypes.labelled.sheets import StoredSheets
 from dvidpy.datatypes.labels import sheets
 from dvidpy.storage.keys import after
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 MOST = 10_000_000
 """Labels that are listed at a time."""

@@ -21,7 +21,7 @@ from dvidpy.datatypes.labels.splits import Cut, sizes_under
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Zyx
 from dvidpy.kernels.label_runs import Runs
-from dvidpy.versioning.store import Found
+from dvidpy.versioning.found import Found
 
 
 class SupervoxelCut(Struct, frozen=True, array_like=True):

@@ -18,7 +18,8 @@ from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import INDEX, MAPPING, MAX_LABEL, SPLIT, number_of, scale_prefix
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.storage.keys import TOMBSTONE, cell
-from dvidpy.versioning.store import Found, View
+from dvidpy.versioning.found import Found
+from dvidpy.versioning.store import View
 
 FULL_RESOLUTION = scale_prefix(0)
 RESERVED = "Labels that were reserved by POST nextlabel and are in no block or mapping yet cannot be seen."
