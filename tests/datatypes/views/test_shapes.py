@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 from label_instances import Segments
-from readers import cloud_volume, url_of
+from readers import cloud_volume, reader, url_of
 from served import Serve
 
 from dvidpy.datatypes.views.precomputed.skeletons import from_swc
@@ -261,9 +261,7 @@ def test_meshes_that_are_kept_go_first(segments: Segments) -> None:
 
 def test_cloud_volume_reads_skeletons(segments: Segments) -> None:
     body = segments.get(f"skeleton/{ROD}")
-    from cloudvolume import Skeleton
-
-    skeleton = Skeleton.from_precomputed(
+    skeleton = reader("cloudvolume").Skeleton.from_precomputed(
         body, vertex_attributes=[{"id": "radius", "data_type": "float32", "num_components": 1}]
     )
     assert len(skeleton.vertices) == struct.unpack("<I", body[:4])[0]
