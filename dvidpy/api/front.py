@@ -16,10 +16,12 @@ from dvidpy.api.instances import Instances
 from dvidpy.api.lingering import Lingering
 from dvidpy.api.logs import SILENT, trace
 from dvidpy.api.nodes import prepare_node, refuse_unknown
+from dvidpy.api.repeats import Repeats
 from dvidpy.api.replies import Send, begin, not_found, options, refusal, send_reply
 from dvidpy.api.repos import prepare_repo
 from dvidpy.api.state import Server
 from dvidpy.datatypes.exchange import TEXT, Call, Gone, Headers, Receive, Reply, Whole
+from dvidpy.datatypes.rooms import Endpoint
 from dvidpy.errors import DvidError
 
 Scope = dict[str, Any]
@@ -48,6 +50,7 @@ class Front:
         self._inner = inner
         self._cors = Cors(server.settings.server.cors_domains, timing=server.settings.server.allow_timing)
         self._instances = Instances(server)
+        self._repeats = Repeats(server)
         self.lingering = Lingering(lambda: server.pool.under_way)
         self._limit = server.settings.server.max_request_bytes
         self._ids = map((secrets.token_hex(4) + "-%x").__mod__, count())
@@ -68,38 +71,50 @@ class Front:
             await self._inner(scope, receive, _adding(send, extra))
 
     # ------------------------------------------------------------------ quick answers
+    def answer_again(self, asked: bytes, client: str) -> tuple[Reply, Headers] | None:
+        """As `answer_now`, to a request that was answered so before: by all its bytes."""
+        known = self._repeats.find(asked)
+        if known is None:
+            return None
+        began = time.perf_counter()
+        call, arguments = known.again(next(self._ids), client)
+        try:
+            reply = _at_once(known.work.endpoint, arguments)
+        except DvidError as error:
+            reply = refusal(error, call.path)
+        except Exception as error:
+            reply = self._own_fault(call, error)
+        if reply is None:
+            return None
+        self._account(call, reply.status, began, 0, 0 if call.method == "HEAD" else reply.length or 0)
+        return reply, known.extra
+
     def answer_now(
-        self, method: str, path: str, query: bytes, headers: Headers, client: str
+        self, method: str, path: str, query: bytes, headers: Headers, client: str, asked: bytes = b""
     ) -> tuple[Reply, Headers] | Begun | None:
-        """Answer and further headers to a GET or HEAD without a body, if that takes no waiting; else how far it is."""
+        """Answer and further headers to a GET or HEAD without a body, if that takes no waiting; else how far it is.
+
+        `asked` are all bytes of the request, where nothing else stands in them.
+        """
         if not path.startswith("/api/"):
             return None
         began = time.perf_counter()
         pool, number = self._server.pool, next(self._ids)
         call = Call(method, path, query, headers, _nothing_to_receive, pool, self._limit, client, number)
+        extra = self._cors.headers(headers)
         try:
-            reply = self._run_now(call)
-            if isinstance(reply, Work):
-                return Begun(call, reply, began)
+            work = self._prepare(call)
+            reply = not_found() if work is None else _run_now(work, call)
+            if reply is None:
+                return Begun(call, work, began)
+            if asked and work is not None:
+                self._repeats.learn(asked, call, work, extra)
         except DvidError as error:
             reply = refusal(error, call.path)
         except Exception as error:
             reply = self._own_fault(call, error)
         self._account(call, reply.status, began, 0, 0 if method == "HEAD" else reply.length or 0)
-        return reply, self._cors.headers(headers)
-
-    def _run_now(self, call: Call) -> Reply | Work:
-        work = self._prepare(call)
-        if work is None:
-            return not_found()
-        endpoint = work.endpoint
-        if not endpoint.at_once or work.gate is not None or work.throttled or endpoint.whole_body:
-            return work
-        found = endpoint.handler(**endpoint.arguments(call, work.here, b""))
-        if isinstance(found, Reply):
-            return found if isinstance(found.body, Whole) else work
-        found.close()  # it needs waiting after all
-        return work
+        return reply, extra
 
     # ------------------------------------------------------------------ all others
     async def _serve(self, scope: Scope, receive: Receive, send: Send, extra: Headers) -> None:
@@ -189,6 +204,22 @@ class Front:
         server.metrics.over((call, status, began, ended, received, sent))
         if call.path in SILENT and call.query.get("u"):
             server.heard_of(call.query["u"], int((ended - began) * 1000), datetime.now(UTC))
+
+
+def _run_now(work: Work, call: Call) -> Reply | None:
+    """The answer, if it takes no waiting."""
+    endpoint = work.endpoint
+    if not endpoint.at_once or work.gate is not None or work.throttled or endpoint.whole_body:
+        return None
+    return _at_once(endpoint, endpoint.arguments(call, work.here, b""))
+
+
+def _at_once(endpoint: Endpoint, arguments: dict[str, Any]) -> Reply | None:
+    found = endpoint.handler(**arguments)
+    if isinstance(found, Reply):
+        return found if isinstance(found.body, Whole) else None
+    found.close()  # it needs waiting after all
+    return None
 
 
 async def _nothing_to_receive() -> Any:

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from dvidpy.api.front import Begun, Front
 from dvidpy.api.heads import KnownHeads, beginning, quoted, split_target, without_body
 from dvidpy.api.straight import Straight
-from dvidpy.datatypes.exchange import Headers
+from dvidpy.datatypes.exchange import Headers, Reply
 
 LONGEST_TARGET = 1 << 20
 """Bytes of the longest path and query: `specificblocks` names thousands of blocks in one."""
@@ -76,6 +76,8 @@ class WireProtocol(HttpToolsProtocol):
     # ------------------------------------------------------------------ the short way
     def data_received(self, data: bytes) -> None:
         """Answer at once where that is possible; else parse."""
+        if self._between and self._is_idle() and self._answer_again(data):
+            return
         if (self._between or self._in_target) and not data.isascii():
             data = quoted(data)
         if not self._between:
@@ -85,22 +87,33 @@ class WireProtocol(HttpToolsProtocol):
         if line is not None:
             headers = _known.get(data[line.end() :])
             method, path, query = line.groups()
-            if headers is not None and self._is_idle() and self._answer_now(method, path, query or b"", headers):
+            if headers is not None and self._is_idle() and self._answer_now(method, path, query or b"", headers, data):
                 return
         self._begun, self._harmless = 0, False
         super().data_received(data)
         if line is not None and self._harmless and self._between and self._begun == 1:
             _known.learn(data[line.end() :], self.headers)
 
-    def _answer_now(self, method: bytes, path: bytes, query: bytes, headers: Headers) -> bool:
+    def _answer_again(self, data: bytes) -> bool:
         app: Front = self.app  # ours; `serve` puts nothing around it
+        answer = app.answer_again(data, self.client[0] if self.client else "")
+        if answer is None:
+            return False
+        self._write(app, *answer, head=data.startswith(b"HEAD"))
+        return True
+
+    def _answer_now(self, method: bytes, path: bytes, query: bytes, headers: Headers, asked: bytes = b"") -> bool:
+        app: Front = self.app
         client = self.client[0] if self.client else ""
-        answer = app.answer_now(_METHODS[method], text_of(path), query, headers, client)
+        answer = app.answer_now(_METHODS[method], text_of(path), query, headers, client, asked)
         if answer is None or isinstance(answer, Begun):
             self._tried, self._prepared = True, answer
             return False
-        reply, extra = answer
-        body = b"" if method == b"HEAD" else reply.body
+        self._write(app, *answer, head=method == b"HEAD")
+        return True
+
+    def _write(self, app: Front, reply: Reply, extra: Headers, *, head: bool) -> None:
+        body = b"" if head else reply.body
         begun = beginning(reply.status, *reply.headers, *extra)
         length = b"" if reply.length is None else b"content-length: %d\r\n" % reply.length  # None: a HEAD
         self.transport.write(b"%s%s\r\n%s" % (begun, length, body))
@@ -108,7 +121,6 @@ class WireProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         self._rest()
         app.lingering.answered(self.loop)
-        return True
 
     def _is_idle(self) -> bool:
         """No earlier request of the connection is being answered, and the client takes what it is sent."""
