@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.kernels.jit import kernel
+from dvidpy.kernels.label_blocks import Bytes
 
 PLAIN, LZ4 = 0, 2
 """First byte of a value that is kept as it is, or as its size (u32, little-endian) and an LZ4 block."""
@@ -38,14 +40,6 @@ def unpack_all(texts: Sequence[bytes], values: Sequence[bytes]) -> memoryview | 
         return None
     out = np.empty(text.size + whole, np.uint8)
     return out.data if _unpack(library, text, text_ends, packed, ends, sizes, out) else None
-
-
-def unpack_all_plain(texts: Sequence[bytes], values: Sequence[bytes]) -> bytes:
-    """The plain twin, of sound values."""
-    import lz4.block
-
-    plain = [lz4.block.decompress(value[1:]) if value[0] == LZ4 else value[1:] for value in values]
-    return b"".join(piece for pair in zip(texts, [*plain, b""], strict=True) for piece in pair)
 
 
 def _ends(some: Sequence[bytes]) -> Numbers:
@@ -74,6 +68,20 @@ def _sizes(packed: Any, ends: Any, sizes: Any) -> Any:
     return whole
 
 
+def sizes_plain(packed: Bytes, ends: Numbers, sizes: Numbers) -> int:
+    """The plain twin."""
+    for place, value in enumerate(_parts(packed, ends)):
+        if value[:1] == bytes((PLAIN,)):
+            sizes[place] = len(value) - 1
+        elif value[:1] == bytes((LZ4,)) and len(value) > HEAD:
+            sizes[place] = int.from_bytes(value[1:HEAD], "little")
+        else:
+            return -1
+        if sizes[place] > MOST * len(value):
+            return -1
+    return int(sizes.sum())
+
+
 @kernel(
     "boolean(FunctionType(int32(int64, int64, int32, int32)), Array(uint8, 1, 'C', readonly=True), int64[::1],"
     " Array(uint8, 1, 'C', readonly=True), int64[::1], int64[::1], uint8[::1])"
@@ -97,6 +105,24 @@ def _unpack(library: Any, text: Any, text_ends: Any, packed: Any, ends: Any, siz
                 return False
         at, to = ends[place], to + size
     return True
+
+
+def unpack_plain(text: Bytes, text_ends: Numbers, packed: Bytes, ends: Numbers, sizes: Numbers, out: Bytes) -> bool:
+    """The plain twin."""
+    import lz4.block
+
+    pieces = []
+    for words, value in zip_longest(_parts(text, text_ends), _parts(packed, ends), fillvalue=bytes((PLAIN,))):
+        try:
+            pieces += [words, lz4.block.decompress(value[1:]) if value[0] == LZ4 else value[1:]]
+        except lz4.block.LZ4BlockError:
+            return False
+    out[:] = np.frombuffer(b"".join(pieces), np.uint8)
+    return True
+
+
+def _parts(whole: Bytes, ends: Numbers) -> list[bytes]:
+    return [whole[first:last].tobytes() for first, last in pairwise([0, *ends.tolist()])]
 
 
 @cache

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import lz4.block
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dvidpy.kernels import unpacking
-from dvidpy.kernels.unpacking import LZ4, PLAIN, unpack_all, unpack_all_plain
+from dvidpy.kernels.unpacking import LZ4, PLAIN, sizes_plain, unpack_all, unpack_plain
 
 WORDS = st.binary(max_size=40) | st.integers(0, 3000).map(lambda size: b"neuron " * size)
 VALUES = st.builds(
@@ -22,7 +23,12 @@ def test_the_kernel_agrees_with_its_plain_twin(values: list[bytes], texts: list[
     texts = texts[: len(values) + 1]
     found = unpack_all(texts, values)
     assert found is not None
-    assert bytes(found) == unpack_all_plain(texts, values)
+    text, packed = (np.frombuffer(b"".join(some), np.uint8) for some in (texts, values))
+    text_ends, ends = (np.cumsum([len(one) for one in some], dtype=np.int64) for some in (texts, values))
+    sizes = np.empty(len(values), np.int64)
+    out = np.empty(sizes_plain(packed, ends, sizes) + text.size, np.uint8)
+    assert unpack_plain(text, text_ends, packed, ends, sizes, out)
+    assert bytes(found) == out.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -41,6 +47,11 @@ def test_the_kernel_agrees_with_its_plain_twin(values: list[bytes], texts: list[
 )
 def test_what_it_cannot_unpack_is_left_to_others(wrong: bytes) -> None:
     assert unpack_all([b"a", b"b", b"c"], [b"\x00sound", wrong]) is None
+    packed, ends = np.frombuffer(wrong, np.uint8), np.array([len(wrong)], np.int64)
+    sizes = np.empty(1, np.int64)
+    texts, none = np.empty(0, np.uint8), np.zeros(2, np.int64)
+    whole = sizes_plain(packed, ends, sizes)
+    assert whole < 0 or not unpack_plain(texts, none, packed, ends, sizes, np.empty(whole, np.uint8))
 
 
 def test_a_library_that_hides_its_function_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
