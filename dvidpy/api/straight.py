@@ -71,7 +71,8 @@ class Straight:
             sending = _Sending(own, self._framed(pieces))
             while not sending.over:
                 count = await _finished(pool.begin(sending.push))
-                self._cycle.expected_content_length -= count
+                if not self._cycle.chunked_encoding:
+                    self._cycle.expected_content_length -= count
                 self._demand_connected()
                 taken(count)
                 if sending.full:

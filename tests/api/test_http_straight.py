@@ -145,6 +145,30 @@ def test_a_slow_reader_gets_all_and_holds_no_worker(files: Served, gray: str, vo
         assert head_of(line).startswith(b"http/1.1 200")
 
 
+def test_an_answer_in_chunks_is_whole_and_leaves_the_line_open(files: Served) -> None:
+    path = files.instance(files.repo(), "seg", "labelmap", BlockSize="64,64,64")
+    labels = np.full((64, 64, 128), 7, np.uint64)
+    assert files.http.post(f"{path}/raw/0_1_2/128_64_64/0_0_0", content=labels.tobytes()).status_code == 200
+    with ask(files, f"{path}/blocks/128_64_64/0_0_0?compression=uncompressed") as line:
+        line.sendall(b"GET /api/server/note HTTP/1.1\r\n\r\n")
+        assert b"transfer-encoding: chunked" in head_of(line)
+        body = bytearray()
+        while size := int(head_line(line), 16):
+            body += take(line, size)
+            assert take(line, 2) == b"\r\n"
+        assert take(line, 2) == b"\r\n"
+        blocks = [struct.pack("<4i", x, 0, 0, labels.nbytes // 2) + labels[:, :, :64].tobytes() for x in (0, 1)]
+        assert body == b"".join(blocks)
+        assert head_of(line).startswith(b"http/1.1 200")
+
+
+def head_line(line: socket.socket) -> bytes:
+    got = b""
+    while not got.endswith(b"\r\n"):
+        got += line.recv(1)
+    return got
+
+
 def test_who_wants_no_second_answer(files: Served, gray: str) -> None:
     with ask(files, f"{gray}/{PATH}", b"Connection: close\r\n") as line:
         head_of(line)

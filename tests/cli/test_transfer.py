@@ -182,7 +182,7 @@ def test_several_scales_go_on_where_they_broke_off(desk: Desk, place: str, monke
         add(record, piece)
 
     monkeypatch.setattr(Record, "add", break_off)
-    words = ("--scales", "all", "--box", "0,0,0:90,70,40")
+    words = ("--scales", "all", "--box", "0,0,0:90,70,40", "--workers", "1")  # one piece after the other
     assert "the line is cut" in desk.run("export", "seg", place, *words, status=1)
     monkeypatch.setattr(Record, "add", add)
     desk.version.labelmap("seg")[0:8, 0:8, 0:8] = 9  # of the finest scale, which is done
