@@ -80,10 +80,8 @@ class Front:
         call, arguments = known.again(next(self._ids), client)
         try:
             reply = _at_once(known.work.endpoint, arguments)
-        except DvidError as error:
-            reply = refusal(error, call.path)
         except Exception as error:
-            reply = self._own_fault(call, error)
+            reply = self._refused(call, error)
         if reply is None:
             return None
         self._account(call, reply.status, began, 0, 0 if call.method == "HEAD" else reply.length or 0)
@@ -109,10 +107,8 @@ class Front:
                 return Begun(call, work, began)
             if asked and work is not None:
                 self._repeats.learn(asked, call, work, extra)
-        except DvidError as error:
-            reply = refusal(error, call.path)
         except Exception as error:
-            reply = self._own_fault(call, error)
+            reply = self._refused(call, error)
         self._account(call, reply.status, began, 0, 0 if method == "HEAD" else reply.length or 0)
         return reply, extra
 
@@ -152,12 +148,10 @@ class Front:
             if work is None:
                 return options(self._table.allowed(call.parts)) if call.method == "OPTIONS" else not_found()
             return await begin(await self._run(work, call), call)
-        except DvidError as error:
-            return refusal(error, call.path)
         except Gone:
             raise
         except Exception as error:
-            return self._own_fault(call, error)
+            return self._refused(call, error)
 
     async def _run(self, work: Work, call: Call) -> Reply:
         if work.throttled:
@@ -190,7 +184,11 @@ class Front:
             return Work(endpoint, prepare_node(server, endpoint, call))
         return Work(endpoint, server)
 
-    def _own_fault(self, call: Call, error: Exception) -> Reply:
+    @staticmethod
+    def _refused(call: Call, error: Exception) -> Reply:
+        """What a handler refused with; anything else is a fault of ours."""
+        if isinstance(error, DvidError):
+            return refusal(error, call.path)
         trace(call, error)
         text = f"internal error, please report request {call.id}\n"
         return Reply(text.encode(), TEXT, 500, headers=((b"x-request-id", call.id.encode()),))

@@ -55,8 +55,14 @@ def split_target(target: bytes) -> tuple[bytes, bytes]:
     return path, query
 
 
+def answer_head(status: int, headers: Headers, length: int | None) -> bytes:
+    """The head of an answer that goes out whole; without a length where that is not known, as for some HEADs."""
+    said = b"" if length is None else b"content-length: %d\r\n" % length
+    return b"%s%s\r\n" % (_beginning(status, *headers), said)
+
+
 @lru_cache(MANY)
-def beginning(status: int, *headers: tuple[bytes, bytes]) -> bytes:
+def _beginning(status: int, *headers: tuple[bytes, bytes]) -> bytes:
     """Status line and headers of an answer; most have the same."""
     if any(b"\r" in value or b"\n" in value for _, value in headers):
         raise ValueError(f"a header of more than a line: {headers}")

@@ -58,13 +58,15 @@ class Repeats:
 
     def find(self, asked: bytes) -> Repeat | None:
         """What a request leads to, if that is known."""
-        found = self._known.get(asked)
+        found = self._known.get(asked) if len(asked) <= LONGEST else None  # a body may follow: that is not hashed
         if found is None or found.catalogue is not self._catalogue.repos or self._server.block_list:
             return None
         return found
 
     def learn(self, asked: bytes, call: Call, work: Work, extra: Headers) -> None:
         """A request was answered at once, by this handler. It is remembered the second time."""
+        if len(asked) > LONGEST:
+            return
         mark = hash(asked)
         if mark not in self._once:
             if len(self._once) >= 10 * MANY:
@@ -72,7 +74,7 @@ class Repeats:
             self._once.add(mark)
             return
         endpoint, here = work.endpoint, work.here
-        if len(asked) > LONGEST or endpoint.admins_only or not isinstance(here, Data | Server):
+        if endpoint.admins_only or not isinstance(here, Data | Server):
             return
         if len(self._known) >= MANY:
             self._known.clear()

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dvidpy.api.heads import beginning
+from dvidpy.api.heads import answer_head
 from dvidpy.datatypes.exchange import STALLED_S, Gone, Headers, Mixed, Piece, Pool
 from dvidpy.errors import StoreError
 from dvidpy.storage.file_parts import FilePart
@@ -50,8 +50,7 @@ class Straight:
             return False
         if not cycle.disconnected:
             cycle.waiting_for_100_continue = False
-            head = b"%scontent-length: %d\r\n\r\n" % (beginning(status, *headers), length)
-            self._transport.writelines((head, body))
+            self._transport.writelines((answer_head(status, headers, length), body))
             cycle.response_started = cycle.response_complete = True
             cycle.message_event.set()
             cycle.on_response()

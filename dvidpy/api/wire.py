@@ -17,7 +17,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from dvidpy.api.front import Begun, Front
-from dvidpy.api.heads import KnownHeads, beginning, quoted, split_target, without_body
+from dvidpy.api.heads import KnownHeads, answer_head, quoted, split_target, without_body
 from dvidpy.api.straight import Straight
 from dvidpy.datatypes.exchange import Headers, Reply
 
@@ -114,9 +114,8 @@ class WireProtocol(HttpToolsProtocol):
 
     def _write(self, app: Front, reply: Reply, extra: Headers, *, head: bool) -> None:
         body = b"" if head else reply.body
-        begun = beginning(reply.status, *reply.headers, *extra)
-        length = b"" if reply.length is None else b"content-length: %d\r\n" % reply.length  # None: a HEAD
-        self.transport.write(b"%s%s\r\n%s" % (begun, length, body))
+        begun = answer_head(reply.status, [*reply.headers, *extra], reply.length)
+        self.transport.write(b"%s%s" % (begun, body))
         self.cycle = _ANSWERED  # the client takes what it is sent, and asked nothing else: there is nothing to resume
         self.server_state.total_requests += 1
         self._rest()
