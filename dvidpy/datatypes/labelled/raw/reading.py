@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from dvidpy.datatypes.exchange import PIECE
-from dvidpy.datatypes.labelled.blocks import load, share, walk
+from dvidpy.datatypes.labelled.blocks import load, share, spread, walk
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labels import blocks as codec
@@ -140,19 +140,7 @@ class _Cut:
 
 def _shared(reading: Reading, layer: Box, work: Callable[[Labels], T]) -> Iterator[T]:
     cut = _Cut(reading, layer)
-    made: dict[int, T] = {}
-
-    def make(one: tuple[int, Box]) -> None:
-        place, box = one
-        made[place] = work(cut.slab(box))
-
-    slabs = enumerate(_slabs(layer))
-    if reading.data.call is None:
-        for one in slabs:
-            make(one)
-    else:
-        reading.data.call.pool.share(make, slabs)
-    return (made.pop(place) for place in sorted(made))
+    return iter(spread(reading.data, lambda box: work(cut.slab(box)), _slabs(layer)))
 
 
 def _paste(reading: Reading, index: Zyx, block: LabelBlock, out: Labels, box: Box) -> None:
