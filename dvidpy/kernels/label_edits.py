@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dvidpy.kernels.jit import helper, kernel
 from dvidpy.kernels.label_blocks import Box, Bytes, Labels, unpack_plain
-from dvidpy.kernels.label_reads import Bits
+from dvidpy.kernels.label_masks import Bits
 from dvidpy.kernels.label_runs import voxels_of
 
 

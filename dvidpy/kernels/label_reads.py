@@ -1,4 +1,4 @@
-"""What a label block tells without its voxels being written out: counts, single voxels, masks of labels."""
+"""What a label block tells without its voxels being written out: counts and single voxels."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ from numpy.typing import NDArray
 
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.jit import kernel
-from dvidpy.kernels.label_blocks import CUBE, SIDE, Bytes, Labels, codes_plain
+from dvidpy.kernels.label_blocks import SIDE, Bytes, Labels, codes_plain
 
 Counts = NDArray[np.uint16]
 Indices = NDArray[np.uint32]
-Bits = NDArray[np.uint8]
-"""(n, 64): a bit a voxel of each sub-block, its rows one byte each, lowest bit first."""
-NOTHING, ALL, SOME = 0, 1, 2
-"""How much of a sub-block is inside: the flags of binary blocks."""
 
 _ONE, _BYTE = np.uint64(1), np.uint64(8)
-_ALL_BITS = np.uint8(255)
 
 
 def count(counts: Counts, indices: Indices, values: Bytes, labels: int) -> NDArray[np.int64]:
@@ -37,13 +32,6 @@ def pick(
     out = np.empty(len(points), np.uint64)
     _pick(counts, indices, values, labels, grid, np.ascontiguousarray(points), out)
     return out
-
-
-def mask(counts: Counts, indices: Indices, values: Bytes, inside: NDArray[np.bool_]) -> tuple[Bytes, Bits]:
-    """(flag of each sub-block, its bits) for the labels that `inside` names: one truth for each label of the block."""
-    flags, bits = np.zeros(counts.size, np.uint8), np.zeros((counts.size, 64), np.uint8)
-    _mask(counts, indices, values, inside, flags, bits)
-    return flags, bits
 
 
 @kernel(
@@ -145,64 +133,3 @@ def pick_plain(
         cube = np.ravel_multi_index(tuple(point // SIDE), tuple(grid))
         code = codes[cube, np.ravel_multi_index(tuple(point % SIDE), (SIDE, SIDE, SIDE))]
         out[i] = labels[indices[firsts[cube] + code]] if code < counts[cube] else 0
-
-
-@kernel(
-    "void(Array(uint16, 1, 'C', readonly=True), Array(uint32, 1, 'C', readonly=True),"
-    "Array(uint8, 1, 'C', readonly=True), Array(boolean, 1, 'C', readonly=True), uint8[::1], uint8[:, ::1])"
-)
-def _mask(counts: Any, indices: Any, values: Any, inside: Any, flags: Any, out: Any) -> None:
-    table, entry, at = np.zeros(512, np.uint8), 0, 0
-    for cube in range(counts.size):
-        number = np.int64(counts[cube])
-        bits, left = np.uint64(0), number - 1
-        while left > 0:
-            bits += _ONE
-            left >>= 1
-        size, mask, found = np.int64(bits), (_ONE << bits) - _ONE, 0
-        for i in range(number):
-            table[i] = inside[indices[entry + i]]
-            found += np.int64(table[i])
-        for i in range(number, 1 << size):
-            table[i] = 0
-        entry += number
-        place = at
-        at += 64 * size
-        if found == 0:
-            continue
-        if found == number:
-            flags[cube] = 1
-            out[cube, :] = _ALL_BITS
-            continue
-        every, some = 255, 0
-        for row in range(64):
-            packed = 0
-            if size == 9:
-                for x in range(8):
-                    pair = (np.int64(values[place + x]) << 8) | np.int64(values[place + x + 1])
-                    packed |= np.int64(table[(pair >> (7 - x)) & 511]) << x
-            else:
-                word = np.uint64(0)
-                for i in range(size):
-                    word = (word << _BYTE) | np.uint64(values[place + i])
-                for x in range(7, -1, -1):
-                    packed |= np.int64(table[word & mask]) << x
-                    word >>= bits
-            place += size
-            out[cube, row] = packed
-            every &= packed
-            some |= packed
-        flags[cube] = (1 if every == 255 else 2) if some else 0
-
-
-def mask_plain(
-    counts: Counts, indices: Indices, values: Bytes, inside: NDArray[np.bool_], flags: Bytes, out: Bits
-) -> None:
-    """The plain twin."""
-    codes, firsts = codes_plain(counts, values), np.cumsum(counts.astype(np.int64)) - counts
-    for cube, number in enumerate(counts.astype(np.int64)):
-        table = np.zeros(CUBE, np.bool_)
-        table[:number] = inside[indices[firsts[cube] : firsts[cube] + number]]
-        voxels = table[codes[cube]]
-        flags[cube] = ALL if voxels.all() else SOME if voxels.any() else NOTHING
-        out[cube] = np.packbits(voxels, bitorder="little")

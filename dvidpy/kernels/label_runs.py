@@ -7,15 +7,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dvidpy.kernels.jit import kernel
+from dvidpy.kernels.jit import helper, kernel
 from dvidpy.kernels.label_blocks import SIDE, Bytes
-from dvidpy.kernels.label_reads import Bits
+from dvidpy.kernels.label_masks import Bits
 
 Runs = NDArray[np.int32]
 """(n, 4): x, y, z, length."""
 Box = NDArray[np.int64]
 Open = NDArray[np.int64]
 """(depth, height, 2): first x and length of the run that each row of voxels may go on with; length 0 for none."""
+
+_ONE, _ALL, _TOP = np.uint64(1), np.uint64(2**64 - 1), np.uint64(58)
+_SPREAD = np.uint64(0x03F79D71B4CB0A89)
+"""A de Bruijn sequence: shifted by 0 to 63 places, its six highest bits are another number each time."""
+_PLACES = np.zeros(64, np.int64)
+_PLACES[[((int(_SPREAD) << place) % 2**64) >> 58 for place in range(64)]] = np.arange(64)
 
 
 def trace(flags: Bytes, bits: Bits, grid_start_low_high: Box, open_runs: Open) -> Runs:
@@ -52,47 +58,63 @@ def stamp(runs: Runs, grid_start: Box, bits: Bits) -> None:
     _stamp(runs, grid_start, bits)
 
 
+@helper
+def _rows(flags: Any, bits: Any, box: Any, busy: Any) -> Any:
+    """(rows of sub-blocks, words along x, 64) the voxels of each row, 64 a word, lowest bit first; `busy` tells which
+    rows of sub-blocks have any.
+    """
+    along = box[0, 2]
+    rows = np.zeros((busy.size, (along + 7) >> 3, 64), np.uint64)
+    for cube in range(flags.size):
+        if flags[cube]:
+            line, x = cube // along, cube % along
+            busy[line] = True
+            shift, word = np.uint64(8 * (x & 7)), x >> 3
+            for row in range(64):
+                rows[line, word, row] |= np.uint64(bits[cube, row]) << shift
+    return rows
+
+
+@helper
+def _lowest(word: Any) -> Any:
+    """Place of the lowest bit that is set."""
+    return _PLACES[((word & (~word + _ONE)) * _SPREAD) >> _TOP]
+
+
 @kernel(
     "int64(Array(uint8, 1, 'C', readonly=True), Array(uint8, 2, 'C', readonly=True),"
     "Array(int64, 2, 'C', readonly=True), int64[:, :, ::1], int32[:, ::1])"
 )
 def _trace(flags: Any, bits: Any, box: Any, open_runs: Any, out: Any) -> Any:
-    done = 0
-    busy = np.zeros(box[0, 0] * box[0, 1], np.bool_)  # rows of sub-blocks that have any voxel
-    for cube in range(flags.size):
-        busy[cube // box[0, 2]] |= flags[cube] != 0
+    """A run begins or ends where a voxel differs from the one before: 64 are compared at once."""
+    busy = np.zeros(box[0, 0] * box[0, 1], np.bool_)
+    rows, done, low, high = _rows(flags, bits, box, busy), 0, box[2, 2], box[3, 2]
     for z in range(box[2, 0], box[3, 0]):
         for y in range(box[2, 1], box[3, 1]):
             first, length = open_runs[z, y, 0], open_runs[z, y, 1]
-            cube = (z >> 3) * box[0, 1] + (y >> 3)
-            if length == 0 and not busy[cube]:
+            line = (z >> 3) * box[0, 1] + (y >> 3)
+            if length == 0 and not busy[line]:
                 continue
-            cube *= box[0, 2]
-            row = (z & 7) * 8 + (y & 7)
-            x = box[2, 2]
-            while x < box[3, 2]:
-                byte = np.int64(bits[cube + (x >> 3), row])
-                end = min((x | 7) + 1, box[3, 2])
-                if byte == 255:
-                    if length == 0:
-                        first = box[1, 2] + x
-                    length += end - x
-                    x = end
-                    continue
-                if byte == 0 and length == 0:
-                    x = end
-                    continue
-                while x < end:
-                    if (byte >> (x & 7)) & 1:
-                        if length == 0:
-                            first = box[1, 2] + x
-                        length += 1
-                    elif length:
+            begun, is_open = low - length, length > 0
+            for word in range(low >> 6, (high + 63) >> 6):
+                here, counts = 64 * word, _ALL
+                shift = np.uint64(max(low - here, 0))
+                counts <<= shift
+                if high - here < 64:
+                    counts &= (_ONE << np.uint64(high - here)) - _ONE
+                inside = rows[line, word, (z & 7) * 8 + (y & 7)] & counts
+                edges = (inside ^ ((inside << _ONE) | (np.uint64(is_open) << shift))) & counts
+                while edges:
+                    x = here + _lowest(edges)
+                    edges &= edges - _ONE
+                    if is_open:
                         out[done, 0], out[done, 1] = first, box[1, 1] + y
-                        out[done, 2], out[done, 3] = box[1, 0] + z, length
-                        done, length = done + 1, 0
-                    x += 1
-            open_runs[z, y, 0], open_runs[z, y, 1] = first, length
+                        out[done, 2], out[done, 3] = box[1, 0] + z, x - begun
+                        done += 1
+                    else:
+                        first, begun = box[1, 2] + x, x
+                    is_open = not is_open
+            open_runs[z, y, 0], open_runs[z, y, 1] = first, high - begun if is_open else 0
     return done
 
 

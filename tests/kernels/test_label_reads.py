@@ -8,8 +8,8 @@ from label_examples import VOLUMES, Volume
 
 from dvidpy.errors import BadRequest
 from dvidpy.kernels import label_reads
-from dvidpy.kernels.label_blocks import cubes_of, encode
-from dvidpy.kernels.label_reads import ALL, NOTHING, SOME, count_plain, mask_plain, pick_plain
+from dvidpy.kernels.label_blocks import encode
+from dvidpy.kernels.label_reads import count_plain, pick_plain
 
 FEW = settings(max_examples=25)
 
@@ -35,9 +35,6 @@ def test_a_code_beyond_its_entries_is_refused() -> None:
 def test_sub_blocks_without_entries_count_for_no_label() -> None:
     empty = np.zeros(4, np.uint16), np.zeros(0, np.uint32), np.zeros(0, np.uint8)
     assert label_reads.count(*empty, 2).tolist() == [0, 0]
-    flags, bits = label_reads.mask(*empty, np.array([True, True]))
-    assert not flags.any()
-    assert not bits.any()
     out = label_reads.pick(*empty, np.array([1, 2], np.uint64), np.array([1, 2, 2]), np.array([[1, 9, 9]]))
     assert out.tolist() == [0]
 
@@ -53,18 +50,3 @@ def test_single_voxels(voxels: Volume, data: st.DataObject) -> None:
     pick_plain(counts, indices, values, labels, grid, points, twin)
     assert np.array_equal(found, voxels[tuple(points.T)])
     assert np.array_equal(twin, found)
-
-
-@FEW
-@given(VOLUMES, st.integers(0, 2**32), st.sampled_from([0.0, 0.1, 0.5, 1.0]))
-def test_masks(voxels: Volume, seed: int, share: float) -> None:
-    labels, counts, indices, values = encode(voxels)
-    inside = np.random.default_rng(seed).random(labels.size) < share
-    flags, bits = label_reads.mask(counts, indices, values, inside)
-    twin = np.zeros_like(flags), np.zeros_like(bits)
-    mask_plain(counts, indices, values, inside, *twin)
-    expected = np.isin(cubes_of(voxels), labels[inside])
-    assert np.array_equal(np.unpackbits(bits, axis=1, bitorder="little"), expected)
-    assert np.array_equal(flags, np.where(expected.all(1), ALL, np.where(expected.any(1), SOME, NOTHING)))
-    assert np.array_equal(flags, twin[0])
-    assert np.array_equal(bits, twin[1])

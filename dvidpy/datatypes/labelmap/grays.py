@@ -13,7 +13,7 @@ from dvidpy.datatypes.voxels.sources import Source, find_source
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box
 from dvidpy.kernels.label_blocks import SIDE
-from dvidpy.kernels.label_reads import Bits
+from dvidpy.kernels.label_masks import Bits
 
 NODE = 4
 """Bits of a leaf's place in the lower node that is read as a whole: 128 voxels along each axis."""

@@ -9,9 +9,9 @@ import numpy as np
 from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.index import among
 from dvidpy.geometry import Zyx
-from dvidpy.kernels import label_reads, label_runs
+from dvidpy.kernels import label_masks, label_runs
 from dvidpy.kernels.label_blocks import SIDE, Bytes, Labels
-from dvidpy.kernels.label_reads import ALL, NOTHING, Bits
+from dvidpy.kernels.label_masks import ALL, NOTHING, Bits
 from dvidpy.kernels.label_runs import Runs
 
 
@@ -55,7 +55,7 @@ def mask_of(block: LabelBlock, wanted: Labels) -> Mask | None:
     if not inside.any():
         return None
     if block.counts.size:
-        return Mask(block.size, *label_reads.mask(block.counts, block.indices, block.values, inside))
+        return Mask(block.size, *label_masks.mask(block.counts, block.indices, block.values, inside))
     return full_mask(block.size)
 
 

@@ -28,7 +28,7 @@ from dvidpy.datatypes.labels.masks import Mask
 from dvidpy.errors import TooLarge
 from dvidpy.geometry import Zyx
 from dvidpy.kernels.label_blocks import SIDE
-from dvidpy.kernels.label_reads import NOTHING, Bits
+from dvidpy.kernels.label_masks import NOTHING, Bits
 
 Places = NDArray[np.int64]
 """(n, 3): z, y, x."""

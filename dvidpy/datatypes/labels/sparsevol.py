@@ -11,8 +11,8 @@ from dvidpy.datatypes.labels.masks import Mask
 from dvidpy.datatypes.labels.runs import NO_RUNS
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import HIGHEST, Zyx
-from dvidpy.kernels.label_blocks import Bytes
-from dvidpy.kernels.label_reads import ALL, SOME, Bits
+from dvidpy.kernels.label_blocks import SIDE, Bytes
+from dvidpy.kernels.label_masks import ALL, SOME, Bits, cells
 from dvidpy.kernels.label_runs import Runs
 
 _HEAD = struct.Struct("<4B2I")
@@ -75,28 +75,27 @@ def demand_runs(runs: Runs) -> Runs:
     return np.require(runs, np.int32, ["A", "C"])
 
 
-def binary_blocks(label: int, masks: Iterable[tuple[Zyx, Mask]]) -> Iterator[bytes]:
-    """(index of the block in the grid, mask) -> the `blocks` format: a head, then each block that has voxels."""
+def binary_blocks(label: int, size: Zyx, parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The `blocks` format of blocks of `size` voxels: a head, then what `masked` made; nothing where that is none."""
     begun = False
-    for block, mask in masks:
-        if mask.is_empty:
-            continue
+    for part in filter(None, parts):
         if not begun:
-            yield _GRID.pack(*mask.grid[::-1], label)
+            yield _GRID.pack(*(side // SIDE for side in size[::-1]), label)
             begun = True
-        x, y, z = (at * side for at, side in zip(block[::-1], mask.size[::-1], strict=True))
-        yield _PLACE.pack(x, y, z, ALL if mask.is_full else SOME)
-        if not mask.is_full:
-            yield _sub_blocks(mask)
+        yield part
 
 
-def _sub_blocks(mask: Mask) -> bytes:
-    """Flag and, where some voxels are inside, 64 bytes; for every sub-block."""
-    cells = np.column_stack((mask.flags, mask.bits))
-    kept = np.zeros(cells.shape, np.bool_)
-    kept[:, 0] = True
-    kept[mask.flags == SOME] = True
-    return cells[kept].tobytes()
+def masked(masks: Iterable[tuple[Zyx, Mask]]) -> bytes:
+    """(index of the block in the grid, mask) -> each block that has voxels, as binary blocks have it."""
+    parts: list[bytes | memoryview] = []
+    for block, mask in masks:
+        if not mask.is_empty:
+            full = mask.is_full
+            x, y, z = (at * side for at, side in zip(block[::-1], mask.size[::-1], strict=True))
+            parts.append(_PLACE.pack(x, y, z, ALL if full else SOME))
+            if not full:
+                parts.append(cells(mask.flags, mask.bits).data)
+    return b"".join(parts)
 
 
 def read_binary_blocks(body: bytes | memoryview, size: Zyx) -> Iterator[tuple[Zyx, Mask]]:

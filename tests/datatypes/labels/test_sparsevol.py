@@ -83,7 +83,7 @@ def test_binary_blocks() -> None:
         ((1, 1, 1), mask(3, 0.0)),
         ((-2, 3, 4), mask(4, 0.001)),
     ]
-    body = b"".join(sparsevol.binary_blocks(2**63, given_masks))
+    body = b"".join(sparsevol.binary_blocks(2**63, SIZE, map(sparsevol.masked, (given_masks[:1], given_masks[1:]))))
     assert body[:20] == struct.pack("<3IQ", 2, 2, 1, 2**63)
     assert body[20:33] == struct.pack("<3iB", 0, 0, 0, 2)
     found = list(sparsevol.read_binary_blocks(body, SIZE))
@@ -91,10 +91,12 @@ def test_binary_blocks() -> None:
         assert block == other
         assert np.array_equal(one.flags, two.flags)
         assert np.array_equal(one.bits, two.bits)
-    assert list(sparsevol.binary_blocks(1, given_masks[2:3])) == []
+    assert list(sparsevol.binary_blocks(1, SIZE, [sparsevol.masked(given_masks[2:3])])) == []
 
 
-WHOLE = b"".join(sparsevol.binary_blocks(9, [((0, 0, 0), mask(1, 0.5)), ((5, 0, 0), mask(1, 1.0))]))
+WHOLE = b"".join(
+    sparsevol.binary_blocks(9, SIZE, [sparsevol.masked([((0, 0, 0), mask(1, 0.5)), ((5, 0, 0), mask(1, 1.0))])])
+)
 
 
 @pytest.mark.parametrize(

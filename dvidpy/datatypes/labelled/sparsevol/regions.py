@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labelled.asked import find_part
-from dvidpy.datatypes.labelled.blocks import load
+from dvidpy.datatypes.labelled.blocks import load, spread
 from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import block_key
@@ -19,9 +20,13 @@ from dvidpy.datatypes.labels.runs import EVERYWHERE
 from dvidpy.errors import NotFound
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
+from dvidpy.versioning.found import Found
 
+R = TypeVar("R")
 TOGETHER = 32
 """Blocks that are read together."""
+FEWEST, AT_ONCE = 4, 4
+"""Blocks of a share of work, unless a row has more; shares that are dealt out at a time, whose results are held."""
 
 
 class Region(NamedTuple):
@@ -37,15 +42,43 @@ class Region(NamedTuple):
 
     def masks(self) -> Iterator[tuple[Zyx, Mask]]:
         """(block, which of its voxels are inside) of the blocks that have any, in order."""
-        data = self.data
+        return self._masks_of(self._found())
+
+    def shared(self, work: Callable[[Iterator[tuple[Zyx, Mask]]], R]) -> Iterator[R]:
+        """What `work` makes of masks of some blocks at a time, in order; idle threads help. No row along x is cut."""
+
+        def make(some: list[tuple[Zyx, Found]]) -> R:
+            return work(self._masks_of(some))
+
+        rows = self._rows()
+        while some := [*islice(rows, AT_ONCE)]:
+            # What is stored in parts is read on this thread, which has the snapshot.
+            here = any(found.manifest is not None for row in some for _, found in row)
+            yield from map(make, some) if here else spread(self.data, make, some)
+
+    def _rows(self) -> Iterator[list[tuple[Zyx, Found]]]:
+        row: list[tuple[Zyx, Found]] = []
+        for one in self._found():
+            if len(row) >= FEWEST and one[0][:2] != row[-1][0][:2]:
+                yield row
+                row = []
+            row.append(one)
+        if row:
+            yield row
+
+    def _found(self) -> Iterator[tuple[Zyx, Found]]:
         for first in range(0, len(self.blocks), TOGETHER):
             places: list[Zyx] = [(z, y, x) for z, y, x in self.blocks[first : first + TOGETHER].tolist()]
-            values = data.view.find_many(block_key(self.scale, place) for place in places)
+            values = self.data.view.find_many(block_key(self.scale, place) for place in places)
             for place, value in zip(places, values, strict=True):
                 if value is not None:  # else an index came without its voxels
-                    mask = mask_of(load(data, value), self.supervoxels)
-                    if mask is not None:
-                        yield place, mask
+                    yield place, value
+
+    def _masks_of(self, some: Iterable[tuple[Zyx, Found]]) -> Iterator[tuple[Zyx, Mask]]:
+        for place, value in some:
+            mask = mask_of(load(self.data, value), self.supervoxels)
+            if mask is not None:
+                yield place, mask
 
 
 def find_region(data: LabelMap, label: int, scale: int, bounds: Box, *, supervoxel: bool) -> Region:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from io import BytesIO
-from shutil import copyfileobj
+from itertools import chain
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -16,7 +15,6 @@ from dvidpy.datatypes.labels.packing import GZIP_LEVEL, pack
 from dvidpy.datatypes.labels.runs import traced
 from dvidpy.errors import NotFound, TooLarge
 from dvidpy.geometry import Box
-from dvidpy.kernels.label_runs import Runs
 
 IN_MEMORY = 16 << 20
 """Bytes of runs that are kept in memory until their number is known; more go to a temporary file."""
@@ -26,12 +24,12 @@ LONGEST_LZ4 = 0x7E000000
 
 def as_blocks(region: Region, label: int) -> Reply:
     """The `blocks` format. Bounds choose blocks, not voxels, as in the reference."""
-    return pieces_reply(sparsevol.binary_blocks(label, region.masks()), OCTETS)
+    return pieces_reply(sparsevol.binary_blocks(label, region.data.block, region.shared(sparsevol.masked)), OCTETS)
 
 
 def as_srles(region: Region, bounds: Box) -> Reply:
     """Runs as they are found."""
-    return pieces_reply(sparsevol.srles(_traced(region, bounds)), OCTETS)
+    return pieces_reply(_runs(region, bounds), OCTETS)
 
 
 def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, limit: int) -> Reply:
@@ -46,18 +44,21 @@ def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, li
         limit: bytes that may be whole in memory. TooLarge where LZ4, which has no pieces, would need more.
     """
     pack(b"", packing)
-    runs: IO[bytes] = BytesIO()
-    for piece in gather(sparsevol.srles(_traced(region, bounds))):
-        if runs.tell() <= IN_MEMORY < runs.tell() + len(piece):
-            runs = until_sent.enter_context(_as_file(runs))
-        runs.write(piece)
-    size = runs.tell()
-    runs.seek(0)
+    held: list[bytes] = []
+    file: IO[bytes] | None = None
+    size = 0
+    for piece in _runs(region, bounds):
+        size += len(piece)
+        held.append(piece)
+        if size > IN_MEMORY:
+            file = file or until_sent.enter_context(TemporaryFile())  # noqa: SIM115 - open until it is sent
+            file.writelines(held)
+            held.clear()
     if not size and region.data.bounds_must_hold:
         raise NotFound("the label has no voxels there")
     if not size and not region.data.runs_alone:
         return octets(b"")
-    plain = _pieces(sparsevol.rles_head(size), runs)
+    plain = chain((sparsevol.rles_head(size),), held if file is None else _pieces(file))
     if packing == "gzip":
         return pieces_reply(_gzipped(plain), OCTETS)
     if packing == "lz4":
@@ -67,20 +68,15 @@ def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, li
     return pieces_reply(plain, OCTETS, sparsevol.HEAD + size)
 
 
-def _traced(region: Region, bounds: Box) -> Iterator[Runs]:
-    return traced(region.masks(), bounds, joined=not region.data.runs_alone)
+def _runs(region: Region, bounds: Box) -> Iterator[bytes]:
+    """Its runs, as many at a time as come together."""
+    joined = not region.data.runs_alone
+    return region.shared(lambda masks: b"".join(sparsevol.srles(traced(masks, bounds, joined=joined))))
 
 
-def _as_file(runs: IO[bytes]) -> IO[bytes]:
-    file = TemporaryFile()  # noqa: SIM115 - open until it is sent
-    runs.seek(0)
-    copyfileobj(runs, file)
-    return file
-
-
-def _pieces(head: bytes, runs: IO[bytes]) -> Iterator[bytes]:
-    yield head + runs.read(PIECE)
-    while piece := runs.read(PIECE):
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while piece := file.read(PIECE):
         yield piece
 
 
