@@ -47,6 +47,11 @@ class Kernel:
                 self._compiled = numba.njit(self.signature, nogil=True)(self.plain)
         return self._compiled
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it was called before."""
+        return self._compiled is not None
+
     def __call__(self, *args: Any) -> Any:
         """Call the compiled function."""
         return (self._compiled or self.ready())(*args)

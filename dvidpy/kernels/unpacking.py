@@ -22,11 +22,16 @@ MOST = 255
 """LZ4 makes no more bytes of one than that: whoever says so is not believed."""
 HEAD = 5
 """Bytes in front of an LZ4 block."""
+WHOLE, FIRST, INSIDE = range(3)
+"""What of a value is wanted: all; of one with a size (u32, little-endian) in front so many bytes behind that; of a JSON
+list what stands between its brackets, and where that is nothing, the text in front of the value is left out too."""
+FRONT = 4
+"""Bytes of such a size."""
 Numbers = NDArray[np.int64]
 
 
-def unpack_all(texts: Sequence[bytes], values: Sequence[bytes]) -> memoryview | None:
-    """The first text, the first value unpacked, the second text and so on: a text more than values.
+def unpack_all(texts: Sequence[bytes], values: Sequence[bytes], part: int = WHOLE) -> memoryview | None:
+    """The first text, that part of the first value unpacked, the second text and so on: a text more than values.
 
     None where a value is damaged, or packed in a way that the kernel does not know, or where the library hides its
     function.
@@ -39,7 +44,13 @@ def unpack_all(texts: Sequence[bytes], values: Sequence[bytes]) -> memoryview | 
     if whole < 0 or library is None:
         return None
     out = np.empty(text.size + whole, np.uint8)
-    return out.data if _unpack(library, text, text_ends, packed, ends, sizes, out) else None
+    size = int(_unpack(library, text, text_ends, packed, ends, sizes, out, part))
+    return None if size < 0 else out.data[:size]
+
+
+def is_ready() -> bool:
+    """Whether nothing is to be loaded, which takes a while, before `unpack_all` begins."""
+    return _sizes.is_ready and _unpack.is_ready
 
 
 def _ends(some: Sequence[bytes]) -> Numbers:
@@ -83,17 +94,17 @@ def sizes_plain(packed: Bytes, ends: Numbers, sizes: Numbers) -> int:
 
 
 @kernel(
-    "boolean(FunctionType(int32(int64, int64, int32, int32)), Array(uint8, 1, 'C', readonly=True), int64[::1],"
-    " Array(uint8, 1, 'C', readonly=True), int64[::1], int64[::1], uint8[::1])"
+    "int64(FunctionType(int32(int64, int64, int32, int32)), Array(uint8, 1, 'C', readonly=True), int64[::1],"
+    " Array(uint8, 1, 'C', readonly=True), int64[::1], int64[::1], uint8[::1], int64)"
 )
-def _unpack(library: Any, text: Any, text_ends: Any, packed: Any, ends: Any, sizes: Any, out: Any) -> Any:
-    """Fill `out`; False where a value does not unpack to its size."""
+def _unpack(library: Any, text: Any, text_ends: Any, packed: Any, ends: Any, sizes: Any, out: Any, part: Any) -> Any:
+    """Fill `out`; how many bytes of it, or -1 where a value does not unpack to its size, or has no such part."""
     source, target = packed.ctypes.data, out.ctypes.data
     begun, at, to = 0, 0, 0
     for place in range(text_ends.size):
-        stop = to + text_ends[place] - begun
-        out[to:stop] = text[begun : text_ends[place]]
-        begun, to = text_ends[place], stop
+        before, to = to, to + text_ends[place] - begun
+        out[before:to] = text[begun : text_ends[place]]
+        begun = text_ends[place]
         if place == ends.size:
             break
         size = sizes[place]
@@ -102,23 +113,51 @@ def _unpack(library: Any, text: Any, text_ends: Any, packed: Any, ends: Any, siz
         else:
             stored = np.int32(ends[place] - at - HEAD)
             if library(source + at + HEAD, target + to, stored, np.int32(size)) != size:
-                return False
-        at, to = ends[place], to + size
-    return True
+                return -1
+        at, front, stop = ends[place], 0, size
+        if part == INSIDE:
+            front, stop = 1, size - 1
+            if stop <= front:
+                to = before
+                continue
+        elif part == FIRST:
+            front = stop = FRONT
+            for byte in range(min(FRONT, size)):
+                stop += np.int64(out[to + byte]) << (8 * byte)
+            if stop > size:
+                return -1
+        if front:
+            for byte in range(to, to + stop - front):
+                out[byte] = out[byte + front]
+        to += stop - front
+    return to
 
 
-def unpack_plain(text: Bytes, text_ends: Numbers, packed: Bytes, ends: Numbers, sizes: Numbers, out: Bytes) -> bool:
+def unpack_plain(
+    text: Bytes, text_ends: Numbers, packed: Bytes, ends: Numbers, sizes: Numbers, out: Bytes, part: int
+) -> int:
     """The plain twin."""
     import lz4.block
 
-    pieces = []
-    for words, value in zip_longest(_parts(text, text_ends), _parts(packed, ends), fillvalue=bytes((PLAIN,))):
+    values, pieces = _parts(packed, ends), []
+    for words, value in zip_longest(_parts(text, text_ends), values):
         try:
-            pieces += [words, lz4.block.decompress(value[1:]) if value[0] == LZ4 else value[1:]]
+            plain = b"" if value is None else lz4.block.decompress(value[1:]) if value[0] == LZ4 else value[1:]
         except lz4.block.LZ4BlockError:
-            return False
-    out[:] = np.frombuffer(b"".join(pieces), np.uint8)
-    return True
+            return -1
+        if part == FIRST and value is not None:
+            size = int.from_bytes(plain[:FRONT], "little")
+            if size > len(plain) - FRONT:
+                return -1
+            plain = plain[FRONT : FRONT + size]
+        elif part == INSIDE and value is not None:
+            plain = plain[1:-1]
+            if not plain:
+                continue
+        pieces += [words, plain]
+    whole = b"".join(pieces)
+    out[: len(whole)] = np.frombuffer(whole, np.uint8)
+    return len(whole)
 
 
 def _parts(whole: Bytes, ends: Numbers) -> list[bytes]:

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import lz4.block
 
 from dvidpy.errors import BadRequest, StoreError
+from dvidpy.kernels.unpacking import FIRST, FRONT, INSIDE, WHOLE, unpack_all
 
 AS_IT_IS = b"\x00"
 """What stands in front of a value that is neither packed nor summed up."""
@@ -45,8 +46,8 @@ HARDLY = 16
 """LZ4 must save one byte in so many, or what is read would be unpacked for nothing."""
 LONG, SAMPLE, SAMPLES = 1 << 16, 1 << 12, 4
 """Of a value of so many bytes, samples of some bytes are packed before it is."""
-MANY = 1 << 15
-"""Bytes of values from which they are unpacked quicker together than one by one."""
+LARGE, MANY = 1 << 15, 64
+"""Bytes of values, or so many, from which they are unpacked quicker together than one by one."""
 ZSTD_LEVEL = 3
 JPEG_LEVEL = 80
 
@@ -136,20 +137,33 @@ def plain_size(stored: bytes) -> int:
     return _U32.unpack_from(stored, 1)[0] if stored[0] == LZ4 and len(stored) > _U32.size else len(decode(stored))
 
 
-def decode_between(texts: Sequence[bytes], stored: Sequence[bytes]) -> bytes | memoryview:
-    """The first text, the first value unpacked, the second text and so on: a text more than values."""
-    if sum(map(len, stored)) >= MANY:
-        from dvidpy.kernels.unpacking import unpack_all
+def decode_between(texts: Sequence[bytes], stored: Sequence[bytes], part: int = WHOLE) -> bytes | memoryview:
+    """The first text, the first value unpacked, the second text and so on: a text more than values.
 
-        found = unpack_all(texts, stored)
+    Of each value that part (`kernels.unpacking`); StoreError where one is damaged, or has none.
+    """
+    if len(stored) >= MANY or sum(map(len, stored)) >= LARGE:
+        found = unpack_all(texts, stored, part)
         if found is not None:
             return found
-    return join_between(texts, list(map(decode, stored)))
+    return join_between(texts, list(map(decode, stored)), part)
 
 
-def join_between(texts: Sequence[bytes], plain: Sequence[bytes]) -> bytes:
+def join_between(texts: Sequence[bytes], plain: Sequence[bytes], part: int = WHOLE) -> bytes:
     """The same of values that are unpacked."""
+    if part == INSIDE:
+        some = [(text, value[1:-1]) for text, value in zip(texts, plain, strict=False) if len(value) > len(b"[]")]
+        return b"".join(chain(chain.from_iterable(some), texts[-1:]))
+    if part == FIRST:
+        plain = list(map(_first, plain))
     return b"".join(chain.from_iterable(zip(texts, [*plain, b""], strict=True)))
+
+
+def _first(plain: bytes) -> bytes:
+    stop = FRONT + int.from_bytes(plain[:FRONT], "little")
+    if stop > len(plain):
+        raise StoreError("a stored value is shorter than it says")
+    return plain[FRONT:stop]
 
 
 def plain_view(stored: bytes) -> bytes | memoryview:

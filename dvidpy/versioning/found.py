@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING
 
+from dvidpy.kernels.unpacking import WHOLE
 from dvidpy.storage import codecs
-from dvidpy.storage.keys import LARGE
+from dvidpy.storage.keys import LARGE, VALUE
 from dvidpy.versioning.large import decode_manifest, read_parts
 from dvidpy.versioning.visibility import Cells
 
@@ -55,7 +56,7 @@ class Found:
 class Several:
     """Visible values that are read together."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, *, last: bool = False) -> None:
         self.view = view
         self.keys: list[bytes] = []
         """Their type keys."""
@@ -63,7 +64,7 @@ class Several:
         self.stored: list[bytes] = []
         self.size = 0
         """Bytes as they are stored."""
-        self.last = False
+        self.last = last
         """None comes behind them."""
 
     def add(self, cells: Cells) -> None:
@@ -74,6 +75,21 @@ class Several:
         self.stored += cells.stored
         self.size += sum(map(len, cells.stored))
 
+    def put(self, typekey: bytes, found: Found) -> None:
+        """One more."""
+        self.keys.append(typekey)
+        self.kinds.append(found.kind)
+        self.stored.append(found.stored)
+        self.size += len(found.stored)
+
+    def read(self, place: int) -> bytes:
+        """One of them, whole."""
+        return Found(self.view, self.kinds[place], self.stored[place]).read()
+
+    def replace(self, place: int, value: bytes) -> None:
+        """Have another value in the place of one."""
+        self.kinds[place], self.stored[place] = VALUE, codecs.AS_IT_IS + value
+
     def only(self, wanted: Iterable[object]) -> Several:
         """Those whose member of `wanted` is true."""
         some, chosen = Several(self.view), list(wanted)
@@ -82,9 +98,9 @@ class Several:
         some.size, some.last = sum(map(len, some.stored)), self.last
         return some
 
-    def between(self, texts: Sequence[bytes]) -> bytes | memoryview:
-        """The first text, the first value whole, the second text and so on: a text more than values."""
+    def between(self, texts: Sequence[bytes], part: int = WHOLE) -> bytes | memoryview:
+        """The first text, that part of the first value, the second text and so on: a text more than values."""
         if LARGE not in self.kinds:
-            return codecs.decode_between(texts, self.stored)
+            return codecs.decode_between(texts, self.stored, part)
         cells = zip(self.kinds, self.stored, strict=True)
-        return codecs.join_between(texts, [Found(self.view, kind, stored).read() for kind, stored in cells])
+        return codecs.join_between(texts, [Found(self.view, kind, stored).read() for kind, stored in cells], part)

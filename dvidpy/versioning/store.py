@@ -7,7 +7,7 @@ visible until the merge's child stores its own.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from operator import itemgetter
@@ -21,10 +21,12 @@ from dvidpy.versioning.ancestry import Ancestries, Ancestry
 from dvidpy.versioning.commits import Change, Committer
 from dvidpy.versioning.found import Found, Several
 from dvidpy.versioning.large import PART, Manifest, Upload, decode_manifest, upload_all
-from dvidpy.versioning.visibility import FEW, TOGETHER, cells_by_row, choose, first_value, walk_rows, walk_values
+from dvidpy.versioning.visibility import FEW, TOGETHER, Cells, cells_by_row, choose, first_value, walk_rows, walk_values
 
 REMEMBERED = 64
 """Versions of an instance whose view is kept."""
+GATHERED = 64
+"""Values that are looked up together: they have some megabytes at most, as none is long."""
 
 
 class VersionedStore:
@@ -204,17 +206,19 @@ class View:
             rows = walk_rows(view.reader, self.prefix + start, self.prefix + stop, self.ancestry)
             yield from map(itemgetter(slice(cut, None)), rows)
 
-    def few(self, start: bytes, stop: bytes, most: int) -> list[Found] | None:
+    def few(self, start: bytes, stop: bytes, most: int) -> Several | None:
         """Visible values of a span at one look, where every cell is one and there are at most so many; else None."""
         if not self.ancestry.linear:
             return None
         cells = list(self.reader.scan(self.prefix + start, self.prefix + stop, most + 1))
-        rows = {key[: -keys.CELL] for key, _ in cells}
-        if len(cells) > most or len(rows) < len(cells):
+        rows = [key[: -keys.CELL] for key, _ in cells]
+        if len(cells) > most or len(set(rows)) < len(cells):
             return None
         if not self.ancestry.sees_all({key[-keys.CELL :] for key, _ in cells}):
             return None
-        return [Found(self, key[-1], stored) for key, stored in cells]
+        some = Several(self, last=True)
+        some.add(Cells(rows, [key[-1] for key, _ in cells], [stored for _, stored in cells]))
+        return some
 
     def range(self, start: bytes, stop: bytes) -> Generator[tuple[bytes, Found], None, None]:
         """(type key, visible value), start <= key < stop, all as they were when the walk began."""
@@ -244,6 +248,17 @@ class View:
                     some.add(cells)
             some.last = True
             yield some
+
+    def gathered(self, typekeys: Sequence[bytes]) -> Generator[Several, None, None]:
+        """The same of these keys, in that order: some hundred are looked up quicker than the ranges they lie in."""
+        with self._still() as view:
+            for first in range(0, max(1, len(typekeys)), GATHERED):
+                some, wanted = Several(view), typekeys[first : first + GATHERED]
+                for typekey, found in zip(wanted, view.find_many(wanted), strict=True):
+                    if found is not None:
+                        some.put(typekey, found)
+                some.last = first + GATHERED >= len(typekeys)
+                yield some
 
     @property
     def is_frozen(self) -> bool:

@@ -7,9 +7,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dvidpy.kernels import unpacking
-from dvidpy.kernels.unpacking import LZ4, PLAIN, sizes_plain, unpack_all, unpack_plain
+from dvidpy.kernels.unpacking import FIRST, INSIDE, LZ4, PLAIN, WHOLE, sizes_plain, unpack_all, unpack_plain
 
-WORDS = st.binary(max_size=40) | st.integers(0, 3000).map(lambda size: b"neuron " * size)
+WORDS = (
+    st.binary(max_size=40)
+    | st.just(bytes([3, 0, 0, 0]) + b"abcd")
+    | st.integers(0, 3000).map(lambda size: b"neuron " * size)
+)
 VALUES = st.builds(
     lambda words, packed: bytes([LZ4]) + lz4.block.compress(words) if packed else bytes([PLAIN]) + words,
     WORDS,
@@ -17,18 +21,37 @@ VALUES = st.builds(
 )
 
 
-@example([], [b"{}"])
-@given(st.lists(VALUES, max_size=6), st.lists(st.binary(max_size=9), min_size=7, max_size=7))
-def test_the_kernel_agrees_with_its_plain_twin(values: list[bytes], texts: list[bytes]) -> None:
+@example([], [b"{}"], WHOLE)
+@example([b"\x00[]", b"\x00[a]", b"\x00[", b"\x00"], [b",", b";", b"!", b"?", b"."], INSIDE)
+@example([b"\x00\x01\0\0\0ab", b"\x00\0\0\0\0"], [b",", b";", b"!"], FIRST)
+@given(
+    st.lists(VALUES, max_size=6),
+    st.lists(st.binary(max_size=9), min_size=7, max_size=7),
+    st.sampled_from([WHOLE, INSIDE, FIRST]),
+)
+def test_the_kernel_agrees_with_its_plain_twin(values: list[bytes], texts: list[bytes], part: int) -> None:
     texts = texts[: len(values) + 1]
-    found = unpack_all(texts, values)
-    assert found is not None
+    found = unpack_all(texts, values, part)
     text, packed = (np.frombuffer(b"".join(some), np.uint8) for some in (texts, values))
     text_ends, ends = (np.cumsum([len(one) for one in some], dtype=np.int64) for some in (texts, values))
     sizes = np.empty(len(values), np.int64)
     out = np.empty(sizes_plain(packed, ends, sizes) + text.size, np.uint8)
-    assert unpack_plain(text, text_ends, packed, ends, sizes, out)
-    assert bytes(found) == out.tobytes()
+    size = unpack_plain(text, text_ends, packed, ends, sizes, out, part)
+    assert (found is None) == (size < 0)
+    assert found is None or bytes(found) == out[:size].tobytes()
+
+
+def test_parts_of_values() -> None:
+    lists = [b"\x00[]", b"\x02" + lz4.block.compress(b"[a, a, a, a, a, a, a, a]"), b"\x00[]", b"\x00[b]", b"\x00[]"]
+    found = unpack_all([*[b","] * 5, b"]"], lists, INSIDE)
+    assert found is not None
+    assert bytes(found) == b",a, a, a, a, a, a, a, a,b]"
+    headed = [b'\x00\x02\0\0\0{}{"a":1}', b"\x02" + lz4.block.compress(b"\x05\0\0\0first second second second")]
+    found = unpack_all([b"[", b",", b"]"], headed, FIRST)
+    assert found is not None
+    assert bytes(found) == b"[{},first]"
+    assert unpack_all([b"", b""], [b"\x00\x03\0\0\0ab"], FIRST) is None
+    assert unpack_all([b"", b""], [b"\x00\x03\0"], FIRST) is None
 
 
 @pytest.mark.parametrize(
@@ -51,7 +74,7 @@ def test_what_it_cannot_unpack_is_left_to_others(wrong: bytes) -> None:
     sizes = np.empty(1, np.int64)
     texts, none = np.empty(0, np.uint8), np.zeros(2, np.int64)
     whole = sizes_plain(packed, ends, sizes)
-    assert whole < 0 or not unpack_plain(texts, none, packed, ends, sizes, np.empty(whole, np.uint8))
+    assert whole < 0 or unpack_plain(texts, none, packed, ends, sizes, np.empty(whole, np.uint8), WHOLE) < 0
 
 
 def test_a_library_that_hides_its_function_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:

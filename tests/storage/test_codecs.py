@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvidpy.errors import BadRequest, StoreError
+from dvidpy.kernels.unpacking import FIRST, INSIDE
 from dvidpy.storage import codecs
 from dvidpy.storage.codecs import Codec, parse_codec
 
@@ -85,11 +86,24 @@ def test_values_are_unpacked_between_texts(given: list[tuple[bytes, str, str]]) 
 
 
 def test_many_values_are_unpacked_between_texts() -> None:
-    values = [bytes([number % 251]) * number for number in range(0, 2 * codecs.MANY, 997)]
+    values = [bytes([number % 251]) * number for number in range(0, 2 * codecs.LARGE, 997)]
     texts = [b"%d:" % number for number in range(len(values) + 1)]
     wanted = b"".join(text + value for text, value in zip(texts, values, strict=False)) + texts[-1]
     for name in ("lz4", "none", "gzip"):
         stored = [parse_codec(name, None).encode(value) for value in values]
         assert codecs.decode_between(texts, [*stored, *stored][: len(values)]) == wanted
     with pytest.raises(StoreError, match="cannot be unpacked"):
-        codecs.decode_between([b""] * 3, [b"\x00" + bytes(codecs.MANY), b"\x02\x09\x00\x00\x00oh"])
+        codecs.decode_between([b""] * 3, [b"\x00" + bytes(codecs.LARGE), b"\x02\x09\x00\x00\x00oh"])
+
+
+@pytest.mark.parametrize("times", [1, codecs.MANY])
+def test_parts_of_values_are_unpacked_between_texts(times: int) -> None:
+    pack = parse_codec("lz4", None).encode
+    lists = [pack(text) for text in (b"[]", b"[a, a, a, a, a, a, a, a, a, a]", b"[]", b"[b]")] * times
+    inside = b",a, a, a, a, a, a, a, a, a, a,b" * times
+    assert codecs.decode_between([b","] * len(lists) + [b"]"], lists, INSIDE) == inside + b"]"
+    first = [pack(b"\x02\0\0\0{}{meta}"), pack(b"\x0f\0\0\0{first first 1}{meta}")] * times
+    texts = [b",", b";"] * times + [b"]"]
+    assert codecs.decode_between(texts, first, FIRST) == b",{};{first first 1}" * times + b"]"
+    with pytest.raises(StoreError, match="shorter than it says"):
+        codecs.decode_between([b"", b""] + [b""] * len(first), [pack(b"\x03\0\0\0{}"), *first], FIRST)

@@ -20,7 +20,7 @@ from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.found import Found
 from dvidpy.versioning.large import PART
 from dvidpy.versioning.records import Node
-from dvidpy.versioning.store import VersionedStore, View
+from dvidpy.versioning.store import GATHERED, VersionedStore, View
 from dvidpy.versioning.visibility import CHUNK, FEW, FIRST_CHUNK
 
 both_engines = pytest.mark.parametrize("engine", ["leveldb", "memory"], indirect=True)
@@ -502,9 +502,26 @@ def test_few_values_are_read_at_one_look_or_not_at_all() -> None:
     view = values.at(2)
     found = view.few(FIRST, LAST, ROWS)
     assert found is not None
-    assert [one.read() for one in found] == [one.read() for _, one in view.range(FIRST, LAST)]
+    assert found.last
+    texts = [found.read(place) for place in range(len(found.keys))]
+    assert list(zip(found.keys, texts, strict=True)) == [(key, one.read()) for key, one in view.range(FIRST, LAST)]
     assert view.few(FIRST, LAST, ROWS - 1) is None
     assert values.at(1).few(FIRST, LAST, ROWS) is None  # cells of a version that it does not see
     store.reset()
     view.few(FIRST, LAST, 3)
     assert store.reset()["steps"] <= 4
+
+
+def test_values_of_some_keys_are_gathered_as_they_were_at_one_moment() -> None:
+    _, values = _values(LINE, [(1, VALUE), (2, VALUE)])
+    view = values.at(2)
+    there = [key for key, _ in view.range(FIRST, LAST)]
+    asked = [*there, b"none", *there] * (GATHERED // len(there))
+    several = list(view.gathered(asked))
+    assert [key for some in several for key in some.keys] == [key for key in asked if key != b"none"]
+    assert [some.last for some in several] == [False] * (len(several) - 1) + [True]
+    assert len(several) == -(-len(asked) // GATHERED)
+    assert several[0].read(0) == view.get(there[0])
+    several[0].replace(0, b"another")
+    assert several[0].read(0) == b"another"
+    assert [(some.keys, some.last) for some in view.gathered([])] == [([], True)]

@@ -262,15 +262,6 @@ def write_list(texts: Iterable[Text]) -> bytes:
     return b"[" + b",".join(texts) + b"]"
 
 
-def join_lists(stored: Iterable[bytes]) -> Iterator[bytes]:
-    """Stored lists as one, in pieces without its brackets; commas stand between them."""
-    separator = b""
-    for text in stored:
-        if len(text) > 2:
-            yield separator + text[1:-1]
-            separator = b","
-
-
 def verbose(element: Element, partners: Sequence[bytes | None]) -> bytes:
     """An element whose relationships tell of the partners, given as stored; None for one that is not there."""
     relations = []

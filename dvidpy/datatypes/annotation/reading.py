@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import compress, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,15 @@ from dvidpy.datatypes.voxels.grid import index_key, indices_of, is_index, row_sp
 from dvidpy.datatypes.voxels.masks import find_region
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import HIGHEST, LOWEST, Box, Zyx, box_between, parse_point, to_wire
-from dvidpy.storage.keys import after
+from dvidpy.kernels.unpacking import INSIDE
+from dvidpy.storage.keys import LARGE, after
 from dvidpy.versioning.found import Found, Several
 
 ROWS = 1024
 """Rows of blocks that are looked up one by one; of a larger box the whole range of keys is walked."""
-FEW, QUICK = 8, 1 << 15
+LOOKED_UP = 512
+"""Blocks that are looked up one by one rather than by their rows."""
+FEW, QUICK = 8, 1 << 16
 """Lists, and packed bytes of them, that are read in the event loop."""
 TOGETHER = 4096
 """Blocks that are looked at together."""
@@ -69,8 +72,14 @@ def everything(data: Annotations) -> Iterator[Piece]:
 
 def blocks_of(data: Annotations, voxels: Box) -> Iterator[Piece]:
     """The same of the blocks that a box touches."""
-    blocks = voxels.blocks(data.block)
-    return _as_object(some.only(_hold(blocks, indices_of(some.keys))) for some in data.view.together(_spans(blocks)))
+    return _as_object(_together(data, voxels.blocks(data.block)))
+
+
+def _together(data: Annotations, blocks: Box) -> Iterator[Several]:
+    """What a box of blocks has, several at a time, all from one moment."""
+    if min(blocks.size) > 0 and blocks.volume <= LOOKED_UP:
+        return data.view.gathered([block_key(index) for index in blocks.points()])
+    return (some.only(_hold(blocks, indices_of(some.keys))) for some in data.view.together(_spans(blocks)))
 
 
 def _hold(blocks: Box, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -93,33 +102,40 @@ def _as_object(blocks: Iterable[Several]) -> Iterator[Piece]:
         yield some.between(texts)
 
 
-def in_box(data: Annotations, voxels: Box) -> Iterator[bytes]:
+def in_box(data: Annotations, voxels: Box) -> Iterator[Piece]:
     """JSON list of the elements inside a box, in pieces; null where there are none."""
-    lists = (_inside(data, index, found.read(), voxels) for index, found in walk(data, voxels))
-    return _as_list(lists, b"null")
+    inner = _inner(voxels, data.block)
+    return _as_list((_inside(some, inner, voxels) for some in _together(data, voxels.blocks(data.block))), b"null")
 
 
-def _inside(data: Annotations, index: Zyx, stored: bytes, voxels: Box) -> bytes:
-    """The list of a block, without the elements outside a box."""
-    block = Box(index, (1, 1, 1)).voxels(data.block)
-    if all(a <= at for a, at in zip(voxels.start, block.start, strict=True)) and all(
-        at <= b for at, b in zip(block.stop, voxels.stop, strict=True)
-    ):
-        return stored
+def _inner(voxels: Box, block: Zyx) -> Box:
+    """The blocks that lie in a box of voxels as a whole."""
+    start = [-(-at // side) for at, side in zip(voxels.start, block, strict=True)]
+    return box_between(start, [at // side for at, side in zip(voxels.stop, block, strict=True)])
+
+
+def _inside(some: Several, inner: Box, voxels: Box) -> Several:
+    """Lists of blocks, without the elements outside a box."""
     (z, y, x), (zz, yy, xx) = voxels.start, voxels.stop
-    kept = elements.read_list(stored).items()
-    return elements.write_list(text for at, text in kept if x <= at[0] < xx and y <= at[1] < yy and z <= at[2] < zz)
+    for place in np.flatnonzero(~_hold(inner, indices_of(some.keys))).tolist():
+        kept = elements.read_list(some.read(place)).items()
+        inside = (text for at, text in kept if x <= at[0] < xx and y <= at[1] < yy and z <= at[2] < zz)
+        some.replace(place, elements.write_list(inside))
+    return some
 
 
-def _as_list(stored: Iterator[bytes], nothing: bytes) -> Iterator[bytes]:
+def _as_list(lists: Iterable[Several], nothing: bytes) -> Iterator[Piece]:
+    """Lists as one, in pieces."""
     begun = False
-    for piece in elements.join_lists(stored):
-        yield piece if begun else b"[" + piece
-        begun = True
-    yield b"]" if begun else nothing
+    for some in lists:
+        piece = some.between([b","] * len(some.keys) + [b"]" if some.last else b""], INSIDE)
+        if not begun and piece[:1] == b",":
+            begun, piece = True, b"[" + piece[1:]
+        if begun or some.last:
+            yield piece if begun else nothing
 
 
-def in_region(data: Annotations, named: str) -> Iterator[bytes]:
+def in_region(data: Annotations, named: str) -> Iterator[Piece]:
     """JSON list of the elements in the blocks of a region, which must have blocks of the same size; null for none."""
     region = find_region(data, named)
     if region.block != data.block:
@@ -128,13 +144,15 @@ def in_region(data: Annotations, named: str) -> Iterator[bytes]:
         )
     still = data.frozen()
 
-    def lists() -> Iterator[bytes]:
+    def lists() -> Iterator[Several]:
         keys = still.view.keys(*ALL_BLOCKS)
         while some := list(islice(keys, TOGETHER)):
             voxels = np.array([place_in(key) for key in some], np.int64) * np.array(data.block)
             inside = region.holds(voxels.clip(LOWEST, HIGHEST).astype(np.int32))
-            for key in (key for key, one in zip(some, inside.tolist(), strict=True) if one):
-                yield still.view.get(key) or b"[]"
+            for found in still.view.gathered(list(compress(some, inside.tolist()))):
+                found.last = False
+                yield found
+        yield Several(still.view, last=True)
 
     return _as_list(lists(), b"null")
 
@@ -148,22 +166,20 @@ def scan(data: Annotations, *, keys_only: bool) -> dict[str, int]:
 
 
 # ---------------------------------------------------------------------- lists
-def listed(data: Annotations, prefix: bytes) -> Iterator[bytes]:
+def listed(data: Annotations, prefix: bytes) -> Iterator[Piece]:
     """JSON list of the elements of a tag or a label, in pieces."""
-    return _as_list((found.read() for _, found in data.view.range(prefix, after(prefix))), b"[]")
+    return _as_list(data.view.together([(prefix, after(prefix))]), b"[]")
 
 
 def listed_if_few(data: Annotations, prefix: bytes) -> bytes | None:
     """The same whole, where few lists of few bytes are to be read; else None."""
-    found = data.view.few(prefix, after(prefix), FEW)
-    if found is None or any(one.manifest is not None for one in found):
+    some = data.view.few(prefix, after(prefix), FEW)
+    if some is None or LARGE in some.kinds or some.size > QUICK:
         return None
-    if sum(len(one.stored) for one in found) > QUICK:
-        return None
-    return b"".join(_as_list((one.read() for one in found), b"[]"))
+    return some.read(0) if len(some.keys) == 1 else b"".join(_as_list([some], b"[]"))
 
 
-def related(data: Annotations, prefix: bytes, *, verbose: bool) -> Iterator[bytes]:
+def related(data: Annotations, prefix: bytes, *, verbose: bool) -> Iterator[Piece]:
     """The same as their blocks have them, with relationships; `verbose` tells of the partners too.
 
     What only the list has is left out, but by `verbose`, as in the reference: there it has no relationships.
@@ -171,15 +187,16 @@ def related(data: Annotations, prefix: bytes, *, verbose: bool) -> Iterator[byte
     still = data.frozen()
     blocks = Blocks(still)
 
-    def lists() -> Iterator[bytes]:
-        for _, found in still.view.range(prefix, after(prefix)):
-            listed = elements.read_list(found.read())
-            if verbose:
-                yield elements.write_list(
-                    blocks.verbose(blocks.find(at) or elements.alone(listed[at])) for at in listed
-                )
-            else:
-                yield elements.write_list(text for at in listed if (text := blocks.find(at)) is not None)
+    def lists() -> Iterator[Several]:
+        for some in still.view.together([(prefix, after(prefix))]):
+            for place in range(len(some.keys)):
+                listed = elements.read_list(some.read(place))
+                if verbose:
+                    texts = (blocks.verbose(blocks.find(at) or elements.alone(listed[at])) for at in listed)
+                else:
+                    texts = (text for at in listed if (text := blocks.find(at)) is not None)
+                some.replace(place, elements.write_list(texts))
+            yield some
 
     return _as_list(lists(), b"[]")
 

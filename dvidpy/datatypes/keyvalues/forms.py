@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from dvidpy.datatypes import tars
-from dvidpy.datatypes.exchange import JSON, OCTETS, Pool, Reply, pieces_reply, readable
+from dvidpy.datatypes.exchange import JSON, OCTETS, Piece, Pool, Reply, pieces_reply, readable
 from dvidpy.datatypes.keyvalues.messages import Span, pair_head
 from dvidpy.errors import BadRequest
 from dvidpy.versioning.found import Found
@@ -115,9 +115,9 @@ def answer_soon(form: Form, items: Iterable[Item], pool: Pool) -> Reply | Awaita
     return pieces_soon(form.write(items), form.media_type, pool)
 
 
-def pieces_soon(pieces: Iterator[bytes], media_type: bytes, pool: Pool) -> Reply | Awaitable[Reply]:
+def pieces_soon(pieces: Iterator[Piece], media_type: bytes, pool: Pool) -> Reply | Awaitable[Reply]:
     """The same of an answer in pieces."""
-    begun: list[bytes] = []
+    begun: list[Piece] = []
     size = 0
     for piece in pieces:
         begun.append(piece)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -11,21 +11,25 @@ import orjson
 from msgspec import Raw
 
 from dvidpy.datatypes.base import Data
+from dvidpy.datatypes.exchange import Piece
 from dvidpy.datatypes.neuronjson import records
+from dvidpy.datatypes.neuronjson.conditions import Query
 from dvidpy.datatypes.neuronjson.keys import ALL, bodies_of, body_of, parse_body, span, typekey
 from dvidpy.datatypes.neuronjson.merging import Writer, demand_signs, merge
 from dvidpy.datatypes.neuronjson.records import Annotation, Shown, demand_body
 from dvidpy.datatypes.neuronjson.schemas import BY_KEY, Schema, compiled, validated
-from dvidpy.datatypes.neuronjson.table import FIELDS, Changes, Match, Table
+from dvidpy.datatypes.neuronjson.table import FIELDS, Changes, Matches, Table, packed_of
 from dvidpy.datatypes.neuronjson.tables import tables_of
 from dvidpy.errors import BadRequest, Busy, DvidError
+from dvidpy.kernels.unpacking import FIRST
+from dvidpy.storage import codecs
 from dvidpy.storage.keys import LARGE
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.found import Found
 from dvidpy.versioning.records import Instance, Node
 
-TOGETHER = 64
+TOGETHER = 128
 """Annotations that are looked up together."""
 
 
@@ -76,9 +80,12 @@ class Annotations(Data):
         """Bodies that ascend, in the order of the version: by number, or by digits."""
         return bodies if self.newest else sorted(bodies, key=str)
 
-    def matches(self, found: list[Match]) -> list[Match]:
-        """The same order for what a table found."""
-        return found if self.newest else sorted(found, key=lambda match: str(match.body))
+    def matches(self, found: Matches) -> list[bytes]:
+        """What a table found, packed, in the same order."""
+        if self.newest:
+            return found.packed
+        places = sorted(range(len(found.bodies)), key=lambda place: str(found.bodies[place]))
+        return [found.packed[place] for place in places]
 
     def items(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
         """(body, stored form) of a range in the order of the version, all from one moment."""
@@ -104,6 +111,34 @@ class Annotations(Data):
             some = bodies[at : at + TOGETHER]
             for body, value in zip(some, self.view.read_many(map(typekey, some)), strict=True):
                 yield body, value.read() if isinstance(value, Found) else value
+
+    def objects(self, keys: Sequence[str], bodies: Sequence[int]) -> Iterator[Piece]:
+        """JSON {key: annotation without who and when} of the bodies that have one, named as asked, in pieces."""
+        front = "{"
+        for at, found in self._packed(bodies):
+            names = [key for key, one in zip(keys[at:], found, strict=False) if one is not None]
+            if names:
+                texts = (front + '"' + '":|,"'.join(names) + '":|').encode().split(b"|")  # keys are digits
+                yield codecs.decode_between(texts, [one for one in found if one is not None], FIRST)
+                front = ","
+        yield b"{}" if front == "{" else b"}"
+
+    def _packed(self, bodies: Sequence[int]) -> Iterator[tuple[int, list[bytes | None]]]:
+        """(place of the first, packed annotations or None) of some bodies together, from memory where that is free."""
+        table, view = tables_of(self.datastore).at_hand(self), None
+        held = None if table is None else table.look_up(bodies)
+        for at in range(0, len(bodies), TOGETHER):
+            if held is not None:
+                yield at, held[at : at + TOGETHER]
+            else:
+                view = view or self.view.frozen()
+                found = view.find_many(map(typekey, bodies[at : at + TOGETHER]))
+                yield at, [None if one is None else packed_of(one) for one in found]
+
+    def matching_soon(self, queries: Collection[Query]) -> Matches | None:
+        """What meets one of the queries, where that is known at once: of few annotations, in memory, by no pattern."""
+        table = tables_of(self.datastore).at_hand(self)
+        return None if table is None else table.select_soon(queries)
 
     def schema(self, which: Schema) -> bytes | None:
         """A schema as it was posted."""

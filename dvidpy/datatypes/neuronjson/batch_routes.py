@@ -13,7 +13,7 @@ from dvidpy.datatypes.keyvalues.forms import QUICK_BODY, Form, Item, answer, cho
 from dvidpy.datatypes.keyvalues.forms import TAR as TAR_TYPE
 from dvidpy.datatypes.keyvalues.messages import parse_keys, parse_keyvalues
 from dvidpy.datatypes.neuronjson.annotations import Annotations
-from dvidpy.datatypes.neuronjson.keys import LARGEST, parse_body, parse_end
+from dvidpy.datatypes.neuronjson.keys import LARGEST, parse_bodies, parse_body, parse_end
 from dvidpy.datatypes.neuronjson.options import (
     ANNOTATION,
     Conditional,
@@ -32,6 +32,7 @@ from dvidpy.datatypes.params import Flag, Replace, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Room, TheCall, WholeBody, at_once
 from dvidpy.datatypes.settings import read_json
 from dvidpy.errors import BadRequest
+from dvidpy.kernels import unpacking
 
 room = Room()
 
@@ -115,14 +116,17 @@ def get_keyvalues(
     """In the order asked. JSON leaves out bodies without an annotation; the other forms have them empty."""
     form = choose_form(json=json, tar=tar or jsontar, check=False)
     asked = shown(show, fields)
-    if len(body) > QUICK_BODY:
+    if len(body) > QUICK_BODY or not unpacking.is_ready():
         return call.pool.run(lambda: pieces_reply(_pieces(data, form, body, asked), form.media_type))
     return pieces_soon(_pieces(data, form, body, asked), form.media_type, call.pool)
 
 
-def _pieces(data: Annotations, form: Form, body: bytes, asked: Shown) -> Iterator[bytes]:
+def _pieces(data: Annotations, form: Form, body: bytes, asked: Shown) -> Iterator[Piece]:
     """What is there, all from one moment; BadRequest for what cannot be asked, before anything is sent."""
     keys = _wanted(form, body)
+    bodies = parse_bodies(keys)
+    if bodies is not None and form.json and asked == Shown():
+        return data.objects(keys, bodies)
     bodies = [0 if key in BY_KEY else parse_body(key) for key in keys]  # 0 has no annotation
     found = _looked_up(data.frozen(), keys, bodies, asked)
     return _as_object(found) if form.json else form.write(Item(key, text) for key, text in found)

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -56,6 +56,14 @@ def parse_body(key: str) -> int:
     if not (key.isascii() and key.isdigit()) or len(digits) > _DIGITS or int(digits) > LARGEST:
         raise BadRequest(f"the key {key[:40]!a} is no body id")
     return int(digits)
+
+
+def parse_bodies(keys: Sequence[str]) -> list[int] | None:
+    """The same of many keys; None where one of them is not as nearly all are."""
+    together = "".join(keys)
+    if not (together.isdigit() and together.isascii()) or not 0 < min(map(len, keys)) <= max(map(len, keys)) < _DIGITS:
+        return None
+    return list(map(int, keys))
 
 
 def parse_end(key: str) -> int:

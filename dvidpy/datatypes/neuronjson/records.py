@@ -19,7 +19,10 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
+from dvidpy.datatypes.exchange import PIECE, Piece
 from dvidpy.errors import BadRequest, TooLarge
+from dvidpy.kernels.unpacking import FIRST
+from dvidpy.storage import codecs
 
 Annotation = dict[str, Any]
 USER, TIME = _SIGNS = "_user", "_time"
@@ -138,6 +141,29 @@ def as_list(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield separator + piece
         separator = b","
     yield b"[]" if separator == b"[" else b"]"
+
+
+def plain_list(packed: Iterable[bytes]) -> Iterator[Piece]:
+    """JSON list of annotations without who and when, given as packed, in pieces."""
+    front = b"["
+    for some in _by_size(packed):
+        yield codecs.decode_between([front, *[b","] * (len(some) - 1), b""], some, FIRST)
+        front = b","
+    yield b"[]" if front == b"[" else b"]"
+
+
+def _by_size(packed: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """As many together as have some bytes."""
+    some: list[bytes] = []
+    size = 0
+    for one in packed:
+        some.append(one)
+        size += len(one)
+        if size >= PIECE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 # ---------------------------------------------------------------------- what clients send

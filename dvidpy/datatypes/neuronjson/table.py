@@ -31,6 +31,8 @@ QUERIES = 1000
 PATIENCE_S = 5.0
 """Seconds that a query may take."""
 
+QUICK, QUICK_QUERIES = 1 << 16, 4
+"""Annotations that are looked at in the event loop, and queries."""
 KEPT = 16 << 20
 """Packed bytes of annotations whose text is kept as it was answered."""
 LOOKS, TOGETHER = 64, 4096
@@ -40,15 +42,11 @@ Changes = Mapping[int, bytes | None]
 """Body -> its annotation, packed as in the store; None for a deleted one."""
 
 
-class Match(NamedTuple):
-    """An annotation that was found."""
+class Matches(NamedTuple):
+    """Annotations that were found."""
 
-    body: int
-    packed: bytes
-
-    def stored(self) -> bytes:
-        """The stored form."""
-        return codecs.decode(self.packed)
+    bodies: list[int]
+    packed: list[bytes]
 
 
 def packed_of(found: Found) -> bytes:
@@ -166,12 +164,39 @@ class Table:
         return row
 
     # ------------------------------------------------------------------ asking
-    def select(self, queries: Collection[Query]) -> list[Match]:
+    def select(self, queries: Collection[Query]) -> Matches:
         """Annotations that meet one of the queries, by body."""
         with self._lock:
             at = self._meeting_any(queries)
-            pairs = zip(self._bodies[at].tolist(), map(self._packed.__getitem__, at.tolist()), strict=True)
-            return [Match(body, packed) for body, packed in pairs if packed is not None]
+            return Matches(self._bodies[at].tolist(), self._packed_at(at))
+
+    def select_soon(self, queries: Collection[Query]) -> Matches | None:
+        """The same, where few are to be looked at, no pattern is tried, and no edit is being entered; else None."""
+        quick = len(self._packed) <= QUICK and len(queries) <= QUICK_QUERIES
+        conditions = (condition for query in queries for condition in query.values())
+        if not quick or any(isinstance(one, Values) and one.patterns for one in conditions):
+            return None
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            at = self._meeting_any(queries)
+            return Matches(self._bodies[at].tolist(), self._packed_at(at))
+        finally:
+            self._lock.release()
+
+    def look_up(self, bodies: Collection[int]) -> list[bytes | None] | None:
+        """Annotations in that order, packed; None while an edit is being entered."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            rows = map(self._row_of.get, bodies)
+            return [None if row is None else self._packed[row] for row in rows]
+        finally:
+            self._lock.release()
+
+    def _packed_at(self, rows: npt.NDArray[np.int64]) -> list[bytes]:
+        """Annotations of rows that were not deleted."""
+        return [packed for packed in map(self._packed.__getitem__, rows.tolist()) if packed is not None]
 
     def bodies_of(self, queries: Collection[Query]) -> list[int]:
         """Their bodies alone."""
@@ -226,8 +251,8 @@ class Table:
             if self._whole:
                 return iter((self._whole,))
             edits, short = self._edits, self._bytes <= KEPT
-            packed = list(map(self._packed.__getitem__, self._by_body(self._there()).tolist()))
-        texts = as_list(more_than_ids(plain_part(codecs.decode(one)) for one in packed if one is not None))
+            packed = self._packed_at(self._by_body(self._there()))
+        texts = as_list(more_than_ids(plain_part(codecs.decode(one)) for one in packed))
         return iter((self._keep(b"".join(texts), edits),)) if short else texts
 
     def _keep(self, text: bytes, edits: int) -> bytes:

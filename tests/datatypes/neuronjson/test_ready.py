@@ -126,3 +126,26 @@ def test_jobs_are_done_in_turn_and_none_is_taken_at_the_end() -> None:
     aside.close()
     assert not aside.ask(lambda: done.append(9))
     assert done == [0, 1, 2, 3]
+
+
+def test_what_is_in_memory_is_answered_as_what_is_read_from_the_store(tmp_path: Path) -> None:
+    with server(tmp_path) as served:
+        root = fill(served)
+        keys, asked = ["17", "3", "9999", "017", "3"], {"type": "T3", "side": "L"}
+
+        def answers() -> list[bytes]:
+            path = f"/api/node/{root}/nj"
+            several = served.http.request("GET", f"{path}/keyvalues?json=true", json=keys)
+            return [several.content, served.http.post(f"{path}/query", json=asked).content]
+
+        read = answers()
+        assert read[0].startswith(b'{"17":{"bodyid":17,')
+        assert read[0].count(b"bodyid") == 4
+        ready(served, 1)
+        table = next(iter(tables_of(served.server.datastore)._tables.values()))
+        assert answers() == read
+        with table._lock:  # an edit is being entered
+            assert table.look_up([17]) is None
+            assert table.select_soon([]) is None
+            several = served.http.request("GET", f"/api/node/{root}/nj/keyvalues?json=true", json=keys)
+            assert several.content == read[0]
