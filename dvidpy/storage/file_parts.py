@@ -39,6 +39,15 @@ class OpenFile:
             raise self.short(offset + size)
         return value
 
+    def read_into(self, room: memoryview, offset: int) -> None:
+        """Fill some room; StoreError where so many bytes are not there."""
+        try:
+            count = os.preadv(self.fd, [room], offset)
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be read: {error}") from error
+        if count != len(room):
+            raise self.short(offset + len(room))
+
     def short(self, end: int) -> StoreError:
         """What to raise where it has not so many bytes."""
         return StoreError(f"{self.path} is damaged: it ends before byte {end}")

@@ -26,13 +26,6 @@ class Reader(Protocol):
         """Values in the order of `keys`, None where there is none."""
         ...
 
-    def get_parts(self, key: bytes, spans: Iterable[tuple[int, int]]) -> list[bytes] | None:
-        """Bytes start <= i < stop of a value, for each (start, stop), cut where it ends; None where there is no value.
-
-        For values so long that reading them whole would be a waste.
-        """
-        ...
-
     def file_part(self, key: bytes) -> FilePart | None:
         """The file that a value stands in, and where; None where it does not, or there is no value."""
         ...

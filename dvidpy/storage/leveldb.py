@@ -54,16 +54,6 @@ class LevelReader:
         kept: bytes | None = self._get(key)
         return kept if kept is None or len(kept) != PLACE else self._whole(key, kept)
 
-    def get_parts(self, key: bytes, spans: Iterable[tuple[int, int]]) -> list[bytes] | None:
-        kept: bytes | None = self._get(key)
-        spans = list(spans)
-        if kept is not None and len(kept) == PLACE:
-            found = self._read(key, kept, lambda place: [self._long.read_part(place, *span) for span in spans])
-            if isinstance(found, list):
-                return found
-            kept = found
-        return None if kept is None else [kept[start:stop] for start, stop in spans]
-
     def file_part(self, key: bytes) -> FilePart | None:
         kept: bytes | None = self._get(key)
         if kept is None or len(kept) != PLACE:

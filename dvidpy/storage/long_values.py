@@ -139,10 +139,6 @@ class LongValues:
         """A value; GoneError where its file was removed, StoreError where that is damaged."""
         return self._pread(place.file, place.offset, place.size)
 
-    def read_part(self, place: Place, start: int, stop: int) -> bytes:
-        """Bytes start <= i < stop of a value, cut where it ends; else as `read`."""
-        return self._pread(place.file, place.offset + start, max(0, min(stop, place.size) - start))
-
     def file_part(self, place: Place) -> FilePart:
         """Where a value stands; else as `read`."""
         file = self._opened(place.file)

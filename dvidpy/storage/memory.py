@@ -26,10 +26,6 @@ class MemoryReader:
     def get_many(self, keys: Iterable[bytes]) -> list[bytes | None]:
         return [self._values.get(key) for key in keys]
 
-    def get_parts(self, key: bytes, spans: Iterable[tuple[int, int]]) -> list[bytes] | None:
-        value = self.get(key)
-        return None if value is None else [value[start:stop] for start, stop in spans]
-
     def file_part(self, key: bytes) -> FilePart | None:
         return None
 

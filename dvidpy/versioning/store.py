@@ -112,16 +112,6 @@ class View:
             found = view.find(typekey)
             return None if found is None else found.read()
 
-    def part(self, typekey: bytes, start: int, stop: int) -> bytes | None:
-        """Bytes start <= i < stop of the visible value, where it is a small one that is stored as it is; else None.
-
-        Bytes beyond its end are left out. None too where there is no value.
-        """
-        row = self.prefix + typekey
-        spans = (0, 1), (1 + start, 1 + stop)  # how it is packed stands in front
-        found = self.reader.get_parts(row + self._cell, spans) or self._inherited_parts(row, spans)
-        return found[1] if found and found[0] == codecs.AS_IT_IS else None
-
     def file_part(self, typekey: bytes, packing: int) -> FilePart | None:
         """Where the payload of the visible value stands in a file, if it does, packed so and without a checksum."""
         row = self.prefix + typekey
@@ -134,10 +124,6 @@ class View:
         """The cell of the visible value, where that is a small one."""
         chosen = choose(self.ancestry, [split_cell(key) for key in self.reader.versions(row)])
         return None if chosen is None or chosen[1] != VALUE else cell(*chosen)
-
-    def _inherited_parts(self, row: bytes, spans: Iterable[tuple[int, int]]) -> list[bytes] | None:
-        chosen = self._chosen_value(row)
-        return None if chosen is None else self.reader.get_parts(row + chosen, spans)
 
     def find_many(self, typekeys: Iterable[bytes]) -> list[Found | None]:
         """Visible values in that order, not yet unpacked; None where there is none."""

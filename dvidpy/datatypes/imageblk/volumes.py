@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dvidpy.datatypes.exchange import PIECE
-from dvidpy.datatypes.imageblk.blocks import blank, demand_answerable, keys_in, unpack, walk
+from dvidpy.datatypes.imageblk import from_files
+from dvidpy.datatypes.imageblk.blocks import blank, demand_answerable, unpack, walk
 from dvidpy.datatypes.imageblk.instance import ImageBlk
 from dvidpy.datatypes.imageblk.keys import block_key
 from dvidpy.datatypes.voxels import oblique
-from dvidpy.datatypes.voxels.cutting import paste
-from dvidpy.datatypes.voxels.grid import index_of
+from dvidpy.datatypes.voxels.cutting import clear, paste
 from dvidpy.datatypes.voxels.kinds import UINT8, Voxels
 from dvidpy.datatypes.voxels.masks import Mask, find_mask
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, parse_integer
-from dvidpy.versioning.store import View
 
 SMALL = 1 << 12
 """Bytes of a block below which it costs more to make it 0 than to begin with zeros."""
-THIN, LONG = 2, 1 << 14
-"""A block of so many bytes, of which a box has less than one part in so many, is read in part where it can be."""
 
 
 class Masking(NamedTuple):
@@ -46,35 +43,34 @@ def read_masking(data: ImageBlk, roi: str, attenuation: str) -> Masking | None:
 
 
 def layers(data: ImageBlk, box: Box, masking: Masking | None = None) -> Iterator[Voxels]:
-    """The voxels of a box in layers (z, y, x) of whole blocks, one below the other; 0 where none were written."""
+    """The voxels of a box in layers (z, y, x), one below the other; 0 where none were written."""
     block = data.block
     blocks = box.blocks(block)
-    found = _masked(data, blocks, masking) if masking else _plain(data, box, blocks)
+    bounds = _layer_bounds(data, box, blocks)
+    these = (box.layer(first * block[0], last * block[0]) for first, last in bounds)
+    if masking is None and from_files.may_be(data):
+        frozen = data.view.frozen()
+        return chain.from_iterable(from_files.slabs(data, layer, frozen) for layer in these)
+    return _whole(data, these, _masked(data, blocks, masking) if masking else _plain(data, blocks))
+
+
+def _whole(data: ImageBlk, these: Iterable[Box], found: Iterator[tuple[Zyx, Voxels]]) -> Iterator[Voxels]:
+    """Layers of whole blocks out of blocks in their order."""
+    block = data.block
     pending = next(found, None)
     small = data.block_bytes < SMALL
-    for first, last in _layer_bounds(data, box, blocks):
-        layer = box.layer(first * block[0], last * block[0])
+    for layer in these:
         out = (np.zeros if small else np.empty)(layer.size, data.kind.dtype)
-        blocks_here = layer.blocks(block)
-        missing = np.ones(blocks_here.size, bool)
-        while pending is not None and pending.place[0] < last:
-            index, from_z, voxels = pending
-            paste(out, layer.start, voxels, (index[0] * block[0] + from_z, index[1] * block[1], index[2] * block[2]))
-            missing[index[0] - first, index[1] - blocks.start[1], index[2] - blocks.start[2]] = False
+        blocks = layer.blocks(block)
+        missing = np.ones(blocks.size, bool)
+        while pending is not None and pending[0][0] < blocks.stop[0]:
+            index, voxels = pending
+            paste(out, layer.start, voxels, (index[0] * block[0], index[1] * block[1], index[2] * block[2]))
+            missing[tuple(np.subtract(index, blocks.start))] = False
             pending = next(found, None)
         if not small:
-            _clear(out, layer, np.argwhere(missing) + blocks_here.start, block)
+            clear(out, layer, np.argwhere(missing) + blocks.start, block)
         yield out
-
-
-def _clear(out: Voxels, layer: Box, missing: NDArray[np.intp], block: Zyx) -> None:
-    """Make voxels 0 in the blocks (n, 3) that were not pasted into a layer: less to do than beginning with zeros."""
-    if len(missing) == layer.blocks(block).volume:
-        out[...] = 0
-        return
-    nothing = np.zeros(block, out.dtype) if len(missing) else out
-    for z, y, x in missing.tolist():
-        paste(out, layer.start, nothing, (z * block[0], y * block[1], x * block[2]))
 
 
 def _layer_bounds(data: ImageBlk, box: Box, blocks: Box) -> Iterator[tuple[int, int]]:
@@ -85,50 +81,18 @@ def _layer_bounds(data: ImageBlk, box: Box, blocks: Box) -> Iterator[tuple[int, 
     return ((z, min(z + step, end)) for z in range(first, end, step))
 
 
-class _Piece(NamedTuple):
-    """A block that was written, or all that is wanted of it."""
-
-    place: Zyx
-    """Index of the block in the grid."""
-    from_z: int
-    """First of its slices that are there."""
-    voxels: Voxels
+def _plain(data: ImageBlk, blocks: Box) -> Iterator[tuple[Zyx, Voxels]]:
+    """The blocks that were written, in their order and from one moment."""
+    return ((index, unpack(data, found)) for index, found in walk(data, blocks))
 
 
-def _plain(data: ImageBlk, box: Box, blocks: Box) -> Iterator[_Piece]:
-    """What is wanted of the blocks that were written, in their order and from one moment."""
-    depth = data.block[0]
-    frozen = data.view.frozen()
-    for z in range(blocks.start[0], blocks.stop[0]):
-        low, high = max(box.start[0] - z * depth, 0), min(box.stop[0] - z * depth, depth)
-        if THIN * (high - low) < depth and data.block_bytes >= LONG:
-            yield from _thin(data, blocks.layer(z, z + 1), (low, high), frozen)
-        else:
-            yield from (
-                _Piece(index, 0, unpack(data, found)) for index, found in walk(data, blocks.layer(z, z + 1), frozen)
-            )
-
-
-def _thin(data: ImageBlk, blocks: Box, slices: tuple[int, int], frozen: View) -> Iterator[_Piece]:
-    """Some slices of blocks; a block that is packed can only be read whole."""
-    (low, high), (depth, *area) = slices, data.block
-    each = data.block_bytes // depth
-    for key in keys_in(frozen, blocks):
-        part = frozen.part(key, low * each, high * each)
-        if part is not None and len(part) == (high - low) * each:
-            yield _Piece(index_of(key), low, np.frombuffer(part, data.kind.dtype).reshape(high - low, *area))
-        elif (found := frozen.find(key)) is not None:
-            yield _Piece(index_of(key), 0, unpack(data, found))
-
-
-def _masked(data: ImageBlk, blocks: Box, masking: Masking) -> Iterator[_Piece]:
-    """The blocks that were written, as a mask leaves them."""
+def _masked(data: ImageBlk, blocks: Box, masking: Masking) -> Iterator[tuple[Zyx, Voxels]]:
+    """The same, as a mask leaves them."""
     inside = masking.mask.inside(blocks, data.block)
     z, y, x = blocks.start
     for index, found in walk(data, blocks):
         voxels = unpack(data, found)
-        kept = inside[index[0] - z, index[1] - y, index[2] - x]
-        yield _Piece(index, 0, voxels if kept else _dimmed(data, voxels, masking))
+        yield index, voxels if inside[index[0] - z, index[1] - y, index[2] - x] else _dimmed(data, voxels, masking)
 
 
 def _dimmed(data: ImageBlk, voxels: Voxels, masking: Masking) -> Voxels:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dvidpy.datatypes.voxels.kinds import Voxels
 from dvidpy.geometry import Box, Zyx
@@ -24,6 +25,16 @@ def paste(out: Voxels, start: Zyx, block: Voxels, at: Zyx) -> None:
         targets.append(slice(first - low, last - low))
         sources.append(slice(first - place, last - place))
     out[tuple(targets)] = block[tuple(sources)]
+
+
+def clear(out: Voxels, box: Box, missing: NDArray[np.intp], block: Zyx) -> None:
+    """Make the voxels of a box 0 in the blocks (n, 3) that are missing: less to do than beginning with zeros."""
+    if len(missing) == box.blocks(block).volume:
+        out[...] = 0
+        return
+    nothing = np.zeros(block, out.dtype) if len(missing) else out
+    for z, y, x in missing.tolist():
+        paste(out, box.start, nothing, (z * block[0], y * block[1], x * block[2]))
 
 
 def cut(volume: Voxels, start: Zyx, block: Zyx) -> Iterator[tuple[Zyx, Voxels]]:

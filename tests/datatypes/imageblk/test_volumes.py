@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dvidpy.datatypes.imageblk import from_files
+
 KINDS = [
     ("uint8blk", "u1"),
     ("uint16blk", "<u2"),
@@ -43,10 +45,11 @@ def test_large_volumes_come_in_pieces(volumes: Any, noise: Any) -> None:
 
 @pytest.mark.parametrize("compression", ["none", "lz4", "gzip"])
 @pytest.mark.parametrize(("typename", "dtype"), [("uint8blk", "u1"), ("uint16blk", "<u2")])
-def test_thin_boxes_are_cut_out_of_blocks_of_any_version(
-    volumes: Any, noise: Any, compression: str, typename: str, dtype: str
+def test_boxes_are_cut_out_of_blocks_of_any_version(
+    volumes: Any, noise: Any, compression: str, typename: str, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Blocks of 32 KiB and more, some of noise, one that nothing is in, some of the version before."""
+    monkeypatch.setattr(from_files, "SLAB", 10_000)  # a few planes
     path = volumes.new(typename, BlockSize="32,32,32", Compression=compression)
     model = noise.integers(0, 256, (64, 64, 64)).astype(dtype)
     model[:32, :32, 32:] = 7
@@ -57,7 +60,7 @@ def test_thin_boxes_are_cut_out_of_blocks_of_any_version(
     path = f"/api/node/{volumes.child(volumes.root)}/g"
     model[:32, 32:, :32] = noise.integers(0, 256, (32, 32, 32))
     volumes.post(path, (-32, 32, -32), model[:32, 32:, :32])
-    for z, depth in ((0, 1), (31, 1), (31, 2), (20, 12), (3, 15), (32, 7), (5, 59), (63, 1)):
+    for z, depth in ((0, 1), (31, 1), (31, 2), (20, 12), (3, 15), (32, 7), (5, 59), (63, 1), (40, 9)):
         found = volumes.get(path, (-20, 3, z - 32), (40, 50, depth), dtype)
         assert (found == model[z : z + depth, 3:53, 12:52]).all()
 
