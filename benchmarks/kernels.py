@@ -20,7 +20,7 @@ from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.downres import downres
 from dvidpy.datatypes.labels.index import Entries, LabelIndex
 from dvidpy.datatypes.labels.mappings import Mapping
-from dvidpy.datatypes.labels.masks import mask_of, mask_of_runs
+from dvidpy.datatypes.labels.masks import mask_of_runs, masks_of
 from dvidpy.datatypes.voxels.cutting import cut
 
 SIDE, PASSES = 64, 5
@@ -96,9 +96,8 @@ def steps(pieces: list[Labels], found: list[LabelBlock]) -> Steps:
         blocks.paste(block, (0, 0, 0), room, (0, 0, 0))
         return room
 
-    def trace(labels: Labels) -> list[object]:
-        masks = (((0, 0, x), mask_of(block, labels)) for x, block in enumerate(read()))
-        return list(runs.traced((at, mask) for at, mask in masks if mask))
+    def trace(labels: Labels) -> object:
+        return runs.traced(masks_of([((0, 0, x), block) for x, block in enumerate(read())], labels))
 
     yield "encode", lambda: [blocks.from_volume(piece).encode() for piece in pieces]
     yield "decode", lambda: [paste(block) for block in read()]

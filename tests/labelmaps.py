@@ -12,7 +12,7 @@ from dvidpy.datatypes.labelled import blocks as stored_blocks
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.intake import NewBlock, store_blocks
 from dvidpy.datatypes.labels import blocks as codec
-from dvidpy.datatypes.labels.masks import mask_of
+from dvidpy.datatypes.labels.masks import masks_of
 from dvidpy.datatypes.labels.runs import traced
 from dvidpy.datatypes.settings import Given
 from dvidpy.geometry import Box, Zyx
@@ -91,9 +91,5 @@ def voxels(data: LabelMap, size: Zyx, scale: int = 0) -> Volume:
 
 def runs_of(mask: NDArray[np.bool_], side: int = SIDE) -> Runs:
     """Runs of a boolean volume at the origin."""
-    masks = (
-        (place, mask_of(codec.from_volume(part), np.array([1], np.uint64)))
-        for place, part in blocks_of(mask.astype(np.uint64), side).items()
-    )
-    parts = list(traced((place, found) for place, found in masks if found is not None))
-    return np.concatenate(parts) if parts else np.empty((0, 4), np.int32)
+    blocks = [(place, codec.from_volume(part)) for place, part in blocks_of(mask.astype(np.uint64), side).items()]
+    return traced(masks_of(blocks, np.array([1], np.uint64)))

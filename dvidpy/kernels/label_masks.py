@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.kernels.jit import helper, kernel
-from dvidpy.kernels.label_blocks import CUBE, Bytes, codes_plain
+from dvidpy.kernels.label_blocks import CUBE, Bytes, Labels, codes_plain
 from dvidpy.kernels.label_reads import Counts, Indices
 
 Bits = NDArray[np.uint8]
-"""(n, 64): a bit a voxel of each sub-block, its rows one byte each, lowest bit first."""
+"""(…, 64): a bit a voxel of each sub-block, its rows one byte each, lowest bit first."""
 NOTHING, ALL, SOME = 0, 1, 2
 """How much of a sub-block is inside: the flags of binary blocks."""
 
@@ -25,10 +26,26 @@ _FIRSTS, _SECONDS, _THIRDS, _FOURTHS = (np.uint64(place * 0x0101010101010101) fo
 _EVEN_BYTES = np.uint64(0x00FF00FF00FF00FF)
 
 
-def mask(counts: Counts, indices: Indices, values: Bytes, inside: NDArray[np.bool_]) -> tuple[Bytes, Bits]:
-    """(flag of each sub-block, its bits) for the labels that `inside` names: one truth for each label of the block."""
-    flags, bits = np.zeros(counts.size, np.uint8), np.zeros((counts.size, 64), np.uint8)
-    _mask(counts, indices, values, inside, flags, bits)
+def mask(
+    ends: NDArray[np.int64], labels: Labels, counts: Counts, indices: Indices, values: Bytes, wanted: Labels, cubes: int
+) -> tuple[Bytes, Bits]:
+    """Voxels of some blocks whose labels are among those wanted.
+
+    Args:
+        ends: (n, 4) for each block the ends of what it has of the four arrays: those of all blocks stand in them, one
+            behind the other. A solid block has no counts.
+        labels: the labels that its indices point to.
+        counts: entries of each sub-block.
+        indices: of the entries.
+        values: codes of the voxels.
+        wanted: ascending.
+        cubes: sub-blocks of a block.
+
+    Returns:
+        ((n, cubes) flags, (n, cubes, 64) bits) of all sub-blocks.
+    """
+    flags, bits = np.zeros((len(ends), cubes), np.uint8), np.zeros((len(ends), cubes, 64), np.uint8)
+    _mask(ends, labels, counts, indices, values, wanted, flags, bits)
     return flags, bits
 
 
@@ -49,7 +66,7 @@ def _word(values: Any, at: Any) -> Any:
 
 
 @helper
-def _mask_of_two(values: Any, at: Any, second: Any, out: Any, cube: Any) -> Any:
+def _mask_of_two(values: Any, at: Any, second: Any, out: Any, block: Any, cube: Any) -> Any:
     """Rows of a sub-block of two entries, whose codes are its bits: those of the second one, or of the first.
 
     (bits that all words of rows have, bits that any has) are returned, here and below.
@@ -63,12 +80,12 @@ def _mask_of_two(values: Any, at: Any, second: Any, out: Any, cube: Any) -> Any:
         every &= word
         some |= word
         for i in range(8):
-            out[cube, row + i] = np.uint8((word >> np.uint64(8 * i)) & _ALL_BYTE)
+            out[block, cube, row + i] = np.uint8((word >> np.uint64(8 * i)) & _ALL_BYTE)
     return every, some
 
 
 @helper
-def _mask_of_four(values: Any, at: Any, table: Any, out: Any, cube: Any) -> Any:
+def _mask_of_four(values: Any, at: Any, table: Any, out: Any, block: Any, cube: Any) -> Any:
     """Rows of a sub-block of up to four entries, four rows at a time: a word has the codes of 32 voxels."""
     first, second = np.uint64(table[0]) * _LOWER, np.uint64(table[1]) * _LOWER
     third, fourth = np.uint64(table[2]) * _LOWER, np.uint64(table[3]) * _LOWER
@@ -88,12 +105,12 @@ def _mask_of_four(values: Any, at: Any, table: Any, out: Any, cube: Any) -> Any:
         every &= word
         some |= word
         for i in range(4):
-            out[cube, row + i] = np.uint8((word >> np.uint64(16 * i)) & _ALL_BYTE)
+            out[block, cube, row + i] = np.uint8((word >> np.uint64(16 * i)) & _ALL_BYTE)
     return every | ~_EVEN_BYTES, some & _EVEN_BYTES
 
 
 @helper
-def _mask_of_many(values: Any, at: Any, size: Any, table: Any, out: Any, cube: Any) -> Any:
+def _mask_of_many(values: Any, at: Any, size: Any, table: Any, out: Any, block: Any, cube: Any) -> Any:
     """Rows of any sub-block, voxel by voxel; `size` bits each."""
     bits, every, some = np.uint64(size), _ALL_WORD, np.uint64(0)
     mask = (_ONE << bits) - _ONE
@@ -111,17 +128,14 @@ def _mask_of_many(values: Any, at: Any, size: Any, table: Any, out: Any, cube: A
                 packed |= np.int64(table[word & mask]) << x
                 word >>= bits
         at += size
-        out[cube, row] = packed
+        out[block, cube, row] = packed
         every &= np.uint64(packed) | ~_ALL_BYTE
         some |= np.uint64(packed)
     return every, some
 
 
-@kernel(
-    "void(Array(uint16, 1, 'C', readonly=True), Array(uint32, 1, 'C', readonly=True),"
-    "Array(uint8, 1, 'C', readonly=True), Array(boolean, 1, 'C', readonly=True), uint8[::1], uint8[:, ::1])"
-)
-def _mask(counts: Any, indices: Any, values: Any, inside: Any, flags: Any, out: Any) -> None:
+@helper
+def _mask_block(inside: Any, counts: Any, indices: Any, values: Any, flags: Any, out: Any, block: Any) -> None:
     table, entry, at = np.zeros(512, np.uint8), 0, 0
     for cube in range(counts.size):
         number = np.int64(counts[cube])
@@ -138,31 +152,81 @@ def _mask(counts: Any, indices: Any, values: Any, inside: Any, flags: Any, out: 
         if found == 0:
             continue
         if found == number:
-            flags[cube] = 1
-            out[cube, :] = _ALL_BITS
+            flags[block, cube] = 1
+            out[block, cube, :] = _ALL_BITS
             continue
         for i in range(number, 1 << size):
             table[i] = 0
         if size == 1:
-            every, some = _mask_of_two(values, place, table[1], out, cube)
+            every, some = _mask_of_two(values, place, table[1], out, block, cube)
         elif size == 2:
-            every, some = _mask_of_four(values, place, table, out, cube)
+            every, some = _mask_of_four(values, place, table, out, block, cube)
         else:
-            every, some = _mask_of_many(values, place, size, table, out, cube)
-        flags[cube] = (1 if every == _ALL_WORD else 2) if some else 0
+            every, some = _mask_of_many(values, place, size, table, out, block, cube)
+        flags[block, cube] = (1 if every == _ALL_WORD else 2) if some else 0
+
+
+@kernel(
+    "void(Array(int64, 2, 'C', readonly=True), Array(uint64, 1, 'C', readonly=True),"
+    "Array(uint16, 1, 'C', readonly=True), Array(uint32, 1, 'C', readonly=True), Array(uint8, 1, 'C', readonly=True),"
+    "Array(uint64, 1, 'C', readonly=True), uint8[:, ::1], uint8[:, :, ::1])"
+)
+def _mask(ends: Any, labels: Any, counts: Any, indices: Any, values: Any, wanted: Any, flags: Any, out: Any) -> None:
+    at = np.zeros(4, np.int64)
+    for block in range(ends.shape[0]):
+        own = labels[at[0] : ends[block, 0]]
+        inside, found = np.zeros(own.size, np.uint8), False
+        for i in range(own.size):
+            low, high = 0, wanted.size
+            while low < high:
+                middle = (low + high) >> 1
+                if wanted[middle] < own[i]:
+                    low = middle + 1
+                else:
+                    high = middle
+            if low < wanted.size and wanted[low] == own[i]:
+                inside[i], found = 1, True
+        if found and at[1] == ends[block, 1]:
+            flags[block, :] = 1
+            out[block, :, :] = _ALL_BITS
+        elif found:
+            _mask_block(
+                inside,
+                counts[at[1] : ends[block, 1]],
+                indices[at[2] : ends[block, 2]],
+                values[at[3] : ends[block, 3]],
+                flags,
+                out,
+                block,
+            )
+        at[:] = ends[block]
 
 
 def mask_plain(
-    counts: Counts, indices: Indices, values: Bytes, inside: NDArray[np.bool_], flags: Bytes, out: Bits
+    ends: NDArray[np.int64],
+    labels: Labels,
+    counts: Counts,
+    indices: Indices,
+    values: Bytes,
+    wanted: Labels,
+    flags: Bytes,
+    out: Bits,
 ) -> None:
     """The plain twin."""
-    codes, firsts = codes_plain(counts, values), np.cumsum(counts.astype(np.int64)) - counts
-    for cube, number in enumerate(counts.astype(np.int64)):
-        table = np.zeros(CUBE, np.bool_)
-        table[:number] = inside[indices[firsts[cube] : firsts[cube] + number]]
-        voxels = table[codes[cube]]
-        flags[cube] = ALL if voxels.all() else SOME if voxels.any() else NOTHING
-        out[cube] = np.packbits(voxels, bitorder="little")
+    for block, (begin, end) in enumerate(pairwise([[0] * 4, *ends.tolist()])):
+        own, sizes = labels[begin[0] : end[0]], counts[begin[1] : end[1]]
+        entries, codes = indices[begin[2] : end[2]], values[begin[3] : end[3]]
+        inside = np.isin(own, wanted)
+        if not sizes.size:
+            flags[block], out[block] = inside[0] * ALL, inside[0] * _ALL_BITS
+            continue
+        voxels, firsts = codes_plain(sizes, codes), np.cumsum(sizes.astype(np.int64)) - sizes
+        for cube, number in enumerate(sizes.astype(np.int64)):
+            table = np.zeros(CUBE, np.bool_)
+            table[:number] = inside[entries[firsts[cube] : firsts[cube] + number]]
+            found = table[voxels[cube]]
+            flags[block, cube] = ALL if found.all() else SOME if found.any() else NOTHING
+            out[block, cube] = np.packbits(found, bitorder="little")
 
 
 @kernel("void(Array(uint8, 1, 'C', readonly=True), Array(uint8, 2, 'C', readonly=True), uint8[::1])")

@@ -14,9 +14,6 @@ from dvidpy.kernels.label_masks import Bits
 Runs = NDArray[np.int32]
 """(n, 4): x, y, z, length."""
 Box = NDArray[np.int64]
-Open = NDArray[np.int64]
-"""(depth, height, 2): first x and length of the run that each row of voxels may go on with; length 0 for none."""
-
 _ONE, _ALL, _TOP = np.uint64(1), np.uint64(2**64 - 1), np.uint64(58)
 _SPREAD = np.uint64(0x03F79D71B4CB0A89)
 """A de Bruijn sequence: shifted by 0 to 63 places, its six highest bits are another number each time."""
@@ -24,27 +21,18 @@ _PLACES = np.zeros(64, np.int64)
 _PLACES[[((int(_SPREAD) << place) % 2**64) >> 58 for place in range(64)]] = np.arange(64)
 
 
-def trace(flags: Bytes, bits: Bits, grid_start_low_high: Box, open_runs: Open) -> Runs:
-    """Runs of a block that end in it, in the order of z, y, x; those that touch its last voxels stay open.
+def trace(flags: Bytes, bits: Bits, boxes: Box, *, joined: bool) -> Runs:
+    """Runs of some blocks, in the order of z, y, x for each block they end in. Those that touch the last voxels of a
+    block go on in the next one, where that is the next along x.
 
     Args:
-        flags: of each sub-block whether it has any voxel, not 0.
-        bits: (n, 64) masks of its sub-blocks.
-        grid_start_low_high: (4, 3) z, y, x: sub-blocks along each axis, place of the first voxel, and the part
+        flags: (n, cubes) of each sub-block whether it has any voxel, not 0.
+        bits: (n, cubes, 64) masks of the sub-blocks.
+        boxes: (n, 4, 3) z, y, x: sub-blocks along each axis, the same for all; place of the first voxel; the part
             low <= voxel < high of the block that counts.
-        open_runs: runs left open by the block before along x, which changes to those this one leaves.
+        joined: false: runs end with their block.
     """
-    depth, height, width = (int(side) * SIDE for side in grid_start_low_high[0])
-    out = np.empty((depth * height * (width // 2 + 2), 4), np.int32)
-    return out[: _trace(flags, bits, grid_start_low_high, open_runs, out)].copy()
-
-
-def flush(open_runs: Open, z: int, y: int) -> Runs:
-    """The open runs of rows from that place on, in order; none is open any more."""
-    rows = np.argwhere(open_runs[..., 1] > 0)
-    found = open_runs[rows[:, 0], rows[:, 1]]
-    open_runs[...] = 0
-    return np.column_stack((found[:, 0], rows[:, 1] + y, rows[:, 0] + z, found[:, 1])).astype(np.int32)
+    return _trace(flags, bits, boxes, joined)  # type: ignore[no-any-return]
 
 
 def stamp(runs: Runs, grid_start: Box, bits: Bits) -> None:
@@ -59,20 +47,19 @@ def stamp(runs: Runs, grid_start: Box, bits: Bits) -> None:
 
 
 @helper
-def _rows(flags: Any, bits: Any, box: Any, busy: Any) -> Any:
-    """(rows of sub-blocks, words along x, 64) the voxels of each row, 64 a word, lowest bit first; `busy` tells which
-    rows of sub-blocks have any.
+def _rows(flags: Any, bits: Any, block: Any, along: Any, busy: Any, rows: Any) -> None:
+    """`rows` (rows of sub-blocks, words along x, 64) is filled with the voxels of each row of a block, 64 a word, the
+    lowest bit first; `busy` tells which rows of sub-blocks have any.
     """
-    along = box[0, 2]
-    rows = np.zeros((busy.size, (along + 7) >> 3, 64), np.uint64)
-    for cube in range(flags.size):
-        if flags[cube]:
+    busy[:] = False
+    rows[:] = 0
+    for cube in range(flags.shape[1]):
+        if flags[block, cube]:
             line, x = cube // along, cube % along
             busy[line] = True
             shift, word = np.uint64(8 * (x & 7)), x >> 3
             for row in range(64):
-                rows[line, word, row] |= np.uint64(bits[cube, row]) << shift
-    return rows
+                rows[line, word, row] |= np.uint64(bits[block, cube, row]) << shift
 
 
 @helper
@@ -81,14 +68,20 @@ def _lowest(word: Any) -> Any:
     return _PLACES[((word & (~word + _ONE)) * _SPREAD) >> _TOP]
 
 
-@kernel(
-    "int64(Array(uint8, 1, 'C', readonly=True), Array(uint8, 2, 'C', readonly=True),"
-    "Array(int64, 2, 'C', readonly=True), int64[:, :, ::1], int32[:, ::1])"
-)
-def _trace(flags: Any, bits: Any, box: Any, open_runs: Any, out: Any) -> Any:
-    """A run begins or ends where a voxel differs from the one before: 64 are compared at once."""
-    busy = np.zeros(box[0, 0] * box[0, 1], np.bool_)
-    rows, done, low, high = _rows(flags, bits, box, busy), 0, box[2, 2], box[3, 2]
+@helper
+def _put(out: Any, done: Any, z: Any, y: Any, first: Any, length: Any) -> Any:
+    out[done, 0], out[done, 1], out[done, 2], out[done, 3] = first, y, z, length
+    return done + 1
+
+
+@helper
+def _trace_block(rows: Any, busy: Any, box: Any, open_runs: Any, out: Any, done: Any) -> Any:
+    """A run begins or ends where a voxel differs from the one before: 64 are compared at once.
+
+    `open_runs` (depth, height, 2) are first x and length of the run that each row of voxels goes on with, length 0 for
+    none; they change to those that this block leaves.
+    """
+    low, high = box[2, 2], box[3, 2]
     for z in range(box[2, 0], box[3, 0]):
         for y in range(box[2, 1], box[3, 1]):
             first, length = open_runs[z, y, 0], open_runs[z, y, 1]
@@ -108,9 +101,7 @@ def _trace(flags: Any, bits: Any, box: Any, open_runs: Any, out: Any) -> Any:
                     x = here + _lowest(edges)
                     edges &= edges - _ONE
                     if is_open:
-                        out[done, 0], out[done, 1] = first, box[1, 1] + y
-                        out[done, 2], out[done, 3] = box[1, 0] + z, x - begun
-                        done += 1
+                        done = _put(out, done, box[1, 0] + z, box[1, 1] + y, first, x - begun)
                     else:
                         first, begun = box[1, 2] + x, x
                     is_open = not is_open
@@ -118,20 +109,67 @@ def _trace(flags: Any, bits: Any, box: Any, open_runs: Any, out: Any) -> Any:
     return done
 
 
-def trace_plain(flags: Bytes, bits: Bits, box: Box, open_runs: Open, out: Runs) -> int:
-    """The plain twin."""
-    voxels, done = voxels_of(bits, tuple(box[0])), 0
-    for z, y in np.ndindex(*(box[3] - box[2])[:2]):
-        z, y = z + box[2, 0], y + box[2, 1]  # noqa: PLW2901
-        first, length = open_runs[z, y]
-        for x in range(box[2, 2], box[3, 2]):
-            if voxels[z, y, x]:
-                first, length = first if length else box[1, 2] + x, length + 1
-            elif length:
-                out[done] = first, box[1, 1] + y, box[1, 0] + z, length
-                done, length = done + 1, 0
-        open_runs[z, y] = first, length
+@helper
+def _flush(open_runs: Any, z: Any, y: Any, out: Any, done: Any) -> Any:
+    """Runs that are open end; `z` and `y` are those of the first row."""
+    for down in range(open_runs.shape[0]):
+        for across in range(open_runs.shape[1]):
+            if open_runs[down, across, 1]:
+                done = _put(out, done, z + down, y + across, open_runs[down, across, 0], open_runs[down, across, 1])
+                open_runs[down, across, 1] = 0
     return done
+
+
+@kernel(
+    "int32[:, ::1](Array(uint8, 2, 'C', readonly=True), Array(uint8, 3, 'C', readonly=True),"
+    "Array(int64, 3, 'C', readonly=True), boolean)"
+)
+def _trace(flags: Any, bits: Any, boxes: Any, joined: Any) -> Any:
+    depth, height, along = 8 * boxes[0, 0, 0], 8 * boxes[0, 0, 1], boxes[0, 0, 2]
+    busy = np.empty(depth * height >> 6, np.bool_)
+    rows = np.empty((busy.size, (along + 7) >> 3, 64), np.uint64)
+    open_runs = np.zeros((depth, height, 2), np.int64)
+    most, done = depth * height * (4 * along + 2), 0  # a block's own, and those that are open
+    out = np.empty((most, 4), np.int32)
+    for block in range(boxes.shape[0]):
+        if done + most > out.shape[0]:
+            larger = np.empty((2 * out.shape[0] + most, 4), np.int32)
+            larger[:done] = out[:done]
+            out = larger
+        start, before = boxes[block, 1], boxes[max(block - 1, 0), 1]
+        follows = start[0] == before[0] and start[1] == before[1] and start[2] == before[2] + 8 * along
+        if not (follows and joined):
+            done = _flush(open_runs, before[0], before[1], out, done)
+        _rows(flags, bits, block, along, busy, rows)
+        done = _trace_block(rows, busy, boxes[block], open_runs, out, done)
+    done = _flush(open_runs, boxes[-1, 1, 0], boxes[-1, 1, 1], out, done)
+    return out[:done].copy()
+
+
+def trace_plain(flags: Bytes, bits: Bits, boxes: Box, joined: bool) -> Runs:
+    """The plain twin: open runs are those of the block before, by their row."""
+    done, open_runs = [], dict[tuple[int, int], list[int]]()
+    following = None
+    for block, ((*grid,), start, low, high) in enumerate(boxes.tolist()):
+        if not joined or following != start:
+            done += [open_runs[row] for row in sorted(open_runs)]
+            open_runs = {}
+        following = [*start[:2], start[2] + SIDE * grid[2]]
+        voxels = voxels_of(bits[block], tuple(grid))
+        for z, y in np.ndindex(high[0] - low[0], high[1] - low[1]):
+            row = start[0] + low[0] + z, start[1] + low[1] + y
+            run = open_runs.pop(row, None)
+            for x in range(low[2], high[2]):
+                if voxels[low[0] + z, low[1] + y, x]:
+                    run = [start[2] + x, row[1], row[0], 0] if run is None else run
+                    run[3] += 1
+                elif run is not None:
+                    done.append(run)
+                    run = None
+            if run is not None:
+                open_runs[row] = run
+    done += [open_runs[row] for row in sorted(open_runs)]
+    return np.array(done, np.int32).reshape(-1, 4)
 
 
 def voxels_of(bits: Bits, grid: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_examples import SIZES
 
-from dvidpy.kernels.label_runs import bits_of, flush, stamp, stamp_plain, trace, trace_plain, voxels_of
+from dvidpy.kernels.label_runs import bits_of, stamp, stamp_plain, trace, trace_plain, voxels_of
 
 FEW = settings(max_examples=30)
 COORDINATES = st.integers(-30, 30)
@@ -19,32 +19,45 @@ def some_voxels(seed: int, size: tuple[int, int, int], share: float) -> np.ndarr
 
 
 @FEW
-@given(st.integers(0, 2**32), SIZES, st.sampled_from([0.0, 0.05, 0.5, 0.97, 1.0]), st.data())
-def test_runs_are_traced(seed: int, size: tuple[int, int, int], share: float, data: st.DataObject) -> None:
-    voxels, start = some_voxels(seed, size, share), np.array([-16, 24, 8])
+@given(st.integers(0, 2**32), SIZES, st.sampled_from([0.0, 0.05, 0.5, 0.97, 1.0]), st.booleans(), st.data())
+def test_runs_are_traced(
+    seed: int, size: tuple[int, int, int], share: float, joined: bool, data: st.DataObject
+) -> None:
+    """Blocks of a row, of which one is left away, and one of the row below."""
     low = np.array([data.draw(st.integers(0, side)) for side in size])
-    high = np.array([data.draw(st.integers(at, side)) for at, side in zip(low, size, strict=True)])
-    box = np.array([[side // 8 for side in size], start, low, high], np.int64)
-    open_runs = np.zeros((*size[:2], 2), np.int64)
-    open_runs[low[0] : high[0], low[1] : high[1]] = [start[2] + low[2] - 3, 3] if seed % 2 else 0
-    twin_open, twin = open_runs.copy(), np.empty((voxels.size, 4), np.int32)
-    painted = np.zeros((size[0], size[1], size[2] + 3), np.bool_)
-    painted[low[0] : high[0], low[1] : high[1], low[2] : high[2] + 3] = np.pad(
-        voxels[low[0] : high[0], low[1] : high[1], low[2] : high[2]],
-        ((0, 0), (0, 0), (3, 0)),
-        constant_values=bool(seed % 2),
+    high = np.array(
+        [
+            data.draw(st.integers(at, side * (4 if axis == 2 else 1)))
+            for axis, (at, side) in enumerate(zip(low, size, strict=True))
+        ]
     )
-    bits = bits_of(voxels)
-    flags = np.asarray(bits.any(axis=1), np.uint8)
-    found = trace(flags, bits, box, open_runs)
-    assert np.array_equal(found, twin[: trace_plain(flags, bits, box, twin_open, twin)])
-    again = np.zeros_like(painted)
-    for x, y, z, length in np.concatenate((found, flush(open_runs, start[0], start[1]))).tolist():
-        row = again[z - start[0], y - start[1]]
-        assert not row[x - start[2] + 3 : x - start[2] + 3 + length].any()
-        row[x - start[2] + 3 : x - start[2] + 3 + length] = True
-    assert np.array_equal(again, painted)
-    assert not open_runs.any()
+    starts = np.array([[-16, 24, 8 + size[2] * at] for at in (0, 1, 3)] + [[-16, 24 + size[1], 8]])
+    voxels = [some_voxels(seed + at, size, share) for at in range(4)]
+    bits = np.stack([bits_of(one) for one in voxels])
+    flags = np.asarray(bits.any(axis=2), np.uint8)
+    boxes = np.empty((4, 4, 3), np.int64)
+    boxes[:, 0], boxes[:, 1] = np.array(size) // 8, starts
+    boxes[:, 2] = np.clip(starts[0] + low - starts, 0, size)
+    boxes[:, 3] = np.clip(starts[0] + high - starts, 0, size)
+    found = trace(flags, bits, boxes, joined=joined)
+    assert np.array_equal(found, trace_plain(flags, bits, boxes, joined))
+    inside = {
+        (z, y, x)
+        for one, start in zip(voxels, starts, strict=True)
+        for z, y, x in (np.argwhere(one) + start).tolist()
+        if ((starts[0] + low <= (z, y, x)) & ((z, y, x) < starts[0] + high)).all()
+    }
+    again = [(z, y, x + i) for x, y, z, length in found.tolist() for i in range(length)]
+    assert len(again) == len(inside)
+    assert set(again) == inside
+
+
+def test_more_runs_than_a_block_can_have() -> None:
+    """Every other voxel: what is found needs more room than was made for the first block."""
+    z, y, x = np.indices((8, 8, 8))
+    bits = np.stack([bits_of((z + y + x) % 2 > 0)] * 9)
+    boxes = np.array([[(1, 1, 1), (0, 8 * at, 0), (0, 0, 0), (8, 8, 8)] for at in range(9)], np.int64)
+    assert trace(np.ones((9, 1), np.uint8), bits, boxes, joined=True).shape == (9 * 256, 4)
 
 
 @FEW

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.index import among
@@ -51,12 +53,45 @@ def mask_of(block: LabelBlock, wanted: Labels) -> Mask | None:
 
     A body is the set of its supervoxels, so no mapping is needed.
     """
-    inside = among(block.labels, wanted)
-    if not inside.any():
+    if not among(block.labels, wanted).any():
         return None
-    if block.counts.size:
-        return Mask(block.size, *label_masks.mask(block.counts, block.indices, block.values, inside))
-    return full_mask(block.size)
+    flags, bits = _masks([block], wanted)
+    return Mask(block.size, flags[0], bits[0])
+
+
+class Masks(NamedTuple):
+    """Voxels of some blocks."""
+
+    size: Zyx
+    """Of a block."""
+    places: list[Zyx]
+    """Index of each block in the grid."""
+    flags: Bytes
+    """(n, cubes), as in a `Mask`."""
+    bits: Bits
+    """(n, cubes, 64)"""
+
+    def each(self) -> Iterator[tuple[Zyx, Mask]]:
+        """(place, mask) of each."""
+        for place, flags, bits in zip(self.places, self.flags, self.bits, strict=True):
+            yield place, Mask(self.size, flags, bits)
+
+
+def masks_of(blocks: Sequence[tuple[Zyx, LabelBlock]], wanted: Labels) -> Masks:
+    """The same of some blocks of one size, one at least, at their places."""
+    places = [place for place, _ in blocks]
+    return Masks(blocks[0][1].size, places, *_masks([block for _, block in blocks], wanted))
+
+
+def _masks(blocks: Sequence[LabelBlock], wanted: Labels) -> tuple[Bytes, Bits]:
+    cubes = blocks[0].volume // SIDE**3
+    labels, counts, indices, values = parts = [*zip(*(block[1:] for block in blocks), strict=True)]
+    ends = np.ascontiguousarray(np.cumsum([[part.size for part in some] for some in parts], axis=1, dtype=np.int64).T)
+    return label_masks.mask(ends, _joined(labels), _joined(counts), _joined(indices), _joined(values), wanted, cubes)
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def full_mask(size: Zyx) -> Mask:

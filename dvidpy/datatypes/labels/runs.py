@@ -11,44 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labels.block_keys import blocks_of, keys_of
-from dvidpy.datatypes.labels.masks import Mask, mask_of_runs
+from dvidpy.datatypes.labels.masks import Mask, Masks, mask_of_runs
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import HIGHEST, LOWEST, Box, Zyx
 from dvidpy.kernels import label_runs
+from dvidpy.kernels.label_blocks import SIDE
 from dvidpy.kernels.label_runs import Runs
 
 NO_RUNS: Runs = np.empty((0, 4), np.int32)
 EVERYWHERE = Box((LOWEST, LOWEST, LOWEST), (HIGHEST - LOWEST + 1,) * 3)
 
 
-def traced(masks: Iterable[tuple[Zyx, Mask]], bounds: Box = EVERYWHERE, *, joined: bool = True) -> Iterator[Runs]:
+def traced(masks: Masks, bounds: Box = EVERYWHERE, *, joined: bool = True) -> Runs:
     """Runs of the voxels inside, joined across blocks that follow one another along x.
 
     Args:
-        masks: (index of the block in the grid, its mask), all of one size. Runs are joined where blocks come in
-            the order of z, y, x.
+        masks: of one block at least. Runs are joined where blocks come in the order of z, y, x.
         bounds: voxels outside are left away, to the voxel.
         joined: false: a run ends with its block.
-
-    Yields arrays that may be empty; together they are the body.
     """
-    open_runs, last = np.zeros((0, 0, 2), np.int64), None
-    for (z, y, x), mask in masks:
-        if not joined or last != (z, y, x - 1):
-            if last:
-                yield _flushed(open_runs, last, mask.size)
-            open_runs = np.zeros((*mask.size[:2], 2), np.int64)
-        start = z * mask.size[0], y * mask.size[1], x * mask.size[2]
-        low = [min(max(near - at, 0), side) for near, at, side in zip(bounds.start, start, mask.size, strict=True)]
-        high = [min(max(far - at, 0), side) for far, at, side in zip(bounds.stop, start, mask.size, strict=True)]
-        yield label_runs.trace(mask.flags, mask.bits, np.array([mask.grid, start, low, high], np.int64), open_runs)
-        last, size = (z, y, x), mask.size
-    if last:
-        yield _flushed(open_runs, last, size)
-
-
-def _flushed(open_runs: label_runs.Open, block: Zyx, size: Zyx) -> Runs:
-    return label_runs.flush(open_runs, block[0] * size[0], block[1] * size[1])
+    size = np.array(masks.size, np.int64)
+    boxes = np.empty((len(masks.places), 4, 3), np.int64)
+    boxes[:, 0], boxes[:, 1] = size // SIDE, np.array(masks.places, np.int64) * size
+    boxes[:, 2] = np.clip(bounds.start - boxes[:, 1], 0, size)
+    boxes[:, 3] = np.clip(bounds.stop - boxes[:, 1], 0, size)
+    return label_runs.trace(masks.flags, masks.bits, boxes, joined=joined)
 
 
 def in_order(runs: Runs) -> Runs:

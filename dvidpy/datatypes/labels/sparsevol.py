@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from dvidpy.datatypes.labels.masks import Mask
+from dvidpy.datatypes.labels.masks import Mask, Masks
 from dvidpy.datatypes.labels.runs import NO_RUNS
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import HIGHEST, Zyx
@@ -33,11 +33,6 @@ def rles(runs: Iterable[Runs]) -> bytes:
     """The legacy format: a head of 12 bytes with the number of runs, then the runs."""
     parts = [part.tobytes() for part in runs]
     return b"".join((rles_head(sum(map(len, parts))), *parts))
-
-
-def srles(runs: Iterable[Runs]) -> Iterator[bytes]:
-    """Runs without a head, as they come."""
-    return (part.tobytes() for part in runs if len(part))
 
 
 def parse_rles(body: bytes | memoryview) -> Runs:
@@ -85,10 +80,10 @@ def binary_blocks(label: int, size: Zyx, parts: Iterable[bytes]) -> Iterator[byt
         yield part
 
 
-def masked(masks: Iterable[tuple[Zyx, Mask]]) -> bytes:
-    """(index of the block in the grid, mask) -> each block that has voxels, as binary blocks have it."""
+def masked(masks: Masks) -> bytes:
+    """Each block that has voxels, as binary blocks have it."""
     parts: list[bytes | memoryview] = []
-    for block, mask in masks:
+    for block, mask in masks.each():
         if not mask.is_empty:
             full = mask.is_full
             x, y, z = (at * side for at, side in zip(block[::-1], mask.size[::-1], strict=True))

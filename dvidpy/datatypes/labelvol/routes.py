@@ -21,8 +21,8 @@ from dvidpy.datatypes.labelled.intake import rewrite
 from dvidpy.datatypes.labelled.keys import scale_prefix
 from dvidpy.datatypes.labelled.relabelling.edits import clear_blocks
 from dvidpy.datatypes.labelled.volumes import parse_volume
-from dvidpy.datatypes.labels.masks import mask_of
-from dvidpy.datatypes.labels.runs import NO_RUNS, traced, voxels_in
+from dvidpy.datatypes.labels.masks import masks_of
+from dvidpy.datatypes.labels.runs import traced, voxels_in
 from dvidpy.datatypes.labelvol.instance import LabelVol
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Room, WholeBody
@@ -85,7 +85,6 @@ def _runs(data: LabelMap) -> Iterator[bytes]:
     for typekey, found in data.view.range(scale_prefix(0), scale_prefix(1)):
         block = stored_blocks.load(data, found)
         for label in np.unique(block.labels[block.labels > 0]):
-            mask = mask_of(block, np.array([label]))
-            runs = np.concatenate([NO_RUNS, *(traced([(index_of(typekey), mask)]) if mask is not None else ())])
+            runs = traced(masks_of([(index_of(typekey), block)], np.array([label])))
             if len(runs):
                 yield struct.pack("<QI", label, len(runs)) + runs.astype("<i4").tobytes()

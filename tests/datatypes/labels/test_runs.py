@@ -8,7 +8,7 @@ from label_examples import volume
 
 from dvidpy.datatypes.labels import blocks, runs
 from dvidpy.datatypes.labels.blocks import LabelBlock
-from dvidpy.datatypes.labels.masks import Mask, mask_of, mask_of_runs
+from dvidpy.datatypes.labels.masks import Mask, Masks, mask_of, mask_of_runs, masks_of
 from dvidpy.datatypes.voxels.cutting import cut
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx
@@ -29,9 +29,13 @@ def whole_blocks() -> list[tuple[Zyx, LabelBlock]]:
     return [(index, blocks.from_volume(piece)) for index, piece in cut(WHOLE, START, SIZE)]
 
 
-def masks(wanted: list[int]) -> list[tuple[Zyx, Mask]]:
-    found = [(index, mask_of(block, np.array(wanted, np.uint64))) for index, block in whole_blocks()]
-    return [(index, mask) for index, mask in found if mask is not None]
+def masks(wanted: list[int]) -> Masks:
+    return masks_of(whole_blocks(), np.array(wanted, np.uint64))
+
+
+def together(*found: tuple[Zyx, Mask]) -> Masks:
+    flags, bits = (np.stack([mask[part] for _, mask in found]) for part in (1, 2))
+    return Masks(found[0][1].size, [place for place, _ in found], flags, bits)
 
 
 def voxels_of(some: Runs) -> list[Zyx]:
@@ -53,23 +57,24 @@ WANTED = [[label] for label in np.unique(WHOLE).tolist()] + [np.unique(WHOLE).to
 @pytest.mark.parametrize("wanted", WANTED, ids=len)
 @pytest.mark.parametrize("bounds", [runs.EVERYWHERE, Box((-9, 3, -30), (20, 4, 33)), Box((100, 0, 0), (1, 1, 1))])
 def test_a_body_is_traced_across_blocks(wanted: list[int], bounds: Box) -> None:
-    found = np.concatenate(list(runs.traced(masks(wanted), bounds)) or [runs.NO_RUNS])
+    found = runs.traced(masks(wanted), bounds)
     voxels = voxels_of(found)
     assert set(voxels) == expected(wanted, bounds)
     assert len(voxels) == len(set(voxels)) == runs.voxels_in(found)
     assert len(runs.in_order(found)) == len(found), "runs were joined"
-    assert sum(mask.voxels for _, mask in masks(wanted)) == len(expected(wanted))
+    assert sum(mask.voxels for _, mask in masks(wanted).each()) == len(expected(wanted))
 
 
 def test_a_label_that_is_not_there_has_no_mask() -> None:
-    assert masks([123456789]) == []
-    assert list(runs.traced([])) == []
+    assert [mask_of(block, np.array([123456789], np.uint64)) for _, block in whole_blocks()] == [None] * 8
+    assert not len(runs.traced(masks([123456789])))
 
 
 def test_blocks_that_do_not_follow_are_not_joined() -> None:
     full = Mask((8, 8, 8), np.ones(1, np.uint8), np.full((1, 64), 255, np.uint8))
-    found = np.concatenate(list(runs.traced([((0, 0, 0), full), ((0, 0, 2), full), ((0, 1, 0), full)])))
-    assert len(found) == 3 * 64
+    assert len(runs.traced(together(((0, 0, 0), full), ((0, 0, 2), full), ((0, 1, 0), full)))) == 3 * 64
+    assert len(runs.traced(together(((0, 0, 0), full), ((0, 0, 1), full)))) == 64
+    assert len(runs.traced(together(((0, 0, 0), full), ((0, 0, 1), full)), joined=False)) == 2 * 64
     assert full.is_full
 
 
@@ -99,7 +104,7 @@ def test_runs_are_dealt_to_blocks(some: Runs) -> None:
     grid = [(z, y, x) for z in range(-3, 3) for y in range(-3, 3) for x in range(-3, 7)]
     found: set[Zyx] = set()
     for block, mask in runs.dealt(some, grid, (8, 8, 8)):
-        found |= set(voxels_of(np.concatenate(list(runs.traced([(block, mask)])))))
+        found |= set(voxels_of(runs.traced(together((block, mask)))))
         start = block[0] * 8, block[1] * 8, block[2] * 8
         assert np.array_equal(mask_of_runs(some, start, (8, 8, 8)).bits, mask.bits)
     assert found == set(voxels_of(some))

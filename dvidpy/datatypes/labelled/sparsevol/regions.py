@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
@@ -15,7 +15,7 @@ from dvidpy.datatypes.labelled.bodies import Body
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import block_key
 from dvidpy.datatypes.labels.block_keys import blocks_of, keys_of
-from dvidpy.datatypes.labels.masks import Mask, mask_of
+from dvidpy.datatypes.labels.masks import Mask, Masks, mask_of, masks_of
 from dvidpy.datatypes.labels.runs import EVERYWHERE
 from dvidpy.errors import NotFound
 from dvidpy.geometry import Box, Zyx
@@ -42,13 +42,16 @@ class Region(NamedTuple):
 
     def masks(self) -> Iterator[tuple[Zyx, Mask]]:
         """(block, which of its voxels are inside) of the blocks that have any, in order."""
-        return self._masks_of(self._found())
+        for place, value in self._found():
+            mask = mask_of(load(self.data, value), self.supervoxels)
+            if mask is not None:
+                yield place, mask
 
-    def shared(self, work: Callable[[Iterator[tuple[Zyx, Mask]]], R]) -> Iterator[R]:
+    def shared(self, work: Callable[[Masks], R]) -> Iterator[R]:
         """What `work` makes of masks of some blocks at a time, in order; idle threads help. No row along x is cut."""
 
         def make(some: list[tuple[Zyx, Found]]) -> R:
-            return work(self._masks_of(some))
+            return work(masks_of([(place, load(self.data, value)) for place, value in some], self.supervoxels))
 
         rows = self._rows()
         while some := [*islice(rows, AT_ONCE)]:
@@ -73,12 +76,6 @@ class Region(NamedTuple):
             for place, value in zip(places, values, strict=True):
                 if value is not None:  # else an index came without its voxels
                     yield place, value
-
-    def _masks_of(self, some: Iterable[tuple[Zyx, Found]]) -> Iterator[tuple[Zyx, Mask]]:
-        for place, value in some:
-            mask = mask_of(load(self.data, value), self.supervoxels)
-            if mask is not None:
-                yield place, mask
 
 
 def find_region(data: LabelMap, label: int, scale: int, bounds: Box, *, supervoxel: bool) -> Region:

@@ -71,7 +71,7 @@ def as_rles(region: Region, bounds: Box, packing: str, until_sent: ExitStack, li
 def _runs(region: Region, bounds: Box) -> Iterator[bytes]:
     """Its runs, as many at a time as come together."""
     joined = not region.data.runs_alone
-    return region.shared(lambda masks: b"".join(sparsevol.srles(traced(masks, bounds, joined=joined))))
+    return region.shared(lambda masks: traced(masks, bounds, joined=joined).tobytes())
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
