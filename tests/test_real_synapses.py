@@ -14,7 +14,7 @@ from conftest import demand_sound
 from numpy.typing import NDArray
 from synapses import TAGS, pairs, posted
 
-from dvidpy.datatypes.annotation.elements import points_of
+from dvidpy.datatypes.annotation.elements import Point, read_points
 from dvidpy.datatypes.annotation.instance import Annotations
 from dvidpy.datatypes.annotation.keys import LABEL, tag_prefix
 from dvidpy.datatypes.labelmap.mutations.cleave import cleave
@@ -24,6 +24,7 @@ from dvidpy.datatypes.labelsz.instance import LabelSizes
 from dvidpy.datatypes.registry import load_types
 from dvidpy.storage.keys import after
 from dvidpy.versioning.datastore import Datastore
+from dvidpy.versioning.found import Found
 from dvidpy.versioning.records import Node
 
 BLOCK = 64
@@ -80,20 +81,24 @@ def edit(world: World, recount: Recount, chance: np.random.Generator) -> None:
         recount.bodies[np.isin(recount.numbers, some)] = label
 
 
+def points_of(found: Found) -> list[Point]:
+    return [one.Pos for one in read_points(found.read())]
+
+
 def demand_agreement(world: World, node: Node, recount: Recount, bodies: Labels) -> None:
     """A version's lists by label and by tag, its counts and its rankings are those of the recount."""
     a, labels = cast("Annotations", world.at("a", node)), recount.labels(bodies)
     rows = [
         (int.from_bytes(key[1:9], "big"), *at)
         for key, found in a.view.range(LABEL, after(LABEL))
-        for at in points_of(found.read())
+        for at in points_of(found)
     ]
     inside = labels != 0
     wanted = np.column_stack([labels[inside].astype(np.int64), recount.points[inside]])
     assert np.array_equal(_sorted(np.array(rows, np.int64)), _sorted(wanted))
     for tag, numbers in recount.tagged.items():
         prefix = tag_prefix(tag)
-        points = [at for _, found in a.view.range(prefix, after(prefix)) for at in points_of(found.read())]
+        points = [at for _, found in a.view.range(prefix, after(prefix)) for at in points_of(found)]
         assert np.array_equal(_sorted(np.array(points, np.int64)), _sorted(recount.points[numbers]))
     counts = cast("LabelSizes", world.at("z", node)).everything()
     for column, kind in enumerate(STORED):

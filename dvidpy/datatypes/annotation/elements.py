@@ -6,6 +6,7 @@ Stored forms are written here, so that they can be taken apart by their text: "R
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
@@ -29,7 +30,7 @@ LONG = 1 << 22
 """Bytes of a list from which on its members are found by a kernel; they would be as many objects."""
 TOGETHER = 1 << 14
 """Elements that are Python objects at one time, of many."""
-_RELS = b',"Rels":'
+_FRONT, _RELS = b'{"Pos":[', b',"Rels":'
 
 
 class Relation(Struct, frozen=True, gc=False, kw_only=True):
@@ -97,6 +98,7 @@ _kinded = msgspec.json.Decoder(list[Kinded] | None).decode
 _blocks = msgspec.json.Decoder(dict[str, Raw] | None).decode
 _labels = msgspec.json.Decoder(dict[str, str | None] | None).decode
 _encode = msgspec.json.Encoder().encode
+_lines = msgspec.json.Encoder().encode_lines
 Text = bytes | memoryview | Raw
 """JSON of an element."""
 List = dict[Point, bytes]
@@ -105,16 +107,25 @@ List = dict[Point, bytes]
 
 # ---------------------------------------------------------------------- what clients send
 class Listed:
-    """A JSON list of elements: its text, and where each begins; they become objects some at a time."""
+    """A JSON list of elements: of a long one its text, and where each begins; they become objects some at a time."""
 
     def __init__(self, body: bytes) -> None:
-        body = respelt(body) if len(body) < LONG else body
+        short = len(body) < LONG
+        body = respelt(body) if short else body
         self._body = memoryview(body)
-        self._few = _split(body) if len(body) < LONG else None
-        self._bounds = np.empty((0, 2), np.int64) if len(body) < LONG else _members(body)
+        self._made = _sound(body) if short else None
+        """All of them, where that is a few."""
+        self._few = _split(body) if short and self._made is None else None
+        self._bounds = np.empty((0, 2), np.int64) if short else _members(body)
 
     def __len__(self) -> int:
-        return len(self._bounds if self._few is None else self._few)
+        return len(next(some for some in (self._made, self._few, self._bounds) if some is not None))
+
+    def elements(self, numbers: Sequence[int]) -> list[Element]:
+        """Some of them; BadRequest for what is none, by its number."""
+        if self._made is not None:
+            return [self._made[number] for number in numbers]
+        return parse(self.texts(numbers), numbers)
 
     def texts(self, numbers: Iterable[int]) -> Sequence[Text]:
         """Texts of some."""
@@ -124,6 +135,9 @@ class Listed:
 
     def points(self) -> NDArray[np.int32]:
         """(n, 3) points x, y, z of all; BadRequest where one has none."""
+        if self._made is not None:
+            numbers = chain.from_iterable([one.Pos for one in self._made])
+            return np.fromiter(numbers, np.int32, 3 * len(self._made)).reshape(-1, 3)
         out = np.empty((len(self), 3), np.int32)
         for first, past in self._parts():
             try:
@@ -134,6 +148,8 @@ class Listed:
 
     def demand_elements(self) -> None:
         """BadRequest where one is no element."""
+        if self._made is not None:
+            return
         for first, past in self._parts():
             try:
                 _elements(self._between(first, past))
@@ -150,6 +166,14 @@ class Listed:
         return b"".join((b"[", self._body[self._bounds[first, 0] : self._bounds[past - 1, 1]], b"]"))
 
 
+def _sound(body: bytes) -> list[Element] | None:
+    """The elements of a list; None where something is wrong with one of them."""
+    try:
+        return _elements(body) or []
+    except _WRONG:
+        return None
+
+
 def _split(body: bytes) -> list[Raw]:
     try:
         return _raws(body) or []
@@ -164,11 +188,6 @@ def _members(body: bytes) -> NDArray[np.int64]:
         return list_members(np.frombuffer(body, np.uint8))
     except ValueError as error:
         raise BadRequest(f"expected a JSON list of elements: {error}") from None
-
-
-def points_of(stored: bytes) -> list[Point]:
-    """Points of a list."""
-    return [one.Pos for one in _located(stored) or ()]
 
 
 def parse(texts: Sequence[Text], numbers: Sequence[int]) -> list[Element]:
@@ -231,6 +250,16 @@ def write(element: Element) -> Forms:
     return Forms(bare, bare[:-1] + _RELS + _encode(element.Rels) + b"}")
 
 
+def write_all(found: Iterable[Element]) -> list[bytes]:
+    """The full forms of elements. No text of JSON has a line's end inside."""
+    return _lines(found).split(b"\n")[:-1]
+
+
+def end_of_bare(full: bytes) -> int:
+    """How much of a full form the bare one has, but for a brace."""
+    return full.rindex(_RELS)
+
+
 def read(full: bytes) -> Element:
     """An element of its full form."""
     return _element(full)
@@ -238,7 +267,7 @@ def read(full: bytes) -> Element:
 
 def bare(full: bytes) -> bytes:
     """The form without relationships, of the full one."""
-    return full[: full.rindex(_RELS)] + b"}"
+    return full[: end_of_bare(full)] + b"}"
 
 
 def alone(bare: bytes) -> bytes:
@@ -260,6 +289,21 @@ def read_points(stored: bytes) -> list[Kinded]:
 def write_list(texts: Iterable[Text]) -> bytes:
     """A list as stored and sent."""
     return b"[" + b",".join(texts) + b"]"
+
+
+def tails(stored: bytes) -> list[bytes]:
+    """Elements of a stored list, each without what all begin with. See `tail`; no text of JSON has that inside."""
+    return stored[len(_FRONT) + 1 : -1].split(b"," + _FRONT) if len(stored) > len(_FRONT) else []
+
+
+def tail(full: bytes) -> bytes:
+    """The full form of an element without what all begin with."""
+    return full[len(_FRONT) :]
+
+
+def point_in(tail: bytes) -> bytes:
+    """The text of an element's point."""
+    return tail.partition(b"]")[0]
 
 
 def verbose(element: Element, partners: Sequence[bytes | None]) -> bytes:

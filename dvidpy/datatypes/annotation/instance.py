@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dvidpy.datatypes.annotation import elements
 from dvidpy.datatypes.annotation.arrivals import ENOUGH, Arrivals
 from dvidpy.datatypes.annotation.book import Book
-from dvidpy.datatypes.annotation.elements import Element, Point, Text
+from dvidpy.datatypes.annotation.elements import Element, Listed, Point
 from dvidpy.datatypes.annotation.keys import (
     ALL_BLOCKS,
     BLOCK,
@@ -28,7 +28,8 @@ from dvidpy.datatypes.annotation.keys import (
     blocks_of_place,
     label_prefix,
 )
-from dvidpy.datatypes.annotation.pieces import demand_apart, grouped, in_pieces
+from dvidpy.datatypes.annotation.near import Near
+from dvidpy.datatypes.annotation.pieces import demand_apart, demand_inside, grouped, in_pieces
 from dvidpy.datatypes.annotation.spelling import respelt
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.bodies import Labelled, Labels, find_labels
@@ -183,7 +184,7 @@ class Annotations(Data):
         grows with the list beyond its text: all are looked at before the first edit, but others see one edit after the
         other, and a crash may come between.
         """
-        listed = elements.Listed(body)
+        listed = Listed(body)
         if not len(listed):
             return
         points = listed.points()
@@ -196,7 +197,7 @@ class Annotations(Data):
             with self.editing({"Action": "element-post", "Elements": len(piece)}) as edit:
                 for among in grouped(points[piece], self.block):
                     places = piece[among]
-                    edit.post(listed.texts(places), points[places].astype(np.int64), places.tolist())
+                    edit.post(listed, places, points[places].astype(np.int64))
 
     def delete(self, at: Point) -> None:
         """Delete an element, and the relationships that lead to it; BadRequest where there is none."""
@@ -243,7 +244,7 @@ class Annotations(Data):
                 listed = elements.parse_list(respelt(bytes(text)))
                 demand_apart(np.array([one.Pos for one in listed], np.int64).reshape(-1, 3))
                 found = {one.Pos: elements.write(one).full for one in listed}
-                _demand_inside(found, block, self.block)
+                demand_inside(found, block, self.block)
                 self.view.put(edit.change, block_key(block), elements.write_list(found.values()))
             edit.state = State(stale=True)
 
@@ -303,19 +304,30 @@ class Edit:
         """What is there, to be changed. Books of one edit must not touch the same places."""
         return Book(self.data.view, self.block)
 
-    def post(self, texts: Sequence[Text], points: NDArray[np.int64], numbers: Sequence[int]) -> None:
-        """Put elements of one place in the place of those at their (n, 3) points x, y, z."""
+    def post(self, listed: Listed, numbers: NDArray[np.int64], points: NDArray[np.int64]) -> None:
+        """Put some elements of a list, all of one place, in the place of those at their (n, 3) points x, y, z."""
         labels = self.labels_at(points)
         if len(points) >= ENOUGH and not self._stale:
-            arrivals = Arrivals.of(self.data.view, self.block, points, fresh=self.first)
+            near = Near(self.data.view, self.block, points, fresh=self.first)
+            new = self._new(near, listed, numbers, points, labels)
+            numbers, points, labels = numbers[new], points[new], labels[new]
+            arrivals = Arrivals.of(self.data.view, self.block, points, near) if len(points) else None
             if arrivals is not None:
-                arrivals.take(texts, numbers, labels)
+                arrivals.take(listed, numbers.tolist(), labels)
                 self.add(arrivals)
                 return
         book = self.book()
-        for element, label in zip(elements.parse(texts, numbers), labels.tolist(), strict=True):
+        for element, label in zip(listed.elements(numbers.tolist()), labels.tolist(), strict=True):
             book.put(element, label)
         self.add(book)
+
+    def _new(
+        self, near: Near, listed: Listed, numbers: NDArray[np.int64], points: NDArray[np.int64], labels: Labels
+    ) -> NDArray[np.int64]:
+        """Which elements are not there already, just so: those that have labels are not looked through."""
+        if not near.stored or labels.any() or self.data.view.ever_held(PLACED_IN, after(PLACED_IN)):
+            return np.arange(len(numbers))
+        return near.lacks(points, elements.write_all(listed.elements(numbers.tolist())))
 
     def labels_at(self, points: NDArray[np.int64]) -> Labels:
         """Labels of (n, 3) points x, y, z; 0 without a segmentation."""
@@ -379,12 +391,6 @@ def _need(book: Book, at: Point) -> Element:
     if found is None:
         raise BadRequest(f"there is no element at {list(at)}")
     return found
-
-
-def _demand_inside(found: Iterable[Point], block: Zyx, size: Zyx) -> None:
-    for at in found:
-        if tuple(v // side for v, side in zip(at[::-1], size, strict=True)) != block:
-            raise BadRequest(f"the element at {list(at)} is not in block {to_wire(block)} of {to_wire(size)} voxels")
 
 
 def point_of(text: str) -> Point:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dvidpy.datatypes.annotation.elements import Point
 from dvidpy.datatypes.annotation.keys import blocks_of_place
 from dvidpy.errors import BadRequest
-from dvidpy.geometry import Zyx
+from dvidpy.geometry import Zyx, to_wire
 
 AT_ONCE = 1 << 16
 """Elements of a post from which on the rest is another edit."""
@@ -23,6 +24,13 @@ def demand_apart(points: NDArray[np.integer[Any]]) -> None:
     if len(same):
         one, other = sorted(order[same[0] : same[0] + 2].tolist())
         raise BadRequest(f"members {one} and {other} of the list are both at {points[one].tolist()}")
+
+
+def demand_inside(found: Iterable[Point], block: Zyx, size: Zyx) -> None:
+    """BadRequest where a point lies outside a block of that size."""
+    for at in found:
+        if tuple(v // side for v, side in zip(at[::-1], size, strict=True)) != block:
+            raise BadRequest(f"the element at {list(at)} is not in block {to_wire(block)} of {to_wire(size)} voxels")
 
 
 def in_pieces(points: NDArray[np.integer[Any]], block: Zyx) -> list[NDArray[np.int64]]:

@@ -11,8 +11,10 @@ import pytest
 from annotated import KINDS, SIDE, Element, World, element, memory_settings, slabs
 from conftest import demand_sound
 
-from dvidpy.datatypes.annotation.arrivals import ENOUGH, Arrivals
+from dvidpy.datatypes.annotation.arrivals import ENOUGH
+from dvidpy.datatypes.annotation.elements import parse_list, write_all
 from dvidpy.datatypes.annotation.keys import BLOCK, STATE
+from dvidpy.datatypes.annotation.near import Near
 from dvidpy.datatypes.registry import load_types
 from dvidpy.errors import BadRequest
 from dvidpy.versioning.datastore import Datastore
@@ -118,7 +120,29 @@ def test_a_bad_one_among_many_goes_by_its_number_and_nothing_is_stored(
 def test_places_where_something_is_are_told_from_others(worlds: tuple[World, World]) -> None:
     world, _ = worlds
     points = np.array([[1, 1, 1], [2, 1, 1]], np.int64)
-    assert Arrivals.of(world.a.view, world.a.block, points) is not None
+
+    def near() -> Near:
+        return Near(world.a.view, world.a.block, points, fresh=False)
+
+    assert not near().meets(points)
+    assert near().fresh
     world.post(element((2, 1, 1)))
-    assert Arrivals.of(world.a.view, world.a.block, points[:1]) is not None
-    assert Arrivals.of(world.a.view, world.a.block, points) is None
+    assert not near().meets(points[:1])
+    assert near().meets(points)
+    assert not near().fresh
+    texts = write_all(parse_list(orjson.dumps([element((1, 1, 1)), element((2, 1, 1))])))
+    assert near().lacks(points, texts).tolist() == [0]
+
+
+def test_what_is_there_already_is_left_and_what_differs_is_replaced() -> None:
+    load_types()
+    with closing(Datastore(memory_settings())) as datastore:
+        world = World(datastore)
+        world.a.post(orjson.dumps(many(300)))
+        before = stored(world)
+        world.a.post(orjson.dumps(many(300)))
+        assert stored(world) == before
+        changed = [one | {"Tags": ["other"]} if at % 50 == 3 else one for at, one in enumerate(many(300))]
+        world.a.post(orjson.dumps([*changed, element((900, 900, 900))]))
+        assert world.elements() == {tuple(one["Pos"]): one for one in [*changed, element((900, 900, 900))]}
+        demand_sound(datastore)
