@@ -25,6 +25,8 @@ WAIT_MS = 2
 """Milliseconds that a worker waits for the client, at most, before it does something else."""
 SLICE_S = 0.01
 """Seconds after which it asks whether there is something else to do, though the client takes all."""
+TOGETHER = 64
+"""Parts in memory that are given to the system together."""
 _MORE = getattr(socket, "MSG_MORE", 0)
 
 
@@ -125,17 +127,15 @@ class _Sending:
         sent, until = 0, time.monotonic() + SLICE_S
         self.full = False
         while self._load():
-            part = self._left[-1]
             try:
-                count = self._give(part)
+                count = self._give()
             except BlockingIOError:
                 self._look_ahead()
                 self.full = not self._poll.poll(WAIT_MS)
                 if self.full:
                     return sent
                 continue
-            self._given(part, count)
-            sent += 0 if isinstance(part, _Frame) else count
+            sent += self._given(count)
             if time.monotonic() > until:
                 return sent
         self.over = True
@@ -145,7 +145,7 @@ class _Sending:
         """There is something to send."""
         if not self._left:
             self._look_ahead()
-            self._left, self._next = (self._next or [])[::-1], None
+            self._left, self._next = [part for part in (self._next or [])[::-1] if _size(part)], None
         return bool(self._left)
 
     def _look_ahead(self) -> None:
@@ -153,11 +153,15 @@ class _Sending:
         if self._next is None:
             self._next = next(self._pieces, None)
 
-    def _give(self, part: Part) -> int:
-        """Bytes that the connection took at once. BlockingIOError where it takes none now."""
+    def _give(self) -> int:
+        """Bytes that the connection took at once, of one part in a file or several in memory. BlockingIOError where it
+        takes none now.
+        """
+        part = self._left[-1]
         try:
             if not isinstance(part, FilePart):
-                return self._own.send(part, _MORE if len(self._left) > 1 else 0)
+                some = self._in_memory()
+                return self._own.sendmsg(some, (), _MORE if len(self._left) > len(some) else 0)
             count = os.sendfile(self._own.fileno(), part.file.fd, part.offset, part.size)
         except BlockingIOError:
             raise
@@ -169,17 +173,37 @@ class _Sending:
             raise part.file.short(part.offset + part.size)
         return count
 
-    def _given(self, part: Part, count: int) -> None:
-        if isinstance(part, FilePart):
-            rest: Part | None = part.behind(count) if count < part.size else None
-        elif count == len(part):
-            rest = None
-        else:
-            rest = _Frame(part[count:]) if isinstance(part, _Frame) else memoryview(part)[count:]
-        if rest is None:
-            self._left.pop()
-        else:
-            self._left[-1] = rest
+    def _in_memory(self) -> list[Piece]:
+        """The next parts, up to one in a file."""
+        some: list[Piece] = []
+        for part in reversed(self._left[-TOGETHER:]):
+            if isinstance(part, FilePart):
+                break
+            some.append(part)
+        return some
+
+    def _given(self, count: int) -> int:
+        """The connection took so many bytes; how many of them are of the body."""
+        sent = 0
+        while count:
+            part = self._left.pop()
+            taken = min(count, _size(part))
+            sent += 0 if isinstance(part, _Frame) else taken
+            if taken < _size(part):
+                self._left.append(_rest(part, taken))
+            count -= taken
+        return sent
+
+
+def _size(part: Part) -> int:
+    return part.size if isinstance(part, FilePart) else len(part)
+
+
+def _rest(part: Part, count: int) -> Part:
+    """What is left behind the first bytes."""
+    if isinstance(part, FilePart):
+        return part.behind(count)
+    return _Frame(part[count:]) if isinstance(part, _Frame) else memoryview(part)[count:]
 
 
 def _own_socket(transport: Any) -> socket.socket:

@@ -32,6 +32,8 @@ CELL = 5
 PAST = b"\xff" * (CELL + 1)
 """row + PAST sorts behind every cell of the row and before the next row."""
 NEWEST = 0xFFFFFFFF
+END = b"\x00\x01"
+"""What stands behind an escaped text, and never in it."""
 
 _CELL = struct.Struct(">IB")
 _U32 = struct.Struct(">I")
@@ -89,7 +91,7 @@ def escape(text: bytes) -> bytes:
     """Free text as part of a row: order-preserving and prefix-free. 00 becomes 00 ff, the end is 00 01."""
     if b"\x00" in text:
         text = text.replace(b"\x00", b"\x00\xff")
-    return text + b"\x00\x01"
+    return text + END
 
 
 def unescape(row: bytes) -> bytes:

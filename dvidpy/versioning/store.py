@@ -21,7 +21,17 @@ from dvidpy.versioning.ancestry import Ancestries, Ancestry
 from dvidpy.versioning.commits import Change, Committer
 from dvidpy.versioning.found import Found, Several
 from dvidpy.versioning.large import PART, Manifest, Upload, decode_manifest, upload_all
-from dvidpy.versioning.visibility import FEW, TOGETHER, Cells, cells_by_row, choose, first_value, walk_rows, walk_values
+from dvidpy.versioning.visibility import (
+    FEW,
+    TOGETHER,
+    Cells,
+    cells_by_row,
+    choose,
+    first_value,
+    walk_rows,
+    walk_texts,
+    walk_values,
+)
 
 REMEMBERED = 64
 """Versions of an instance whose view is kept."""
@@ -132,13 +142,22 @@ class View:
 
     def own_values(self, typekeys: Iterable[bytes]) -> list[Found] | None:
         """Visible values in that order, where this very version has stored all of them as small ones; else None."""
+        found = self.own_stored(typekeys)
+        return None if found is None else [Found(self, VALUE, stored, own=True) for stored in found]
+
+    def own_stored(self, typekeys: Iterable[bytes], most: int | None = None) -> list[bytes] | None:
+        """The same as they are stored; None too where they have more than so many bytes."""
         found = []
+        size = 0
         get, prefix, own = self.reader.get, self.prefix, self._cell
         for typekey in typekeys:
             stored = get(prefix + typekey + own)
             if stored is None:
                 return None
-            found.append(Found(self, VALUE, stored, own=True))
+            found.append(stored)
+            size += len(stored)
+            if most is not None and size > most:
+                return None
         return found
 
     def read_many(self, typekeys: Iterable[bytes]) -> list[bytes | Found | None]:
@@ -191,6 +210,14 @@ class View:
         with self._still() as view:
             rows = walk_rows(view.reader, self.prefix + start, self.prefix + stop, self.ancestry)
             yield from map(itemgetter(slice(cut, None)), rows)
+
+    def texts(self, head: bytes, start: bytes, stop: bytes) -> Iterator[list[bytes]]:
+        """Of type keys start <= key < stop with a visible value, each a head and an escaped text: these texts, still
+        escaped, in byte order; reads no value.
+        """
+        with self._still() as view:
+            ends = self.prefix + start, self.prefix + stop
+            yield from walk_texts(view.reader, self.prefix + head, *ends, self.ancestry)
 
     def few(self, start: bytes, stop: bytes, most: int) -> Several | None:
         """Visible values of a span at one look, where every cell is one and there are at most so many; else None."""

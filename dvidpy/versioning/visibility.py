@@ -11,7 +11,7 @@ from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import NamedTuple
 
-from dvidpy.storage.keys import CELL, PAST, TOMBSTONE, cell, split_cell
+from dvidpy.storage.keys import CELL, END, PAST, TOMBSTONE, cell, split_cell
 from dvidpy.storage.kv import Reader
 from dvidpy.versioning.ancestry import Ancestry
 
@@ -93,6 +93,39 @@ def _rows_in_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry)
             return
         yield stretch
         start, size = stretch[-1] + PAST, FIRST_CHUNK
+
+
+def walk_texts(reader: Reader, head: bytes, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[list[bytes]]:
+    """Of rows from start to stop that are each a head and an escaped text, and have a visible cell: those texts as they
+    are stored, without their ends. As many together as were read so.
+    """
+    size = FIRST_CHUNK
+    while chunk := list(reader.scan_keys(start, stop, size)):
+        texts = _texts_of(chunk, head, ancestry) if ancestry.linear else None
+        if texts is None:
+            rows = list(islice(walk_rows(reader, chunk[0][:-CELL], stop, ancestry), STRETCH))
+            texts = [row[len(head) : -len(END)] for row in rows]
+        elif len(chunk) < size:
+            yield texts
+            return
+        else:
+            rows = [chunk[-1][:-CELL]]
+        if not texts:
+            return
+        yield texts
+        start, size = rows[-1] + PAST, min(2 * size, CHUNK)
+
+
+def _texts_of(chunk: list[bytes], head: bytes, ancestry: Ancestry) -> list[bytes] | None:
+    """Where all keys end with one and the same visible cell; then each is of another row. Else None.
+
+    What stands between two texts then stands nowhere else: END is not in an escaped text.
+    """
+    end = END + chunk[0][-CELL:]
+    if not ancestry.sees_all({end[-CELL:]}) or not chunk[-1].endswith(end):
+        return None
+    texts = b"".join(chunk)[len(head) : -len(end)].split(end + head)
+    return texts if len(texts) == len(chunk) else None
 
 
 def _values_in_line(reader: Reader, start: bytes, stop: bytes, ancestry: Ancestry) -> Iterator[Cells]:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dvidpy.api.straight import Straight, _Sending
@@ -55,6 +55,7 @@ def sent_by(parts: Iterator[list[Any]], room: int) -> tuple[bytes, int]:
     return bytes(got), count
 
 
+@example([[bytes([number]) * number for number in range(200)], b"end"])
 @given(PIECES)
 def test_pieces_arrive_as_they_are(pieces: list[bytes | list[bytes]]) -> None:
     whole = whole_of(pieces)

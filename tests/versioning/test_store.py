@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from itertools import chain as joined
 from typing import Any
 
 import pytest
 from versioning.edits import FIRST, LAST, Chain, contents, delete, name_of, names, put, typekey
 
 from dvidpy.storage.codecs import NONE, Codec
-from dvidpy.storage.keys import LARGE, TOMBSTONE, VALUE, cell, instance_prefix, split_cell
+from dvidpy.storage.keys import END, LARGE, TOMBSTONE, VALUE, cell, instance_prefix, split_cell, unescape
 from dvidpy.storage.kv import KeyValueStore, Reader
 from dvidpy.storage.memory import MemoryStore
 from dvidpy.versioning.ancestry import Ancestries
@@ -36,6 +37,8 @@ def _agree(view: View, expected: dict[str, bytes], *absent: str) -> None:
     """All ways of reading tell the same."""
     assert contents(view) == expected
     assert names(view) == sorted(expected)
+    texts = joined.from_iterable(view.texts(FIRST, FIRST, LAST))
+    assert [unescape(text + END).decode() for text in texts] == sorted(expected)
     several = [
         (some.keys, bytes(some.between([b"|"] * (len(some.keys) + 1))), some.last)
         for some in view.together([(FIRST, typekey("b")), (typekey("b"), LAST)])

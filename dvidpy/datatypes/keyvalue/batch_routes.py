@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, Call, Reply
-from dvidpy.datatypes.keyvalue.batches import Wanted, demand_possible, look_up, wanted, whole
+from dvidpy.datatypes.exchange import DONE, Call, Reply, json_bytes
+from dvidpy.datatypes.keyvalue.batches import Wanted, demand_possible, look_up, quick_object, wanted, whole
 from dvidpy.datatypes.keyvalue.routes import First, Last
 from dvidpy.datatypes.keyvalue.values import KeyValue
 from dvidpy.datatypes.keyvalues.forms import QUICK_BODY, Form, Item, answer, answer_soon, choose_form, is_json
@@ -77,6 +77,9 @@ def get_keyvalues(
 ) -> Reply | Awaitable[Reply]:
     """In the order asked; a key without a value comes empty, in JSON as {}."""
     form = choose_form(json=json, tar=tar or jsontar, check=check)
+    plain = quick_object(kv, body) if form.json and not check and len(body) <= QUICK_BODY else None
+    if plain is not None:
+        return json_bytes(plain)
     if len(body) > QUICK_BODY:
         return call.pool.run(lambda: answer(form, _items(kv, form, wanted(form, body))))
     asked = wanted(form, body)

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.exchange import Call, Gone, readable
-from dvidpy.datatypes.keyvalues.keys import FIRST, PAST, key_of, keys_of, span, typekey
+from dvidpy.datatypes.keyvalues.keys import FIRST, KEY, PAST, key_of, keys_of, span, typekey
 from dvidpy.errors import DvidError, NotFound
 from dvidpy.versioning.found import Found
 from dvidpy.versioning.large import PART
@@ -58,11 +58,11 @@ class KeyValue(Data):
     # ------------------------------------------------------------------ many keys
     def keys(self, first: str, last: str) -> list[str]:
         """Keys first <= key <= last, in byte order."""
-        return keys_of(self.view.keys(*span(first, last)))
+        return keys_of(self.view.texts(KEY, *span(first, last)))
 
     def all_keys(self) -> list[str]:
         """All keys, in byte order."""
-        return keys_of(self.view.keys(FIRST, PAST))
+        return keys_of(self.view.texts(KEY, FIRST, PAST))
 
     def items(self, first: str, last: str) -> Iterator[tuple[str, Found]]:
         """(key, value) of first <= key <= last, in byte order."""

@@ -8,10 +8,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from dvidpy.datatypes.exchange import readable
 from dvidpy.errors import BadRequest
-from dvidpy.storage.keys import after, escape, unescape
+from dvidpy.storage.keys import END, after, escape, unescape
 
 KEY = b"\x01"
 """Class byte of values."""
@@ -41,14 +42,13 @@ def key_of(typekey: bytes) -> str:
     return unescape(typekey[1:]).decode("utf-8", "surrogateescape")
 
 
-def keys_of(typekeys: Iterable[bytes]) -> list[str]:
-    """Keys of type keys, as JSON can carry them."""
-    typekeys = list(typekeys)
-    joined = b"".join(typekeys)
-    if not joined or b"\xff" in joined:  # escaped NULs: no other key has this byte
-        return [readable(key_of(key)) for key in typekeys]
-    # All decoded at once: a key ends with 00 01 and the next begins with its class, 01.
-    return joined[1:-2].decode("utf-8", "replace").split("\x00\x01\x01")
+def keys_of(texts: Iterable[list[bytes]]) -> list[str]:
+    """Keys of the texts of type keys (`View.texts`), as JSON can carry them."""
+    found = list(chain.from_iterable(texts))
+    joined = b"\0".join(found)
+    if b"\xff" in joined:  # escaped NULs: no other key has this byte
+        return [readable(key_of(KEY + text + END)) for text in found]
+    return joined.decode("utf-8", "replace").split("\0") if found else []  # all decoded at once
 
 
 def span(first: str, last: str) -> tuple[bytes, bytes]:

@@ -90,7 +90,8 @@ class Roi(Data):
 
     def holds(self, voxels: Columns) -> NDArray[np.bool_]:
         """Which of the (n, 3) voxels z, y, x are inside."""
-        return self.region.holds(voxels // np.array(self.block, np.int32))
+        columns = np.ascontiguousarray(voxels.T) // np.array(self.block, np.int32)[:, None]
+        return self.region.holds(columns.T)
 
     def mask(self, box: Box) -> Iterator[memoryview]:
         """A byte a voxel of a box, x fastest, 1 inside; some megabyte at a time, or the same slice again and again."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dvidpy.datatypes.roi.keys import REGION
 from dvidpy.datatypes.voxels.masks import Inside
 from dvidpy.errors import BadRequest
-from dvidpy.geometry import Box, Zyx
+from dvidpy.geometry import Box, Zyx, box_between
 from dvidpy.kernels.painting import paint_boxes
 from dvidpy.kernels.rows import parse_rows
 from dvidpy.versioning.duties import Kept
@@ -24,6 +24,8 @@ _BIAS = 1 << 31
 _LOW = (1 << 32) - 1
 SHOWN = 1 << 15
 """Spans of a piece of JSON."""
+MANY, PAINTED = 2000, 1 << 20
+"""Blocks that are looked for in a picture of a region, and blocks of such a picture, at most."""
 
 
 class Region:
@@ -75,6 +77,9 @@ class Region:
         """Which of the (n, 3) blocks z, y, x are inside."""
         if not len(self):
             return np.zeros(len(blocks), np.bool_)
+        bounds = self.bounds()
+        if len(blocks) >= MANY and bounds.volume <= PAINTED:
+            return self._painted(blocks, bounds)
         z, y, x = blocks.T.astype(np.int64)
         rows, wanted = self._row_numbers[0], (z << 32) | (y + _BIAS)
         row = np.minimum(np.searchsorted(rows, wanted), len(rows) - 1)
@@ -82,6 +87,25 @@ class Region:
         target = row << 32 | (x + _BIAS)
         last_before = np.searchsorted(first, target, side="right") - 1
         found: NDArray[np.bool_] = (rows[row] == wanted) & (last_before >= 0) & (farthest[last_before] >= target)
+        return found
+
+    def bounds(self) -> Box:
+        """The smallest box of blocks that has it; it is not empty."""
+        low, high = self.columns[:3].min(axis=1).tolist(), self.columns[[0, 1, 3]].max(axis=1).tolist()
+        return box_between(low, [end + 1 for end in high])
+
+    def _painted(self, blocks: Columns, bounds: Box) -> NDArray[np.bool_]:
+        """As `holds`, by a picture of the whole region: to look into it is quicker than to search rows and spans."""
+        picture = np.zeros(bounds.size, np.bool_)
+        starts = self.columns[:3] - np.array(bounds.start, np.int64)[:, None]
+        stops = self.columns[[0, 1, 3]] - np.array(bounds.start, np.int64)[:, None] + 1
+        paint_boxes(starts, stops, picture)
+        inside, flat = np.ones(len(blocks), np.bool_), np.zeros(len(blocks), np.int64)
+        for numbers, low, size in zip(blocks.T, *bounds, strict=True):
+            apart = numbers.astype(np.int64) - low
+            inside &= apart.view(np.uint64) < size  # what is below 0 is far above it so
+            flat = flat * size + apart
+        found: NDArray[np.bool_] = picture.reshape(-1)[np.where(inside, flat, 0)] & inside
         return found
 
     def touched(self, blocks: Box, own: Zyx, block: Zyx) -> Inside:

@@ -13,7 +13,6 @@ from dvidpy.datatypes.exchange import (
     OCTETS,
     WHOLE,
     Reply,
-    json_bytes,
     json_reply,
     octets,
     pieces_reply,
@@ -116,8 +115,7 @@ def get_mask(
 @reading
 def post_ptquery(roi: Annotated[Roi, Here], body: Annotated[bytes, WholeBody]) -> Reply:
     """It changes nothing: locked versions allow it."""
-    found = roi.holds(parse_points(body))
-    return json_bytes(b"[%b]" % b",".join(b"true" if one else b"false" for one in found.tolist()))
+    return json_reply(roi.holds(parse_points(body)).tolist())
 
 
 @room.get(

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from served import Served
 
 from dvidpy.datatypes.exchange import gather
+from dvidpy.datatypes.keyvalue import batch_routes
 from dvidpy.datatypes.keyvalue.batches import item_of, look_up
 from dvidpy.datatypes.keyvalue.values import KeyValue
-from dvidpy.datatypes.keyvalues.forms import as_json, as_protobuf, as_tar
+from dvidpy.datatypes.keyvalues.forms import QUICK, as_json, as_protobuf, as_tar
 from dvidpy.datatypes.keyvalues.messages import encode_keyvalues, parse_keyvalues
 from dvidpy.versioning import commits
 
@@ -121,6 +122,28 @@ def test_bodies_that_make_no_sense(served: Served, kv: str) -> None:
             assert ask(served, kv, keys, **{form: "true"}).status_code == 400, keys
     assert ask(served, kv, ["a"], json="true", tar="true").status_code == 400
     assert served.http.request("GET", f"{kv}/keyvalues?json=true", content="[" * 5000).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ["a"], ["b", "a", "b"], ["empty", "a"], ['x",', "a"], [",", "a"], ["back\\", "a"], ["é", "a"], ["a\0b"],
+        ["none", "a"], ["", "a"], [], ["large"], ["a", "bomb"], ["inherited", "a"],
+    ],
+)  # fmt: skip
+def test_small_values_make_the_same_object_as_all_others(
+    served: Served, monkeypatch: pytest.MonkeyPatch, keys: list[str]
+) -> None:
+    root = served.repo()
+    assert post(served, served.instance(root), [("inherited", b"1")]) == 200
+    served.commit(root)
+    kv = f"/api/node/{served.child(root)}/kv"
+    names = ["a", "b", 'x",', ",", "back\\", "é", "a\0b"]
+    values = [*((name, b"[%d]" % at) for at, name in enumerate(names)), ("empty", b""), ("bomb", b"1" * QUICK)]
+    assert post(served, kv, [*values, ("large", b"2" * 2_000_000)]) == 200
+    quick = ask(served, kv, keys, json="true").content
+    monkeypatch.setattr(batch_routes, "quick_object", lambda *_: None)
+    assert quick == ask(served, kv, keys, json="true").content
 
 
 def test_large_values_within_batches(served: Served, kv: str) -> None:

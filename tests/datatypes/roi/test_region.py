@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dvidpy.datatypes.roi import region as region_module
 from dvidpy.datatypes.roi.partition import Partition, Subvolume, equal, fitted
 from dvidpy.datatypes.roi.region import EMPTY, SHOWN, Region, decode, parse_points, parse_spans
 from dvidpy.errors import BadRequest
@@ -64,6 +65,9 @@ def test_blocks_inside(spans: Spans) -> None:
     expected = [block in blocks_of(spans) for block in box.points()]
     region = region_of(spans)
     assert region.holds(np.array(list(box.points()), np.int32)).tolist() == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(region_module, "MANY", 0)  # in a picture of the region
+        assert region.holds(np.array(list(box.points()), np.int32)).tolist() == expected
     assert region.touched(box, (3, 4, 5), (3, 4, 5)).ravel().tolist() == expected
 
 
