@@ -1,6 +1,6 @@
 """One edit of a segmentation: blocks, indices and mapping change together, in one batch with the record of it.
 
-    with editing(data) as edit:          # nobody else edits the instance meanwhile
+    with editing(data) as edit:          # nobody else edits the instance meanwhile; with bodies, only these
         index = edit.need_index(label)
         edit.put_index(…)
         edit.map(supervoxels, label)
@@ -12,7 +12,7 @@ mutation log is the event that other instances follow: it says everything they n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -200,14 +200,17 @@ class Edit(IndexEdit):
 
 
 @contextmanager
-def editing(data: LabelMap) -> Iterator[Edit]:
-    """An edit of this version; nobody else edits the instance inside. Runs on a worker thread.
+def editing(data: LabelMap, bodies: Collection[int] | None = None) -> Iterator[Edit]:
+    """An edit of this version. Runs on a worker thread.
 
-    The next edit begins when this one is written; both wait for the fsync, which they may share.
+    Nobody else edits these bodies inside; where none are named, nobody edits the instance. New labels that nobody was
+    told of need no name. Others go on when this one is written; they wait for the fsync together.
     """
-    with data.state.editing, data.datastore.ids.reserved() as mutation:
+    turns = data.state.turns
+    with turns.of(bodies) as turn, turns.numbered(turn, data.datastore.ids.reserved()) as mutation:
         edit = Edit(data, mutation)
         yield edit
+        turns.come_first(turn)
         written = edit.write()
     edit.settle(written)
 
@@ -215,7 +218,7 @@ def editing(data: LabelMap) -> Iterator[Edit]:
 @contextmanager
 def editing_again(data: LabelMap, mutation: Mutation) -> Iterator[Edit]:
     """The edit of a record, to be done again: its record stands, and has said what there is to say."""
-    with data.state.editing:
+    with data.state.turns.of():
         edit = Edit(data, mutation.id, again=True)
         yield edit
         written = edit.write(recorded=False)

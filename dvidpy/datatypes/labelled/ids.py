@@ -30,7 +30,7 @@ def max_label(data: LabelMap) -> int:
 def repo_max_label(data: LabelMap) -> int:
     """Largest label in use, or given away, in any version."""
     state = data.state
-    with state.editing:
+    with state.numbering:
         if state.most is None:
             state.most = max((label for _, label in _noted(data)), default=0)
         return state.most
@@ -81,7 +81,7 @@ def claim(data: LabelMap, given: int | None) -> int:
 
 def take_labels(data: LabelMap, count: int = 1) -> int:
     """The first of `count` new labels in a row; BadRequest where the numbers, or the ceiling, do not allow so many."""
-    with data.state.editing:
+    with data.state.numbering:
         first = next_label(data)
         last = first + count - 1
         ceiling = data.fresh_setting("LabelCeiling") or LARGEST
@@ -96,7 +96,7 @@ def take_labels(data: LabelMap, count: int = 1) -> int:
 
 def set_next(data: LabelMap, label: int, ceiling: int | None = None) -> None:
     """Let new labels go on behind this one, up to a ceiling: 0 is none, None the one set before."""
-    with data.state.editing:
+    with data.state.numbering:
         highest = data.fresh_setting("LabelCeiling") if ceiling is None else ceiling
         if label >= LARGEST or (highest and label > highest):
             raise BadRequest(f"new labels behind {label} would pass {highest or LARGEST}")
@@ -105,7 +105,7 @@ def set_next(data: LabelMap, label: int, ceiling: int | None = None) -> None:
 
 def note_label(data: LabelMap, label: int) -> None:
     """Labels up to this one are in use; new ones come behind it."""
-    with data.state.editing:
+    with data.state.numbering:
         data.state.most = max(repo_max_label(data), label)
 
 

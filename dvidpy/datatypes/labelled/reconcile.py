@@ -62,7 +62,7 @@ def reconcile(datastore: Datastore, task: Task, change: Change) -> None:
         return
     repo, node = datastore.catalogue.place(datastore.catalogue.node(task.version).uuid)
     data = LabelMap(datastore, repo, node, instance, None)
-    with data.state.editing:
+    with data.state.turns.of():
         changed = _Changed(data)
         for first in range(0, len(changed.bodies), AT_ONCE):
             _index_anew(data, changed, changed.bodies[first : first + AT_ONCE])

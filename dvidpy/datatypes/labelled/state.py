@@ -18,6 +18,7 @@ import numpy as np
 from dvidpy.datatypes.labelled.bodies import Recent
 from dvidpy.datatypes.labelled.keys import MAPPING
 from dvidpy.datatypes.labelled.lately import Lately
+from dvidpy.datatypes.labelled.turns import Turns
 from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
 from dvidpy.storage.keys import after
 from dvidpy.versioning.ancestry import Ancestry
@@ -80,8 +81,10 @@ class Segmentation:
     """Derived state of one instance, shared by all requests."""
 
     def __init__(self) -> None:
-        self.editing = threading.RLock()
-        """Held by an edit from the moment it reads an index until it is durable."""
+        self.turns = Turns()
+        """Of edits: each from the moment it reads an index until it is written."""
+        self.numbering = threading.RLock()
+        """Held while new labels are given away."""
         self.most: int | None = None
         """Largest label in use or given away in any version; none before it is asked for. See `ids`."""
         self.noted: dict[int, int] = {}

@@ -78,7 +78,7 @@ def fill(datastore: Datastore, task: Task, change: Change) -> None:
         return
     every = _places(data, source)
     for places in (every[first : first + TOGETHER] for first in range(0, len(every), TOGETHER)):
-        with data.state.editing:
+        with data.state.turns.of():
             found = {one.place: one.made for one in _differing(data, source, places)}
             if found:
                 with editing(data) as edit:

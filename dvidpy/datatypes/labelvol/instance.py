@@ -62,7 +62,7 @@ class LabelVol(Relabelled):
             return
         if voxels.block != self.block:
             raise BadRequest(f"{voxels.instance.name!r} has blocks of another size: labels of both cannot be edited")
-        with voxels.state.editing:
+        with voxels.state.turns.of():
             self._hear_all(voxels)
             with editing(voxels) as edit:
                 yield edit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 from labelmaps import SIDE, at, blocks_of, new_labelmap, post, runs_of, voxels
 
 from dvidpy.datatypes.labelled import ids
+from dvidpy.datatypes.labelled.edits import Edit
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labelmap.mutations.cleave import cleave
@@ -20,6 +21,7 @@ from dvidpy.datatypes.labelmap.mutations.merge import merge
 from dvidpy.datatypes.labelmap.mutations.renumber import renumber
 from dvidpy.datatypes.labelmap.mutations.split_supervoxel import split_supervoxel
 from dvidpy.errors import BadRequest
+from dvidpy.versioning.check import check_datastore
 from dvidpy.versioning.datastore import Datastore
 
 SIZE = (SIDE, SIDE, 4 * SIDE)
@@ -58,6 +60,23 @@ def data(datastore: Datastore) -> LabelMap:
     volume = np.broadcast_to(np.arange(SIZE[2], dtype=np.uint64) // np.uint64(4) + np.uint64(1), SIZE)
     post(made, blocks_of(np.ascontiguousarray(volume)))
     return made
+
+
+def test_edits_of_different_bodies_overlap(data: LabelMap, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three merges, each of which waits for the others when it has its turn."""
+    inside = threading.Barrier(3)
+    read = Edit.read
+
+    def reading(edit: Edit, labels: Iterable[int]) -> None:
+        inside.wait(20)
+        read(edit, labels)
+
+    monkeypatch.setattr(Edit, "read", reading)
+    pairs = [(1, 2), (3, 4), (5, 6)]
+    with together(*(lambda pair=pair: merge(data, _labels(*pair)) for pair in pairs)):
+        pass
+    assert data.bodies().apply(_labels(1, 2, 3, 4, 5, 6)).tolist() == [1, 1, 3, 3, 5, 5]
+    assert check_datastore(data.datastore).faults == []
 
 
 def _agree(data: LabelMap) -> None:

@@ -285,17 +285,7 @@ def test_a_body_is_cut_as_it_is_when_its_turn_comes(data: LabelMap, meanwhile: s
 
 def _is_waited_for(data: LabelMap) -> bool:
     """Whether others cannot edit now."""
-    found: list[bool] = []
-
-    def edit() -> None:
-        if free := data.state.editing.acquire(blocking=False):
-            data.state.editing.release()
-        found.append(not free)
-
-    other = threading.Thread(target=edit)
-    other.start()
-    other.join()
-    return found[0]
+    return not data.state.turns.is_free()
 
 
 @pytest.mark.parametrize("split", [_split, _split_body])

@@ -148,7 +148,7 @@ def test_readers_wait_for_the_writing_alone() -> None:
     one, entered, leave = Segmentation(), threading.Event(), threading.Event()
 
     def edit() -> None:
-        with one.editing:
+        with one.turns.of():
             entered.set()
             leave.wait(10)
 
@@ -173,8 +173,7 @@ def test_an_edit_that_raises_has_not_happened(data: LabelMap) -> None:
         attempt()
     assert data.bodies().of(1) == 1
     assert list(data.labels()) == [1, 2]
-    assert data.state.editing.acquire(blocking=False)
-    data.state.editing.release()
+    assert data.state.turns.is_free()
 
 
 @pytest.fixture

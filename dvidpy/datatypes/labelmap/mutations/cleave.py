@@ -39,7 +39,7 @@ def cleave(data: LabelMap, body: int, supervoxels: Labels, *, given: int | None 
     used up then.
     """
     wanted = distinct(supervoxels)
-    with editing(data) as edit:
+    with editing(data, [body] if given is None else None) as edit:
         label = edit.new_label(given)
         if not wanted.size:
             raise BadRequest("a cleave takes supervoxels of the body")

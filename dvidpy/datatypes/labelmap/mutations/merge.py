@@ -41,7 +41,7 @@ def merge(data: LabelMap, labels: Labels) -> int:
     target, *others = dict.fromkeys(labels.tolist()) or [0]
     if not others or target in labels[1:]:
         raise BadRequest("a merge takes a target, and bodies other than it")
-    with editing(data) as edit:
+    with editing(data, [target, *others]) as edit:
         edit.read([target, *others])
         edit.need_body(target)
         bodies = [edit.need_body(label) for label in others]

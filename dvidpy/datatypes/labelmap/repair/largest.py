@@ -27,7 +27,7 @@ RESERVED = "Labels that were reserved by POST nextlabel and are in no block or m
 
 def repair(data: LabelMap, *, commit: bool) -> Iterator[str]:
     """Lines of a report on all versions of the repo; with `commit` what was found is stored. Edits wait for that."""
-    with data.state.editing if commit else nullcontext():
+    with data.state.turns.of() if commit else nullcontext():
         found = _largest_of_versions(data)
         before = repo_max_label(data)
         for version, most in found.items():
