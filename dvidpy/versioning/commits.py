@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
 
@@ -106,7 +107,7 @@ class Committer:
         self._waiting: SimpleQueue[Change | None] = SimpleQueue()
         self._soon: deque[Change] = deque()
         """Small edits that share the next batch of the event loop."""
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
         self._gone: frozenset[int] = frozenset()
         last = max((int.from_bytes(key[2:], "big") for key in store.scan_keys(*work_span())), default=0)
         self._next_task = last + 1
@@ -156,10 +157,11 @@ class Committer:
         self._demand_room()
         wrong: list[BaseException] = []
         change.sync, change.done = False, lambda error: wrong.append(error) if error is not None else None
+        group = [change]
         with self._writing:
             if self._closed:
                 raise Busy("the server is closing")
-            self._write([change])
+            _tell(group, self._write(group))
             written = self.written
         if wrong:
             raise wrong[0]
@@ -171,14 +173,25 @@ class Committer:
             if self._settled < written:
                 self._write_batch(_Batch(self._store, self.freed), sync=True)
 
+    @contextmanager
+    def free(self) -> Iterator[bool]:
+        """Whether a thread may `write` inside without waiting for anybody."""
+        may = self._waiting.empty() and self._writing.acquire(blocking=False)
+        try:
+            yield may
+        finally:
+            if may:
+                self._writing.release()
+
     def _write_if_free(self, group: list[Change]) -> bool:
         """Write edits here and now, unless others wait or are being written."""
         if self._closed or not self._waiting.empty() or not self._writing.acquire(blocking=False):
             return False
         try:
-            self._write(group)
+            wrong = self._write(group)
         finally:
             self._writing.release()
+        _tell(group, wrong)
         return True
 
     async def commit_soon(self, change: Change) -> None:
@@ -226,15 +239,11 @@ class Committer:
         """Whether edits of an instance are refused, because it is deleted."""
         return instance in self._gone
 
-    def _refuse_gone(self, group: list[Change]) -> list[Change]:
-        """The edits that may be written; the others are told."""
-        kept = []
-        for change in group:
-            if change.instance in self._gone:
-                _tell(change, UnknownInstance("this data instance was deleted"))
-            else:
-                kept.append(change)
-        return kept
+    def _refuse_gone(self, group: list[Change]) -> None:
+        """Tell edits of deleted instances, and take them out."""
+        gone = [change for change in group if change.instance in self._gone]
+        group[:] = [change for change in group if change.instance not in self._gone]
+        _tell(gone, UnknownInstance("this data instance was deleted"))
 
     def close(self) -> None:
         """Write what waits, then stop."""
@@ -250,7 +259,8 @@ class Committer:
             group, closing = self._take()
             if group:
                 with self._writing:
-                    self._write(group)
+                    wrong = self._write(group)
+                _tell(group, wrong)  # who hears of it finds that nobody writes
 
     def _take(self) -> tuple[list[Change], bool]:
         """(edits for one batch, whether they are the last)."""
@@ -264,16 +274,15 @@ class Committer:
             size += change.size()
         return group, False
 
-    def _write(self, group: list[Change]) -> None:
+    def _write(self, group: list[Change]) -> BaseException | None:
+        """What went wrong with those that are left in the group: the others are told."""
         if self._gone:
-            group = self._refuse_gone(group)
-        wrong: BaseException | None = None
+            self._refuse_gone(group)
         try:
             self._write_group(group)
         except BaseException as error:  # the writer must outlive whatever the medium does
-            wrong = error
-        for change in group:
-            _tell(change, wrong)
+            return error
+        return None
 
     def _write_group(self, group: list[Change]) -> None:
         batch = _Batch(self._store, self.freed)
@@ -370,11 +379,12 @@ def work_span() -> tuple[bytes, bytes]:
     return keys.queue_key(WORK, 0), keys.queue_key(WORK + 1, 0)
 
 
-def _tell(change: Change, wrong: BaseException | None) -> None:
-    try:
-        change.done(wrong)
-    except Exception:  # who waited is gone, its event loop with it
-        structlog.get_logger().exception("nobody hears of an edit", instance=change.instance)
+def _tell(group: Iterable[Change], wrong: BaseException | None) -> None:
+    for change in group:
+        try:
+            change.done(wrong)
+        except Exception:  # who waited is gone, its event loop with it
+            structlog.get_logger().exception("nobody hears of an edit", instance=change.instance)
 
 
 def _settle(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None], error: BaseException | None) -> None:

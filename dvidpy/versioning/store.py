@@ -8,7 +8,7 @@ visible until the merge's child stores its own.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from operator import itemgetter
 
@@ -350,6 +350,10 @@ class View:
     def write(self, change: Change) -> int:
         """Make an edit visible before it is durable; `settle` returns when it is. For worker threads."""
         return self.of.committer.write(change)
+
+    def free(self) -> AbstractContextManager[bool]:
+        """Whether a thread may `write` inside without waiting for anybody."""
+        return self.of.committer.free()
 
     def settle(self, written: int) -> None:
         """Return when what `write` wrote is durable."""

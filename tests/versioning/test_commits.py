@@ -282,8 +282,8 @@ def test_while_the_thread_writes_it_gets_the_edits_of_the_loop_too(
     names = _writers(committer, monkeypatch)
     store.held.clear()
     committer.submit(_change((ROW + b"first", VALUE, b"")), lambda error: None)
-    while not committer._writing.locked():
-        pass
+    while committer._writing.acquire(blocking=False):
+        committer._writing.release()
     threading.Timer(0.05, store.held.set).start()
     assert asyncio.run(_all_soon(committer, _edits(3))) == [None] * 3
     assert set(names) == {"commits"}

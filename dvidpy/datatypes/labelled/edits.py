@@ -200,19 +200,24 @@ class Edit(IndexEdit):
 
 
 @contextmanager
-def editing(data: LabelMap, bodies: Collection[int] | None = None) -> Iterator[Edit]:
-    """An edit of this version. Runs on a worker thread.
+def editing(data: LabelMap, bodies: Collection[int] | None = None, *, at_once: bool = False) -> Iterator[Edit]:
+    """An edit of this version, by a worker thread; `at_once`: by the event loop, which then settles it (`haste`).
 
     Nobody else edits these bodies inside; where none are named, nobody edits the instance. New labels that nobody was
     told of need no name. Others go on when this one is written; they wait for the fsync together.
     """
     turns = data.state.turns
-    with turns.of(bodies) as turn, turns.numbered(turn, data.datastore.ids.reserved()) as mutation:
+    # The loop waits for no edit with a smaller id either, for it has all bodies meanwhile.
+    with (
+        turns.of(None if at_once else bodies, wait=not at_once) as turn,
+        turns.numbered(turn, data.datastore.ids.reserved()) as mutation,
+    ):
         edit = Edit(data, mutation)
         yield edit
         turns.come_first(turn)
         written = edit.write()
-    edit.settle(written)
+    if not at_once:
+        edit.settle(written)
 
 
 @contextmanager

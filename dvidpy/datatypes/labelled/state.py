@@ -107,6 +107,10 @@ class Segmentation:
         version = view.ancestry.version
         return self._bodies.get(version) or self._load(version, view)
 
+    def has_bodies(self, version: int) -> bool:
+        """Whether they are in memory, and no reader waits for an edit."""
+        return version in self._bodies and not self._writing.locked()
+
     def _load(self, version: int, view: View) -> Bodies:
         """From the store as it is now, whatever snapshot the view may be of; kept unless an edit came between."""
         with self._loading:

@@ -13,6 +13,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import takewhile
 
 
+class NotNow(Exception):
+    """An edit cannot be made in the event loop: a worker thread makes it."""
+
+
 class Turn:
     """One edit that stands in the line."""
 
@@ -37,10 +41,10 @@ class Turns:
         """`turn`: that of a thread."""
 
     @contextmanager
-    def of(self, bodies: Collection[int] | None = None) -> Iterator[Turn]:
+    def of(self, bodies: Collection[int] | None = None, *, wait: bool = True) -> Iterator[Turn]:
         """Inside, nobody else edits these bodies, or anything where none are named.
 
-        A thread that has all of them may ask again.
+        A thread that has all of them may ask again. Without `wait`, NotNow where anybody stands in the line.
         """
         own: Turn | None = getattr(self._own, "turn", None)
         if own is not None:
@@ -49,6 +53,8 @@ class Turns:
             return
         turn = Turn(bodies)
         with self._changed:
+            if self._line and not wait:
+                raise NotNow
             self._line.append(turn)
             self._changed.wait_for(lambda: not any(map(turn.meets, self._before(turn))))
         self._own.turn = turn
@@ -75,6 +81,11 @@ class Turns:
         """Return when no edit with a smaller id may still be written."""
         with self._changed:
             self._changed.wait_for(lambda: not any(0 < other.mutation < turn.mutation for other in self._line))
+
+    def wait(self) -> None:
+        """Return when nobody stood in the line."""
+        with self._changed:
+            self._changed.wait_for(self.is_free)
 
     def is_free(self) -> bool:
         """Nobody stands in the line."""

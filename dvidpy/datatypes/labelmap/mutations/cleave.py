@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from dvidpy.datatypes.events import Moved
 from dvidpy.datatypes.labelled.edits import Edit, editing
+from dvidpy.datatypes.labelled.haste import demand_small
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labels.index import among, distinct
 from dvidpy.datatypes.labels.sheets import Sheeted
@@ -32,14 +33,18 @@ class Cleave(Struct, frozen=True, tag="cleave", tag_field="kind"):
         edit.use_labels(self.cleaved)
 
 
-def cleave(data: LabelMap, body: int, supervoxels: Labels, *, given: int | None = None) -> tuple[int, int]:
+def cleave(
+    data: LabelMap, body: int, supervoxels: Labels, *, given: int | None = None, at_once: bool = False
+) -> tuple[int, int]:
     """Make some supervoxels of a body another one of a new label; (that label, id of the mutation).
 
     BadRequest where the body has not all of them, or has no others, or where the given label is in use. A new label is
-    used up then.
+    used up then. NotNow where that is much for an edit `at_once`: then none is.
     """
     wanted = distinct(supervoxels)
-    with editing(data, [body] if given is None else None) as edit:
+    with editing(data, [body] if given is None else None, at_once=at_once) as edit:
+        if at_once:
+            demand_small(data, edit.body(body))
         label = edit.new_label(given)
         if not wanted.size:
             raise BadRequest("a cleave takes supervoxels of the body")

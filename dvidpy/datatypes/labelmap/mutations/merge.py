@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from dvidpy.datatypes.events import Moved
 from dvidpy.datatypes.labelled.edits import Edit, editing
+from dvidpy.datatypes.labelled.haste import demand_small
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels
@@ -33,18 +34,21 @@ class Merge(Struct, frozen=True, tag="merge", tag_field="kind"):
         edit.map(np.concatenate([np.array(part.supervoxels, np.uint64) for part in self.parts]), self.target)
 
 
-def merge(data: LabelMap, labels: Labels) -> int:
+def merge(data: LabelMap, labels: Labels, *, at_once: bool = False) -> int:
     """Merge the bodies labels[1:] into labels[0]; id of the mutation. BadRequest where one of them is no body.
 
     Costs what the heads of the indices take, whichever is the larger one, and the supervoxels of the others.
+    NotNow where that is much for an edit `at_once`.
     """
     target, *others = dict.fromkeys(labels.tolist()) or [0]
     if not others or target in labels[1:]:
         raise BadRequest("a merge takes a target, and bodies other than it")
-    with editing(data, [target, *others]) as edit:
+    with editing(data, [target, *others], at_once=at_once) as edit:
         edit.read([target, *others])
         edit.need_body(target)
         bodies = [edit.need_body(label) for label in others]
+        if at_once:
+            demand_small(data, *bodies)
         event = Merge(
             target, [Part(label, body.supervoxels.tolist()) for label, body in zip(others, bodies, strict=True)]
         )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Annotated
 
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, UTF8, Reply, json_reply, pieces_reply
+from dvidpy.datatypes.exchange import DONE, UTF8, Call, Reply, json_reply, pieces_reply
 from dvidpy.datatypes.labelled import ids
 from dvidpy.datatypes.labelled.asked import VOLUME, Given, Label, SplitLabel, read_edited_labels
+from dvidpy.datatypes.labelled.haste import edited
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.volumes import parse_volume
 from dvidpy.datatypes.labelmap.mutations import splits
@@ -22,7 +24,7 @@ from dvidpy.datatypes.labelmap.mutations.split_body import split_body
 from dvidpy.datatypes.labelmap.mutations.split_supervoxel import split_supervoxel
 from dvidpy.datatypes.labels.splits import Cut
 from dvidpy.datatypes.params import gives, takes
-from dvidpy.datatypes.rooms import Room, WholeBody
+from dvidpy.datatypes.rooms import Room, TheCall, WholeBody, at_once
 from dvidpy.errors import BadRequest
 
 room = Room()
@@ -34,10 +36,17 @@ room = Room()
     openapi_extra=takes("The target, then the bodies that become part of it", "application/json", [12, 15, 99]),
     responses=gives("Merged", "application/json", {"MutationID": 1000000007}),
 )
-def post_merge(data: Annotated[LabelMap, Here], body: Annotated[bytes, WholeBody]) -> Reply:
+@at_once
+def post_merge(
+    data: Annotated[LabelMap, Here], call: Annotated[Call, TheCall], body: Annotated[bytes, WholeBody]
+) -> Awaitable[Reply]:
     """Their supervoxels belong to the target from now on; voxels are not touched. 400 where one is no body."""
     data.demand_indexed()
-    return json_reply({"MutationID": merge(data, read_edited_labels(body))})
+
+    def edit(at_once: bool) -> Reply:
+        return json_reply({"MutationID": merge(data, read_edited_labels(body), at_once=at_once)})
+
+    return edited(data, call, body, edit)
 
 
 @room.post(
@@ -46,16 +55,26 @@ def post_merge(data: Annotated[LabelMap, Here], body: Annotated[bytes, WholeBody
     openapi_extra=takes("Supervoxels of the body", "application/json", [15, 99]),
     responses=gives("Cleaved", "application/json", {"CleavedLabel": 101, "MutationID": 1000000008}),
 )
-def post_cleave(data: Annotated[LabelMap, Here], label: Label, body: Annotated[bytes, WholeBody]) -> Reply:
+@at_once
+def post_cleave(
+    data: Annotated[LabelMap, Here],
+    call: Annotated[Call, TheCall],
+    label: Label,
+    body: Annotated[bytes, WholeBody],
+) -> Awaitable[Reply]:
     """They are a body of a new label. 400 where it has not all of them, or has no others; the label is used up then."""
     data.demand_indexed()
-    try:
-        supervoxels = read_edited_labels(body)
-    except BadRequest:
-        ids.take_labels(data)  # which a cleave that is refused uses up in any case
-        raise
-    new, mutation = cleave(data, label, supervoxels)
-    return json_reply({"CleavedLabel": new, "MutationID": mutation})
+
+    def edit(at_once: bool) -> Reply:
+        try:
+            supervoxels = read_edited_labels(body)
+        except BadRequest:
+            ids.take_labels(data)  # which a cleave that is refused uses up in any case
+            raise
+        new, mutation = cleave(data, label, supervoxels, at_once=at_once)
+        return json_reply({"CleavedLabel": new, "MutationID": mutation})
+
+    return edited(data, call, body, edit)
 
 
 @room.post(

@@ -1,0 +1,66 @@
+"""Small edits in the event loop itself, where nobody else edits or writes.
+
+A worker thread's way there and back takes as long as such an edit does. And it would let go of the interpreter some
+twenty times for a few microseconds, each of which wakes an event loop that then does not get it. Measured in
+docs/decisions/025-edits-in-the-loop.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from dvidpy.datatypes.exchange import Call, Pool, Reply
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.state import RECENT
+from dvidpy.datatypes.labelled.turns import NotNow
+from dvidpy.datatypes.labels.sheets import FULL, Sheeted
+
+MOST_BYTES = 1 << 10
+"""Of the body of a request."""
+MOST_ENTRIES = 1 << 13
+"""Of the indices that such an edit reads as a whole: a millisecond."""
+TRIES = 3
+"""Times that it is looked whether somebody edits or writes."""
+
+
+def edited(data: LabelMap, call: Call, body: bytes, edit: Callable[[bool], Reply]) -> Awaitable[Reply]:
+    """What an edit answers, when it is durable.
+
+    Where `edit` is told that it is made at once, it may raise NotNow, as long as it has had no effect: then a worker
+    thread makes it.
+    """
+    # To give a label away, a setting may have to be written; and mappings are not loaded here.
+    if len(body) <= MOST_BYTES and data.state.has_bodies(data.version) and not data.fresh_setting("NextLabel"):
+        return _soon(data, call.pool, edit)
+    return call.pool.run(edit, False)
+
+
+async def _soon(data: LabelMap, pool: Pool, edit: Callable[[bool], Reply]) -> Reply:
+    """Made here, when nobody edits and nobody writes. Edits of one turn of the loop share an fsync."""
+    for _ in range(TRIES):
+        await _nobody_edits(data, pool)
+        with data.view.free() as free:
+            if free:
+                try:
+                    reply = edit(True)
+                except NotNow:
+                    break
+        if free:
+            await data.view.commit_soon(data.change())
+            return reply
+        await data.view.commit_soon(data.change(sync=False))  # it comes behind what is being written
+    return await pool.run(edit, False)
+
+
+async def _nobody_edits(data: LabelMap, pool: Pool) -> None:
+    """Once some edits are made by threads they would all be, for there is always one under way that others meet."""
+    turns = data.state.turns
+    if not turns.is_free():
+        await pool.run(turns.wait)
+
+
+def demand_small(data: LabelMap, *bodies: Sheeted) -> None:
+    """NotNow where an edit reads more entries than it may, or may map more supervoxels than are soon mapped."""
+    entries = sum(FULL * body.sheets.size + body.loose.entries.blocks.size for body in bodies)
+    if entries > min(MOST_ENTRIES, RECENT - data.bodies().recent.supervoxels.size):
+        raise NotNow
