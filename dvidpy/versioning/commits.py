@@ -20,9 +20,9 @@ import structlog
 
 from dvidpy.errors import Busy, UnknownInstance
 from dvidpy.storage import keys
-from dvidpy.storage.keys import CELL, KINDS, LARGE, VALUE, cell
+from dvidpy.storage.keys import LARGE
 from dvidpy.storage.kv import KeyValueStore
-from dvidpy.versioning.large import Manifest, decode_manifest
+from dvidpy.versioning.batches import Batch, Freed
 from dvidpy.versioning.mutations import Mutation, MutationLog
 
 WAITING = 4096
@@ -40,7 +40,6 @@ WORK = 1
 """Number of the one queue of background work, in QUEUE keys."""
 
 Done = Callable[[BaseException | None], None]
-Freed = Callable[["Change", Manifest], None]
 
 
 class Change:
@@ -171,7 +170,7 @@ class Committer:
         """Return when what `write` wrote is durable. Who waits meanwhile shares the fsync."""
         with self._writing:
             if self._settled < written:
-                self._write_batch(_Batch(self._store, self.freed), sync=True)
+                self._write_batch(Batch(self._store, self.freed), sync=True)
 
     @contextmanager
     def free(self) -> Iterator[bool]:
@@ -285,7 +284,7 @@ class Committer:
         return None
 
     def _write_group(self, group: list[Change]) -> None:
-        batch = _Batch(self._store, self.freed)
+        batch = Batch(self._store, self.freed)
         mutations = []
         for change in group:
             batch.add(change)
@@ -302,7 +301,7 @@ class Committer:
         if worked:
             self.queued()
 
-    def _number_tasks(self, group: list[Change], batch: _Batch) -> bool:
+    def _number_tasks(self, group: list[Change], batch: Batch) -> bool:
         """Add what edits ask for to their batch; whether there is any."""
         tasks = [task for change in group for task in change.tasks]
         for task in tasks:
@@ -310,7 +309,7 @@ class Committer:
             self._next_task += 1
         return bool(tasks)
 
-    def _write_batch(self, batch: _Batch, *, sync: bool) -> None:
+    def _write_batch(self, batch: Batch, *, sync: bool) -> None:
         started = time.perf_counter()
         try:
             batch.write(sync=sync)
@@ -320,58 +319,6 @@ class Committer:
             self._settled = self.written
             taken = min(time.perf_counter() - started, 10 * IN_LOOP_S)  # a hiccup is soon forgotten
             self._batch_s += (taken - self._batch_s) / 8
-
-
-_ENDS = [bytes((kind,)) for kind in KINDS]
-"""Last bytes of cells."""
-
-
-class _Batch:
-    """Puts and deletes of a group of edits; the last word on a key wins."""
-
-    def __init__(self, store: KeyValueStore, freed: Freed) -> None:
-        self._store, self._freed = store, freed
-        self.operations: dict[bytes, bytes | None] = {}
-
-    def add(self, change: Change) -> None:
-        """Add an edit. A cell replaces cells of other kinds in the same row and version."""
-        operations = self.operations
-        beginning = cell(change.version)[: CELL - 1]
-        for row, kind, stored in change.cells:
-            head, plain = row + beginning, row in change.plain
-            for other, end in enumerate(_ENDS):
-                if (other != kind or other == LARGE) and not (
-                    plain and other != VALUE and head + end not in operations
-                ):
-                    self._clear(change, head + end, other)
-            operations[head + _ENDS[kind]] = stored
-        operations.update(change.puts)
-        operations.update(dict.fromkeys(change.deletes))
-        change.given()
-
-    def _clear(self, change: Change, key: bytes, kind: int) -> None:
-        """Remove a cell if it is there, the parts of a large value with it."""
-        operations = self.operations
-        there = operations[key] if key in operations else (None if kind == VALUE else self._store.get(key))
-        if kind == LARGE and there is not None:
-            manifest = decode_manifest(there)
-            operations.update(dict.fromkeys(manifest.keys(change.instance)))
-            self._freed(change, manifest)
-        if there is not None or kind == VALUE:
-            operations[key] = None
-
-    def write(self, *, sync: bool) -> None:
-        """Everything at once."""
-        deletes = [key for key, value in self.operations.items() if value is None]
-        self._store.batch(_taken(self.operations), deletes, sync=sync)
-
-
-def _taken(values: dict[bytes, bytes | None]) -> Iterator[tuple[bytes, bytes]]:
-    """Key and value of each put, taken out: of a large edit, what the store has copied is not held any longer."""
-    while values:
-        key, value = values.popitem()
-        if value is not None:
-            yield key, value
 
 
 def work_span() -> tuple[bytes, bytes]:

@@ -20,6 +20,7 @@ from dvidpy.storage.keys import LARGE, TOMBSTONE, VALUE, cell
 from dvidpy.storage.log import JsonLines
 from dvidpy.storage.memory import MemoryStore
 from dvidpy.versioning import commits
+from dvidpy.versioning.batches import Batch
 from dvidpy.versioning.commits import Change, Committer
 from dvidpy.versioning.large import PART, upload_all
 from dvidpy.versioning.mutations import MutationIds, MutationLog
@@ -118,10 +119,10 @@ EDITS = st.lists(st.tuples(st.sampled_from(["value", "delete", "large"]), st.int
 def test_the_last_word_wins_and_leaves_nothing_of_the_others(edits: list[tuple[str, int]], together: bool) -> None:
     """Within one edit, or in edits of one group: the same."""
     store = MemoryStore()
-    batch = commits._Batch(store, lambda change, manifest: None)
+    batch = Batch(store, lambda change, manifest: None)
     for kind, number in edits:
         if not together:
-            batch = commits._Batch(store, lambda change, manifest: None)
+            batch = Batch(store, lambda change, manifest: None)
         batch.add(_change(_cell(store, kind, number)))
         if not together:
             batch.write(sync=False)
