@@ -67,7 +67,7 @@ class Change:
         self.cells: list[tuple[bytes, int, bytes]] = []
         """(row, kind, stored value) of this version."""
         self.plain: set[bytes] = set()
-        """Rows known to have a small value in this version: no cell of another kind is looked for in its place."""
+        """Rows known to have a small value in this version, or no cell: none of another kind is looked for."""
         self.puts: list[tuple[bytes, bytes]] = []
         """Other keys to write."""
         self.tasks: list[bytes] = []

@@ -135,9 +135,12 @@ class View:
         chosen = choose(self.ancestry, [split_cell(key) for key in self.reader.versions(row)])
         return None if chosen is None or chosen[1] != VALUE else cell(*chosen)
 
-    def find_many(self, typekeys: Iterable[bytes]) -> list[Found | None]:
-        """Visible values in that order, not yet unpacked; None where there is none."""
-        own, inherited = self._own(typekeys)
+    def find_many(self, typekeys: Iterable[bytes], change: Change | None = None) -> list[Found | None]:
+        """Visible values in that order, not yet unpacked; None where there is none.
+
+        An edit that will change them, which nobody else does meanwhile, is told of which rows no more need be known.
+        """
+        own, inherited = self._own(typekeys, change)
         return [Found(self, VALUE, one, own=True) if one is not None else next(inherited) for one in own]
 
     def own_values(self, typekeys: Iterable[bytes]) -> list[Found] | None:
@@ -165,14 +168,19 @@ class View:
         own, inherited = self._own(typekeys)
         return [codecs.decode(one) if one is not None else self._read_small(next(inherited)) for one in own]
 
-    def _own(self, typekeys: Iterable[bytes]) -> tuple[list[bytes | None], Iterator[Found | None]]:
+    def _own(
+        self, typekeys: Iterable[bytes], change: Change | None = None
+    ) -> tuple[list[bytes | None], Iterator[Found | None]]:
         """Small values that this very version has, or none, looked up together; and what is visible for each none."""
         rows = [self.prefix + typekey for typekey in typekeys]
         own = self.reader.get_many([row + self._cell for row in rows])
         missing = [row for row, stored in zip(rows, own, strict=True) if stored is None]
-        return own, self._inherited_many(missing)
+        if change is not None:
+            change.plain.update(rows)
+            change.plain.difference_update(missing)
+        return own, self._inherited_many(missing, change)
 
-    def _inherited_many(self, rows: list[bytes]) -> Iterator[Found | None]:
+    def _inherited_many(self, rows: list[bytes], change: Change | None) -> Iterator[Found | None]:
         """As `_find_inherited`, one after the other."""
         if not rows or not self.ancestry.linear:
             yield from map(self._find_inherited, rows)
@@ -180,6 +188,8 @@ class View:
         newest = self.reader.first_of_each([(row + self._cell, row + PAST) for row in rows])
         for row, first in zip(rows, newest, strict=True):
             version, kind = split_cell(first[0]) if first else (0, TOMBSTONE)
+            if change is not None and version != self.ancestry.version:
+                change.plain.add(row)
             if first is None or version in self._members:
                 yield None if first is None or kind == TOMBSTONE else Found(self, kind, first[1])
             else:  # behind it are cells of ancestors, or more of other branches

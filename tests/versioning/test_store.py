@@ -525,3 +525,14 @@ def test_values_of_some_keys_are_gathered_as_they_were_at_one_moment() -> None:
     several[0].replace(0, b"another")
     assert several[0].read(0) == b"another"
     assert [(some.keys, some.last) for some in view.gathered([])] == [([], True)]
+
+
+def test_an_edit_is_told_of_which_rows_it_need_know_no_more() -> None:
+    for cells, plain in (([], True), ([(2, VALUE)], True), ([(1, VALUE)], True), ([(2, TOMBSTONE)], False)):
+        _, values = _values(LINE, cells)
+        view = values.at(2)
+        change = view.change()
+        rows = [typekey(f"{number:02d}") for number in range(ROWS)]
+        assert view.find_many(rows, change) == view.find_many(rows) or cells
+        assert (change.plain == {view.prefix + row for row in rows}) == plain
+        assert plain or not change.plain

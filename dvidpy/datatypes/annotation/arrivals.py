@@ -103,8 +103,7 @@ class Arrivals:
         """What stands there, looked up together."""
         if self._fresh:
             return [None] * len(keys)
-        found = self._view.find_many(keys)
-        change.plain.update(self._view.prefix + key for key, one in zip(keys, found, strict=True) if one and one.own)
+        found = self._view.find_many(keys, change)
         return [None if one is None else one.read() for one in found]
 
     def _blocks(self) -> Iterator[tuple[bytes, list[bytes]]]:

@@ -59,10 +59,7 @@ class IndexEdit:
         if not wanted:
             return
         view = self.data.view
-        found = dict(zip(wanted, view.find_many(map(label_key, wanted)), strict=True))
-        self.change.plain.update(
-            view.prefix + label_key(label) for label, stored in found.items() if stored is not None and stored.own
-        )
+        found = dict(zip(wanted, view.find_many(map(label_key, wanted), self.change), strict=True))
         self._stored |= found
         self._bodies |= {label: Sheeted(LabelIndex(label)) for label in wanted}
         small: dict[int, bytes] = {}

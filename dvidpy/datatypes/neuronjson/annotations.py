@@ -15,7 +15,7 @@ from dvidpy.datatypes.exchange import Piece
 from dvidpy.datatypes.neuronjson import records
 from dvidpy.datatypes.neuronjson.conditions import Query
 from dvidpy.datatypes.neuronjson.keys import ALL, bodies_of, body_of, parse_body, span, typekey
-from dvidpy.datatypes.neuronjson.merging import Writer, demand_signs, merge
+from dvidpy.datatypes.neuronjson.merging import Writer, demand_signs, merged
 from dvidpy.datatypes.neuronjson.records import Annotation, Shown, demand_body
 from dvidpy.datatypes.neuronjson.schemas import BY_KEY, Schema, compiled, validated
 from dvidpy.datatypes.neuronjson.table import FIELDS, Changes, Matches, Table, packed_of
@@ -182,26 +182,32 @@ class Annotations(Data):
     def store(self, taken: Sequence[Posted], writer: Writer, action: str) -> None:
         """Merge members of a post into what is there, as one edit."""
         with tables_of(self.datastore).turn(self, {one.body for one in taken if one.schema is None}):
-            change = self.change(*(self._message(action, one.key, one.size) for one in taken))
-            had = dict(self.many(list({one.body for one in taken if one.schema is None})))
-            new: dict[int, Annotation] = {}
+            change = self.change(*self._messages(action, ((one.key, one.size) for one in taken)))
+            had = self._had(change, list({one.body for one in taken if one.schema is None}))
+            kept: dict[int, bytes] = {}
             for one in taken:
                 if one.schema is not None:
                     self.view.put(change, one.schema.typekey, one.text)
-                    continue
-                stored = had.pop(one.body, None)
-                before = new.get(one.body) if stored is None else records.decode(stored)
-                new[one.body] = merge(before, one.annotation, writer)
-            kept = {body: records.encode(annotation) for body, annotation in new.items()}
+                else:
+                    kept[one.body] = merged(kept.get(one.body) or had.get(one.body), one.annotation, writer)
             for body, value in kept.items():
                 self.view.put(change, typekey(body), value)
             self.commit(change, kept)
+
+    def _had(self, change: Change, bodies: Sequence[int]) -> dict[int, bytes]:
+        """Stored forms of the bodies that have one and are about to change."""
+        had: dict[int, bytes] = {}
+        for at in range(0, len(bodies), TOGETHER):
+            some = bodies[at : at + TOGETHER]
+            found = zip(some, self.view.find_many(map(typekey, some), change), strict=True)
+            had.update((body, one.read()) for body, one in found if one is not None)
+        return had
 
     def put(self, annotations: Mapping[int, Annotation], action: str) -> None:
         """Store annotations as they are, in place of what is there."""
         with tables_of(self.datastore).turn(self, annotations):
             stored = {body: records.encode(annotation) for body, annotation in annotations.items()}
-            change = self.change(*(self._message(action, str(body), len(value)) for body, value in stored.items()))
+            change = self.change(*self._messages(action, ((str(body), len(value)) for body, value in stored.items())))
             for body, value in stored.items():
                 self.view.put(change, typekey(body), value)
             self.commit(change, stored)
@@ -209,20 +215,20 @@ class Annotations(Data):
     def delete(self, body: int) -> None:
         """Delete an annotation; one that is not there leaves a record all the same."""
         with tables_of(self.datastore).turn(self, (body,)):
-            change = self.change(self._message("deleteneuronjson", str(body), 0))
+            change = self.change(*self._messages("deleteneuronjson", [(str(body), 0)]))
             self.view.delete(change, typekey(body))
             self.commit(change, {body: None})
 
     def put_schema(self, which: Schema, text: bytes) -> None:
         """Keep a schema; BadRequest where it must be a JSON schema and is none."""
         demand_schema(which, text)
-        change = self.change(self._message("postschema", which.name, len(text)))
+        change = self.change(*self._messages("postschema", [(which.name, len(text))]))
         self.view.put(change, which.typekey, text)
         self.view.commit(change)
 
     def delete_schema(self, which: Schema) -> None:
         """Delete a schema; no error where there is none."""
-        change = self.change(self._message("deleteschema", which.name, 0))
+        change = self.change(*self._messages("deleteschema", [(which.name, 0)]))
         self.view.delete(change, which.typekey)
         self.view.commit(change)
 
@@ -241,11 +247,14 @@ class Annotations(Data):
         }
         tables_of(self.datastore).edited(self, changes, mutation)
 
-    def _message(self, action: str, key: str, size: int) -> Raw:
-        said = {"Action": action, "Key": key, "Bytes": size, "UUID": self.node.uuid}
+    def _messages(self, action: str, members: Iterable[tuple[str, int]]) -> Iterator[Raw]:
+        """What the mutation log says of keys, each with the bytes sent: they are digits, or names of schemas."""
+        said = {"UUID": self.node.uuid}
         if self.call is not None and (user := self.call.query.get("u")):
             said["User"] = user
-        return Raw(orjson.dumps(said | {"Timestamp": datetime.now(UTC).isoformat(sep=" ")}))
+        said["Timestamp"] = datetime.now(UTC).isoformat(sep=" ")
+        begin, end = b'{"Action":' + orjson.dumps(action) + b',"Key":"', orjson.dumps(said)[1:]
+        return (Raw(b'%b%b","Bytes":%d,%b' % (begin, key.encode(), size, end)) for key, size in members)
 
 
 def prepare(datastore: Datastore, instance: Instance, node: Node) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from dvidpy.datatypes.neuronjson.records import TIME, USER, Annotation, is_meta, to_json
+from dvidpy.datatypes.neuronjson.records import TIME, USER, Annotation, decode, encode, is_meta, join, to_json
 from dvidpy.errors import BadRequest
 
 UNSIGNED = ("bodyid", "user")
@@ -31,12 +32,35 @@ def now() -> str:
 
 def demand_signs(posted: Annotation) -> None:
     """BadRequest where who or when is no text, or said of the body id."""
+    if not _tell_who(tuple(posted)):
+        return
     for field, value in posted.items():
         if is_meta(field) and not isinstance(value, str | None):
             raise BadRequest(f"the field {field!a} must be a text")
     for field in ("bodyid" + USER, "bodyid" + TIME):
         if field in posted:
             raise BadRequest(f"the field {field!r} is not allowed")
+
+
+def merged(stored: bytes | None, posted: Annotation, writer: Writer) -> bytes:
+    """The stored form of the new annotation, of that of the old one; TooLarge for one that is."""
+    names = tuple(posted)
+    if stored is None and not _tell_who(names) and None not in posted.values():
+        return join(to_json(posted), _signs(names, writer.user, writer.time))
+    return encode(merge(None if stored is None else decode(stored), posted, writer))
+
+
+@lru_cache(256)
+def _tell_who(names: tuple[str, ...]) -> bool:
+    """Whether one of these fields tells who wrote another one, or when."""
+    return any(map(is_meta, names))
+
+
+@lru_cache(256)
+def _signs(names: tuple[str, ...], user: str, time: str) -> bytes:
+    """JSON of who wrote these fields, and when: of a first annotation. Many have the same fields."""
+    signed = [name for name in names if name not in UNSIGNED]
+    return to_json({name + USER: user for name in signed} | {name + TIME: time for name in signed})
 
 
 def merge(old: Annotation | None, posted: Annotation, writer: Writer) -> Annotation:

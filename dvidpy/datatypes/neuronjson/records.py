@@ -30,6 +30,8 @@ LARGEST = 1 << 24
 """Bytes of an annotation."""
 _DEEPEST = 100
 """Lists and objects inside each other."""
+_TIDY = frozenset((str, int, bool, type(None)))
+"""Types of values that are tidy as they are."""
 _SIZE = 4
 _MOST_PICKED = 64
 """Fields that a decoder is made for."""
@@ -50,7 +52,11 @@ def encode(annotation: Annotation) -> bytes:
     fields: tuple[Annotation, Annotation] = {}, {}
     for field, value in annotation.items():
         fields[field.endswith(_SIGNS)][field] = value
-    plain, meta = map(to_json, fields)
+    return join(*map(to_json, fields))
+
+
+def join(plain: bytes, meta: bytes) -> bytes:
+    """The stored form of its two parts; TooLarge beyond LARGEST."""
     if len(plain) + len(meta) > LARGEST:
         raise TooLarge(f"an annotation of {len(plain) + len(meta)} bytes is larger than {LARGEST}")
     return len(plain).to_bytes(_SIZE, "little") + plain + meta
@@ -184,7 +190,9 @@ def parse(body: bytes) -> Annotation:
 
 def tidy(annotation: Annotation) -> Annotation:
     """The same with numbers without fraction as ints; BadRequest where it is nested too deeply."""
-    return {field: _tidied(value, 1) for field, value in annotation.items()}
+    if _TIDY.issuperset(map(type, annotation.values())):
+        return annotation
+    return {field: value if type(value) in _TIDY else _tidied(value, 1) for field, value in annotation.items()}
 
 
 def _tidied(value: Any, depth: int) -> Any:
@@ -196,7 +204,7 @@ def _tidied(value: Any, depth: int) -> Any:
     if depth >= _DEEPEST:
         raise BadRequest(f"an annotation may have {_DEEPEST} lists and objects inside each other")
     if isinstance(value, list):
-        return [_tidied(one, depth + 1) for one in value]
+        return value if _TIDY.issuperset(map(type, value)) else [_tidied(one, depth + 1) for one in value]
     return {name: _tidied(one, depth + 1) for name, one in value.items()}
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from dvidpy.datatypes.neuronjson.merging import Writer, demand_signs, merge
+from dvidpy.datatypes.neuronjson.merging import Writer, demand_signs, merge, merged
+from dvidpy.datatypes.neuronjson.records import Annotation, encode
 from dvidpy.errors import BadRequest
 
 OLD = {"bodyid": 7, "a": 1, "a_user": "ann", "a_time": "t0", "b": "x", "b_user": "ann", "b_time": "t0"}
@@ -61,3 +62,15 @@ def test_replacing_signs_a_field_named_user() -> None:
 def test_who_and_when_must_be_texts(posted: dict[str, Any]) -> None:
     with pytest.raises(BadRequest):
         demand_signs(posted)
+
+
+@pytest.mark.parametrize(
+    "posted",
+    [{}, {"b": 1, "a": [1, {"x": 2.5}]}, {"a": None, "b": 1}, {"a": 1, "a_user": "zoe"}, {"user": "x", "ü": "é"}],
+)
+@pytest.mark.parametrize("old", [None, {"bodyid": 7, "a": 1, "a_user": "ann", "a_time": "t0"}])
+def test_the_stored_form_is_that_of_the_new_annotation(old: Annotation | None, posted: Annotation) -> None:
+    posted = {"bodyid": 7} | posted
+    for writer in (by(), by(replace=True)):
+        wanted = encode(merge(old, posted, writer))
+        assert merged(None if old is None else encode(old), posted, writer) == wanted
