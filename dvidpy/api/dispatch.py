@@ -80,11 +80,13 @@ async def _call(endpoint: Endpoint, call: Call, here: object, body: bytes) -> Re
     arguments = endpoint.arguments(call, here, body)
     if endpoint.at_once:
         found: Reply | Awaitable[Reply] = endpoint.handler(**arguments)
-        return found if isinstance(found, Reply) else await found
-    if endpoint.asynchronous:
-        reply: Reply = await endpoint.handler(**arguments)
-        return reply
-    return await call.pool.run(endpoint.handler, **arguments)
+        reply = found if isinstance(found, Reply) else await found
+    elif endpoint.asynchronous:
+        reply = await endpoint.handler(**arguments)
+    else:
+        reply = await call.on_worker(endpoint.handler, **arguments)
+    endpoint.is_long = reply.long_body is not None
+    return reply
 
 
 def demand_parts(endpoint: Endpoint, call: Call) -> None:

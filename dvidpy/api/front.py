@@ -20,6 +20,7 @@ from dvidpy.api.repeats import Repeats
 from dvidpy.api.replies import Send, begin, not_found, options, refusal, send_reply
 from dvidpy.api.repos import prepare_repo
 from dvidpy.api.state import Server
+from dvidpy.api.straight import Straight
 from dvidpy.datatypes.exchange import TEXT, Call, Gone, Headers, Receive, Reply, Whole
 from dvidpy.datatypes.rooms import Endpoint
 from dvidpy.errors import DvidError
@@ -120,10 +121,10 @@ class Front:
         call.receive = receive
         server.metrics.active += 1
         status, sent = GONE, 0
+        straight: Straight | None = scope.get("straight")  # only where our own protocol serves
         try:
-            reply = await self._answer(call, work)
+            reply = await self._answer(call, work, straight, extra)
             status = reply.status
-            straight = scope.get("straight")  # only where our own protocol serves
             sent = await send_reply(
                 reply, send, receive, extra, server.pool, head=call.method == "HEAD", straight=straight
             )
@@ -133,6 +134,8 @@ class Front:
             trace(call, error)
         finally:
             call.close()
+            if straight is not None:
+                straight.close()
             server.metrics.active -= 1
             self._account(call, status, began, call.received, sent)
 
@@ -141,24 +144,28 @@ class Front:
         client = (scope.get("client") or ("",))[0]
         return Call(*asked, receive, self._server.pool, self._limit, client, next(self._ids))
 
-    async def _answer(self, call: Call, work: Work | None) -> Reply:
+    async def _answer(self, call: Call, work: Work | None, straight: Straight | None, extra: Headers) -> Reply:
         """The answer of a handler, or what it refused with. Bugs of ours are a 500 with the id of the request."""
         try:
             work = work or self._prepare(call)
             if work is None:
                 return options(self._table.allowed(call.parts)) if call.method == "OPTIONS" else not_found()
-            return await begin(await self._run(work, call), call)
+            return await begin(await self._run(work, call, straight, extra), call)
         except Gone:
             raise
         except Exception as error:
             return self._refused(call, error)
 
-    async def _run(self, work: Work, call: Call) -> Reply:
+    async def _run(self, work: Work, call: Call, straight: Straight | None, extra: Headers) -> Reply:
         if work.throttled:
             call.until_sent.enter_context(self._server.throttle())
         if work.gate is not None:
             return await self._instances.edit(work, call)
-        return await run_endpoint(work.endpoint, call, work.here, await whole_body(work.endpoint, call))
+        body = await whole_body(work.endpoint, call)
+        # Who takes one of a few turns hears of it when that is over.
+        if straight is not None and work.endpoint.is_long and not work.throttled and call.method != "HEAD":
+            call.send_ahead = straight.ahead(extra)
+        return await run_endpoint(work.endpoint, call, work.here, body)
 
     # ------------------------------------------------------------------ what both share
     def _prepare(self, call: Call) -> Work | None:

@@ -73,7 +73,7 @@ def _start(reply: Reply, headers: Headers) -> Message:
 
 
 async def _send_whole(reply: Reply, headers: Headers, body: Piece, send: Send, straight: Straight | None) -> int:
-    if straight is None or reply.length is None or not straight.answer(reply.status, headers, reply.length, body):
+    if straight is None or reply.length is None or not straight.answer(reply, headers, body):
         await send(_start(reply, headers))
         await send({"type": "http.response.body", "body": body})
     return len(body)

@@ -14,10 +14,11 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from dvidpy.api.heads import answer_head
-from dvidpy.datatypes.exchange import STALLED_S, Gone, Headers, Mixed, Piece, Pool
+from dvidpy.datatypes.exchange import STALLED_S, Gone, Headers, Mixed, Piece, Pool, Reply
 from dvidpy.errors import StoreError
 from dvidpy.storage.file_parts import FilePart
 
@@ -42,17 +43,45 @@ class Straight:
 
     def __init__(self, transport: Any, cycle: Any) -> None:
         self._transport, self._cycle = transport, cycle
+        self._own: socket.socket | None = None
 
-    def answer(self, status: int, headers: Headers, length: int, body: bytes | memoryview) -> bool:
-        """Send a whole answer by one write; not where uvicorn must, which says that it closes the connection, and
-        waits for a client that takes nothing.
+    def ahead(self, extra: Headers) -> Callable[[Reply], None] | None:
+        """What a worker sends a long answer by, as soon as it has made it, before the loop hears of it; none where
+        something is still on its way, or uvicorn must answer.
+        """
+        transport, cycle = self._transport, self._cycle
+        if not self.may() or not cycle.keep_alive or cycle.disconnected or transport.get_write_buffer_size():
+            return None
+        own = self._own = _own_socket(transport)
+
+        def send(reply: Reply) -> None:
+            headers, body = reply.headers + extra, reply.long_body
+            if body is not None and _stays(headers):
+                parts: list[Part] = [answer_head(reply.status, headers, reply.length), body]
+                with suppress(Gone):  # the loop will see
+                    reply.ahead = _Sending(own, iter([parts])).push()
+
+        return send
+
+    def close(self) -> None:
+        """The answer is over."""
+        if self._own is not None:
+            self._own.close()
+
+    def answer(self, reply: Reply, headers: Headers, body: bytes | memoryview) -> bool:
+        """Send a whole answer, or what is left of it, by one write; not where uvicorn must, which says that it closes
+        the connection, and waits for a client that takes nothing.
         """
         cycle = self._cycle
-        if not cycle.keep_alive or cycle.flow.write_paused or any(name == b"connection" for name, _ in headers):
+        if not reply.ahead and (not cycle.keep_alive or cycle.flow.write_paused or not _stays(headers)):
             return False
         if not cycle.disconnected:
             cycle.waiting_for_100_continue = False
-            self._transport.writelines((answer_head(status, headers, length), body))
+            head = answer_head(reply.status, headers, reply.length)
+            if not reply.ahead:
+                self._transport.writelines((head, body))
+            elif reply.ahead < len(head) + len(body):
+                self._transport.writelines((head[reply.ahead :], memoryview(body)[max(reply.ahead - len(head), 0) :]))
             cycle.response_started = cycle.response_complete = True
             cycle.message_event.set()
             cycle.on_response()
@@ -204,6 +233,11 @@ def _rest(part: Part, count: int) -> Part:
     if isinstance(part, FilePart):
         return part.behind(count)
     return _Frame(part[count:]) if isinstance(part, _Frame) else memoryview(part)[count:]
+
+
+def _stays(headers: Headers) -> bool:
+    """An answer says nothing of its connection."""
+    return not any(name == b"connection" for name, _ in headers)
 
 
 def _own_socket(transport: Any) -> socket.socket:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -62,6 +63,8 @@ class Call:
     """Bytes of the body that came in."""
     gate: Callable[[], AbstractContextManager[None]] = nullcontext
     """What a `streaming` handler enters to commit: LockedVersion where the version was committed meanwhile."""
+    send_ahead: Callable[[Reply], None] | None = None
+    """What a worker does with its answer before it tells the event loop of it."""
     _until_sent: ExitStack | None = None
     _query: dict[str, str] | None = None
     _headers: dict[bytes, bytes] | None = None
@@ -93,6 +96,12 @@ class Call:
         self.id = number
         self.parts: list[str] = []
         """Path parts behind the instance name, the keyword first."""
+
+    def on_worker(self, work: Callable[P, Reply], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[Reply]:
+        """An answer that a worker makes, and sends ahead where that is prepared; Busy when too much is waiting."""
+        if self.send_ahead is None:
+            return self.pool.run(work, *args, **kwargs)
+        return self.pool.run(_sent, self.send_ahead, partial(work, *args, **kwargs))
 
     @property
     def query(self) -> dict[str, str]:
@@ -262,6 +271,8 @@ Piece = bytes | memoryview
 """Bytes, or a view of those of an array."""
 PIECE = 1 << 20
 """Bytes of a piece of a long answer."""
+LONG = 1 << 16
+"""Bytes of a whole answer that a worker sends itself: the event loop would hold the interpreter meanwhile."""
 WHOLE = 3 << 20
 """Bytes of an answer that is sent whole: handing over its pieces one by one would take longer than to make them."""
 
@@ -286,7 +297,7 @@ Body = bytes | memoryview | Iterator[Piece | Mixed]
 class Reply:
     """One answer. A body given as an iterator is pulled on a worker thread, piece by piece, as the client takes it."""
 
-    __slots__ = ("begun", "body", "headers", "length", "status")
+    __slots__ = ("ahead", "begun", "body", "headers", "length", "status")
 
     def __init__(
         self,
@@ -299,11 +310,24 @@ class Reply:
         self.body = body
         self.begun: Piece | Mixed = b""
         """First piece of an iterator, pulled before the status was sent."""
+        self.ahead = 0
+        """Bytes that were sent already, of the head and then the body."""
         self.status = status
         self.length = len(body) if isinstance(body, Whole) else length
         """Bytes of the body; None where they are not known before."""
         self.headers: Headers = [(b"content-type", media_type)] if media_type else []
         self.headers.extend(headers)
+
+    @property
+    def long_body(self) -> Piece | None:
+        """The body, where it is there already, and takes some time to send."""
+        return self.body if isinstance(self.body, Whole) and len(self.body) >= LONG else None
+
+
+def _sent(send: Callable[[Reply], None], work: Callable[[], Reply]) -> Reply:
+    reply = work()
+    send(reply)
+    return reply
 
 
 def is_there(*headers: tuple[bytes, bytes]) -> Reply:

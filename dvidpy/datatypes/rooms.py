@@ -175,6 +175,7 @@ class Endpoint:
         "at_once",
         "handler",
         "here",
+        "is_long",
         "parameters",
         "path",
         "reads",
@@ -196,6 +197,8 @@ class Endpoint:
         """It changes nothing."""
         self.streams = getattr(self.handler, "streams", False)
         """It enters `call.gate` itself."""
+        self.is_long = False
+        """Its last answer was long: it is worth while to prepare that a worker sends the next one."""
         self.here = self.the_call = self.whole_body = ""
         parts = route.path.split("/")[1:]
         places = {part[1:-1]: at for at, part in enumerate(parts) if part.startswith("{")}

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from served import TOKEN, Served, running
 
+from dvidpy.api import straight
 from dvidpy.api.straight import Straight
 from dvidpy.config import ServerSettings, Settings, StoreSettings
 from dvidpy.datatypes import parts
@@ -167,6 +168,59 @@ def head_line(line: socket.socket) -> bytes:
     while not got.endswith(b"\r\n"):
         got += line.recv(1)
     return got
+
+
+BOX = "raw/0_1_2/96_96_96/0_0_0"
+
+
+@pytest.fixture
+def ahead(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Bytes that workers sent of whole answers, one by one."""
+    sent, push = [], straight._Sending.push
+
+    def counted(self: straight._Sending) -> int:
+        sent.append(push(self))
+        return sent[-1]
+
+    monkeypatch.setattr(straight._Sending, "push", counted)
+    return sent
+
+
+def test_a_worker_sends_a_whole_answer(files: Served, gray: str, volume: Voxels, ahead: list[int]) -> None:
+    """As soon as one of its kind was long; one behind the other on a connection, however soon they are asked for."""
+    path = f"{gray}/{BOX}"
+    wanted = volume[:96, :96, :96].tobytes()
+    assert files.http.get(path).content == wanted
+    with ask(files, path) as line:
+        line.sendall(b"GET %b HTTP/1.1\r\n\r\n" % path.encode() * 3)
+        for _ in range(4):
+            assert b"content-length: %d\r\n" % len(wanted) in head_of(line)
+            assert take(line, len(wanted)) == wanted
+    assert files.http.get(path, headers={"Origin": "http://a", "Connection": "close"}).content == wanted
+    assert any(count > len(wanted) for count in ahead)
+
+
+def test_what_the_client_does_not_take_is_sent_by_the_loop(
+    files: Served, gray: str, volume: Voxels, ahead: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"{gray}/{BOX}"
+    wanted = volume[:96, :96, :96].tobytes()
+    assert files.http.get(path).content == wanted
+    own_socket = straight._own_socket
+
+    def narrow(transport: object) -> socket.socket:
+        own = own_socket(transport)
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 14)
+        return own
+
+    monkeypatch.setattr(straight, "_own_socket", narrow)
+    with ask(files, path, room=1 << 14) as line:
+        time.sleep(0.1)
+        head_of(line)
+        assert take(line, len(wanted)) == wanted
+    assert 0 < min(ahead) < len(wanted)
+    ask(files, path, room=1 << 14).close()
+    assert files.http.get(path).content == wanted
 
 
 def test_who_wants_no_second_answer(files: Served, gray: str) -> None:

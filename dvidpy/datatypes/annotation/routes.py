@@ -88,7 +88,7 @@ def get_label(
 def _listed_soon(data: Annotations, call: Call, prefix: bytes, relationships: str) -> Reply | Awaitable[Reply]:
     """At once where that is quick."""
     few = None if relationships in ("true", "verbose") else reading.listed_if_few(data, prefix)
-    return call.pool.run(_listed, data, prefix, relationships) if few is None else json_bytes(few)
+    return call.on_worker(_listed, data, prefix, relationships) if few is None else json_bytes(few)
 
 
 def _listed(data: Annotations, prefix: bytes, relationships: str) -> Reply:

@@ -155,4 +155,4 @@ def _stream(
             return octets(stream.pieces, stream.length)
         return pieces_reply(stream.pieces, OCTETS, stream.length)
 
-    return answer() if is_quick(image, blocks) else call.pool.run(answer)
+    return answer() if is_quick(image, blocks) else call.on_worker(answer)

@@ -123,15 +123,15 @@ def _answer(image: ImageBlk, call: Call, asked: Asked) -> Reply | Awaitable[Repl
     """Small volumes at once, all else from a worker thread."""
     plane = parse_shape(asked.dims)
     if plane is not None:
-        return call.pool.run(_show_slice, image, plane, asked)
+        return call.on_worker(_show_slice, image, plane, asked)
     box = parse_box(asked.size, asked.offset)
     if asked.form in ("jpg", "jpeg"):
-        return call.pool.run(_show_stack, image, box, asked)
+        return call.on_worker(_show_stack, image, box, asked)
     blocks = box.blocks(image.block).volume
     demand_answerable(image, box.volume, blocks)
     if is_quick(image, blocks) and not asked.roi:
         return _show_volume(image, box, asked)
-    return call.pool.run(_show_volume, image, box, asked)
+    return call.on_worker(_show_volume, image, box, asked)
 
 
 def _show_volume(image: ImageBlk, box: Box, asked: Asked) -> Reply:

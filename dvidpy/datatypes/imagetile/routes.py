@@ -113,11 +113,11 @@ def _tile(data: ImageTile, call: Call, tile: Tile, form: str, noblanks: bool) ->
     if found is not None:
         if found.manifest is None and len(found.stored) <= AT_ONCE and data.form != "lz4":
             return Reply(*tiles.shown(data.form, found.read()))
-        return call.pool.run(lambda: Reply(*tiles.shown(data.form, data.find(tile) or b"")))
+        return call.on_worker(lambda: Reply(*tiles.shown(data.form, data.find(tile) or b"")))
     if noblanks:
         raise NotFound(f"there is no tile {tile}")
     blank = data.blank(tile)
-    return call.pool.run(picture, UINT8, blank, wanted)
+    return call.on_worker(picture, UINT8, blank, wanted)
 
 
 @room.post(

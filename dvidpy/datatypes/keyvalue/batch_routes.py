@@ -81,10 +81,10 @@ def get_keyvalues(
     if plain is not None:
         return json_bytes(plain)
     if len(body) > QUICK_BODY:
-        return call.pool.run(lambda: answer(form, _items(kv, form, wanted(form, body))))
+        return call.on_worker(lambda: answer(form, _items(kv, form, wanted(form, body))))
     asked = wanted(form, body)
     if any(span for _, span in asked):
-        return call.pool.run(lambda: answer(form, _items(kv, form, asked)))
+        return call.on_worker(lambda: answer(form, _items(kv, form, asked)))
     return answer_soon(form, _items(kv, form, asked), call.pool)
 
 

@@ -115,4 +115,4 @@ def find_part(data: LabelMap, supervoxel: int) -> tuple[LabelMap, Body | None]:
 def on_worker(data: LabelMap, work: Callable[[], Reply]) -> Awaitable[Reply]:
     """Run it on a worker thread."""
     assert data.call is not None
-    return data.call.pool.run(work)
+    return data.call.on_worker(work)

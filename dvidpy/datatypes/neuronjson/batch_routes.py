@@ -117,7 +117,7 @@ def get_keyvalues(
     form = choose_form(json=json, tar=tar or jsontar, check=False)
     asked = shown(show, fields)
     if len(body) > QUICK_BODY or not unpacking.is_ready():
-        return call.pool.run(lambda: pieces_reply(_pieces(data, form, body, asked), form.media_type))
+        return call.on_worker(lambda: pieces_reply(_pieces(data, form, body, asked), form.media_type))
     return pieces_soon(_pieces(data, form, body, asked), form.media_type, call.pool)
 
 
