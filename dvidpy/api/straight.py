@@ -45,7 +45,7 @@ class Straight:
         self._transport, self._cycle = transport, cycle
         self._own: socket.socket | None = None
 
-    def ahead(self, extra: Headers) -> Callable[[Reply], None] | None:
+    def ahead(self, extra: Headers) -> Callable[[Reply], Reply] | None:
         """What a worker sends a long answer by, as soon as it has made it, before the loop hears of it; none where
         something is still on its way, or uvicorn must answer.
         """
@@ -54,12 +54,13 @@ class Straight:
             return None
         own = self._own = _own_socket(transport)
 
-        def send(reply: Reply) -> None:
+        def send(reply: Reply) -> Reply:
             headers, body = reply.headers + extra, reply.long_body
             if body is not None and _stays(headers):
                 parts: list[Part] = [answer_head(reply.status, headers, reply.length), body]
                 with suppress(Gone):  # the loop will see
                     reply.ahead = _Sending(own, iter([parts])).push()
+            return reply
 
         return send
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from functools import partial
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -63,7 +62,7 @@ class Call:
     """Bytes of the body that came in."""
     gate: Callable[[], AbstractContextManager[None]] = nullcontext
     """What a `streaming` handler enters to commit: LockedVersion where the version was committed meanwhile."""
-    send_ahead: Callable[[Reply], None] | None = None
+    send_ahead: Callable[[Reply], Reply] | None = None
     """What a worker does with its answer before it tells the event loop of it."""
     _until_sent: ExitStack | None = None
     _query: dict[str, str] | None = None
@@ -99,9 +98,8 @@ class Call:
 
     def on_worker(self, work: Callable[P, Reply], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[Reply]:
         """An answer that a worker makes, and sends ahead where that is prepared; Busy when too much is waiting."""
-        if self.send_ahead is None:
-            return self.pool.run(work, *args, **kwargs)
-        return self.pool.run(_sent, self.send_ahead, partial(work, *args, **kwargs))
+        send = self.send_ahead
+        return self.pool.run(lambda: send(work(*args, **kwargs)) if send else work(*args, **kwargs))
 
     @property
     def query(self) -> dict[str, str]:
@@ -322,12 +320,6 @@ class Reply:
     def long_body(self) -> Piece | None:
         """The body, where it is there already, and takes some time to send."""
         return self.body if isinstance(self.body, Whole) and len(self.body) >= LONG else None
-
-
-def _sent(send: Callable[[Reply], None], work: Callable[[], Reply]) -> Reply:
-    reply = work()
-    send(reply)
-    return reply
 
 
 def is_there(*headers: tuple[bytes, bytes]) -> Reply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,12 @@ from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
 from dvidpy.versioning.found import Found
 
-R = TypeVar("R")
 TOGETHER = 32
 """Blocks that are read together."""
-FEWEST, AT_ONCE = 4, 4
-"""Blocks of a share of work, unless a row has more; shares that are dealt out at a time, whose results are held."""
+FEWEST, MOST_SHARES = 8, 16
+"""Blocks of a share of work, unless a row has more; shares that are dealt out at a time."""
+ROOM = 4 << 20
+"""Bytes that are made of them and held, about."""
 
 
 class Region(NamedTuple):
@@ -47,17 +48,21 @@ class Region(NamedTuple):
             if mask is not None:
                 yield place, mask
 
-    def shared(self, work: Callable[[Masks], R]) -> Iterator[R]:
+    def shared(self, work: Callable[[Masks], bytes]) -> Iterator[bytes]:
         """What `work` makes of masks of some blocks at a time, in order; idle threads help. No row along x is cut."""
 
-        def make(some: list[tuple[Zyx, Found]]) -> R:
+        def make(some: list[tuple[Zyx, Found]]) -> bytes:
             return work(masks_of([(place, load(self.data, value)) for place, value in some], self.supervoxels))
 
-        rows = self._rows()
-        while some := [*islice(rows, AT_ONCE)]:
+        rows, together = self._rows(), 2
+        while some := [*islice(rows, together)]:
             # What is stored in parts is read on this thread, which has the snapshot.
             here = any(found.manifest is not None for row in some for _, found in row)
-            yield from map(make, some) if here else spread(self.data, make, some)
+            made = [*map(make, some)] if here else spread(self.data, make, some)
+            together = max(2, min(MOST_SHARES, ROOM // max(1, *map(len, made))))
+            made.reverse()
+            while made:  # none is held when the next ones are made
+                yield made.pop()
 
     def _rows(self) -> Iterator[list[tuple[Zyx, Found]]]:
         row: list[tuple[Zyx, Found]] = []
