@@ -14,6 +14,8 @@ from pkgutil import iter_modules
 from threading import Lock
 from typing import Any
 
+from dvidpy.kernels.residence import let_go, without_scipy
+
 KERNELS: list[Kernel] = []
 """All kernels of the modules imported so far."""
 _HELPERS: list[Callable[..., Any]] = []
@@ -36,16 +38,22 @@ class Kernel:
         """The compiled function, from the cache where it has been compiled before."""
         if self._compiled is None:
             _choose_cache_folder()
-            import numba
-
-            with _REGISTERING:  # a kernel that another thread compiles may need them
-                while _HELPERS:
-                    numba.extending.register_jitable(_HELPERS.pop())
-            try:
-                self._compiled = numba.njit(self.signature, nogil=True, cache=True)(self.plain)
-            except RuntimeError:  # nowhere to keep a cache, as on a read-only disk: compiled for this process alone
-                self._compiled = numba.njit(self.signature, nogil=True)(self.plain)
+            with without_scipy():
+                self._compiled = self._compile()
+            let_go()
         return self._compiled
+
+    def _compile(self) -> Callable[..., Any]:
+        numba = compiler()
+        with _REGISTERING:  # a kernel that another thread compiles may need them
+            while _HELPERS:
+                numba.extending.register_jitable(_HELPERS.pop())
+        compiled: Callable[..., Any]
+        try:
+            compiled = numba.njit(self.signature, nogil=True, cache=True)(self.plain)
+        except RuntimeError:  # nowhere to keep a cache, as on a read-only disk: compiled for this process alone
+            compiled = numba.njit(self.signature, nogil=True)(self.plain)
+        return compiled
 
     @property
     def is_ready(self) -> bool:
@@ -55,6 +63,15 @@ class Kernel:
     def __call__(self, *args: Any) -> Any:
         """Call the compiled function."""
         return (self._compiled or self.ready())(*args)
+
+
+def compiler() -> Any:
+    """Numba, which takes half a second to import: not before the first kernel is called."""
+    with without_scipy():
+        import numba
+
+    let_go()
+    return numba
 
 
 def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:

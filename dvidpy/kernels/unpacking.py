@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dvidpy.kernels.jit import kernel
+from dvidpy.kernels.jit import compiler, kernel
 from dvidpy.kernels.label_blocks import Bytes
 
 PLAIN, LZ4 = 0, 2
@@ -170,6 +170,8 @@ def _library() -> Any:
     import ctypes
 
     from lz4.block import _block
+
+    compiler()
     from numba import types
 
     try:

@@ -12,8 +12,10 @@ mostly asked for is at hand without being decoded:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import msgspec
@@ -149,27 +151,16 @@ def as_list(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield b"[]" if separator == b"[" else b"]"
 
 
-def plain_list(packed: Iterable[bytes]) -> Iterator[Piece]:
+def plain_list(packed: Sequence[bytes]) -> Iterator[Piece]:
     """JSON list of annotations without who and when, given as packed, in pieces."""
-    front = b"["
-    for some in _by_size(packed):
-        yield codecs.decode_between([front, *[b","] * (len(some) - 1), b""], some, FIRST)
-        front = b","
+    front, first = b"[", 0
+    ends = list(accumulate(map(len, packed)))
+    while first < len(packed):
+        past = bisect_left(ends, ends[first] + PIECE, lo=first + 1)
+        texts = [front, *[b","] * (past - first - 1), b""]
+        yield codecs.decode_between(texts, packed[first:past], FIRST)
+        front, first = b",", past
     yield b"[]" if front == b"[" else b"]"
-
-
-def _by_size(packed: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """As many together as have some bytes."""
-    some: list[bytes] = []
-    size = 0
-    for one in packed:
-        some.append(one)
-        size += len(one)
-        if size >= PIECE:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
 
 
 # ---------------------------------------------------------------------- what clients send

@@ -29,10 +29,12 @@ def of(texts: list[str], others: int = 0) -> Texts:
     return Texts(np.frombuffer(b"".join(some), np.uint8), bounds, texts[len(texts) - others :])
 
 
-@given(EXPRESSIONS, TEXTS)
-def test_texts_together_match_as_each_does_alone(expression: str, texts: list[str]) -> None:
+@given(EXPRESSIONS, TEXTS, st.sampled_from([0, patterns.FEW]))
+def test_texts_together_match_as_each_does_alone(expression: str, texts: list[str], few: int) -> None:
     alone = [at for at, text in enumerate(texts) if re2.search(expression.encode(), text.encode())]
-    assert of(texts, len(texts) // 2).matching(Pattern(expression), later()).tolist() == alone
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patterns, "FEW", few)
+        assert of(texts, len(texts) // 2).matching(Pattern(expression), later()).tolist() == alone
 
 
 @pytest.mark.parametrize("expression", ["^KC", "C_[LR]$", "", "7", "K.*R"])
@@ -58,7 +60,9 @@ def test_nothing_makes_it_slow(expression: str) -> None:
     assert time.process_time() - started < 5
 
 
-def test_it_gives_up_when_time_is_over() -> None:
+@pytest.mark.parametrize("few", [0, patterns.FEW])
+def test_it_gives_up_when_time_is_over(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patterns, "FEW", few)
     texts = of(["x" * patterns.CHUNK] * 3)
     with pytest.raises(BadRequest, match="too long"):
         texts.matching(Pattern("y"), time.monotonic() - 1)
