@@ -1,13 +1,11 @@
 """Long answers past the event loop: the worker that makes a piece also sends it, until the client must take some first.
 
-What is in files goes to the client by the system itself (`sendfile`), and is not copied twice. Measured in
-docs/decisions/021-long-values.md and 022-straight-answers.md.
+What is in files is read a megabyte at a time, into the same room. Measured in docs/decisions/022-straight-answers.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import select
 import socket
@@ -19,7 +17,6 @@ from typing import Any
 
 from dvidpy.api.heads import answer_head
 from dvidpy.datatypes.exchange import STALLED_S, Gone, Headers, Mixed, Piece, Pool, Reply
-from dvidpy.errors import StoreError
 from dvidpy.storage.file_parts import FilePart
 
 WAIT_MS = 2
@@ -27,7 +24,9 @@ WAIT_MS = 2
 SLICE_S = 0.01
 """Seconds after which it asks whether there is something else to do, though the client takes all."""
 TOGETHER = 64
-"""Parts in memory that are given to the system together."""
+"""Parts that are given to the system at once, at most."""
+ROOM = 1 << 20
+"""Bytes of files that are read before they are sent."""
 _MORE = getattr(socket, "MSG_MORE", 0)
 
 
@@ -148,6 +147,10 @@ class _Sending:
         self._pieces = pieces
         self._left: list[Part] = []
         """Of the piece that is being sent, the last first."""
+        self._ready: list[Piece] = []
+        """Of these, what is given to the system next, in memory and in order."""
+        self._room = memoryview(b"")
+        """Where those of them are that were in files."""
         self._next: list[Part] | None = None
         self._poll = select.poll()
         self._poll.register(own, select.POLLOUT)
@@ -158,13 +161,15 @@ class _Sending:
         self.full = False
         while self._load():
             try:
-                count = self._give()
+                count = self._own.sendmsg(self._ready, (), _MORE if self._left else 0)
             except BlockingIOError:
                 self._look_ahead()
                 self.full = not self._poll.poll(WAIT_MS)
                 if self.full:
                     return sent
                 continue
+            except OSError as error:
+                raise Gone from error
             sent += self._given(count)
             if time.monotonic() > until:
                 return sent
@@ -172,68 +177,51 @@ class _Sending:
         return sent
 
     def _load(self) -> bool:
-        """There is something to send."""
-        if not self._left:
-            self._look_ahead()
-            self._left, self._next = [part for part in (self._next or [])[::-1] if _size(part)], None
-        return bool(self._left)
+        """There is something to send. StoreError for a bad file."""
+        if not self._ready:
+            if not self._left:
+                self._look_ahead()
+                self._left, self._next = [part for part in (self._next or [])[::-1] if _size(part)], None
+            self._fetch()
+        return bool(self._ready)
+
+    def _fetch(self) -> None:
+        """Make the next parts ready. Nobody needs what is in the room any more."""
+        used = 0
+        while self._left and len(self._ready) < TOGETHER and used < ROOM:
+            part = self._left.pop()
+            if isinstance(part, FilePart):
+                self._room = self._room or memoryview(bytearray(ROOM))
+                room = self._room[used : used + part.size]
+                part.file.read_into(room, part.offset)
+                used += len(room)
+                if len(room) < part.size:
+                    self._left.append(part.behind(len(room)))
+                part = room
+            self._ready.append(part)
 
     def _look_ahead(self) -> None:
         """The next piece is made, while the client takes this one."""
         if self._next is None:
             self._next = next(self._pieces, None)
 
-    def _give(self) -> int:
-        """Bytes that the connection took at once, of one part in a file or several in memory. BlockingIOError where it
-        takes none now.
-        """
-        part = self._left[-1]
-        try:
-            if not isinstance(part, FilePart):
-                some = self._in_memory()
-                return self._own.sendmsg(some, (), _MORE if len(self._left) > len(some) else 0)
-            count = os.sendfile(self._own.fileno(), part.file.fd, part.offset, part.size)
-        except BlockingIOError:
-            raise
-        except OSError as error:
-            if error.errno != errno.EIO or not isinstance(part, FilePart):
-                raise Gone from error
-            raise StoreError(f"{part.file.path} cannot be read: {error}") from error
-        if not count:
-            raise part.file.short(part.offset + part.size)
-        return count
-
-    def _in_memory(self) -> list[Piece]:
-        """The next parts, up to one in a file."""
-        some: list[Piece] = []
-        for part in reversed(self._left[-TOGETHER:]):
-            if isinstance(part, FilePart):
-                break
-            some.append(part)
-        return some
-
     def _given(self, count: int) -> int:
         """The connection took so many bytes; how many of them are of the body."""
         sent = 0
-        while count:
-            part = self._left.pop()
-            taken = min(count, _size(part))
+        for number, part in enumerate(self._ready):
+            taken = min(count, len(part))
             sent += 0 if isinstance(part, _Frame) else taken
-            if taken < _size(part):
-                self._left.append(_rest(part, taken))
             count -= taken
+            if taken < len(part):
+                rest = _Frame(part[taken:]) if isinstance(part, _Frame) else memoryview(part)[taken:]
+                self._ready[: number + 1] = [rest]
+                return sent
+        self._ready = []
         return sent
 
 
 def _size(part: Part) -> int:
     return part.size if isinstance(part, FilePart) else len(part)
-
-
-def _rest(part: Part, count: int) -> Part:
-    """What is left behind the first bytes."""
-    if isinstance(part, FilePart):
-        return part.behind(count)
-    return _Frame(part[count:]) if isinstance(part, _Frame) else memoryview(part)[count:]
 
 
 def _stays(headers: Headers) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +14,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dvidpy.api.straight import Straight, _Sending
+from dvidpy.api.straight import ROOM, Straight, _Sending
 from dvidpy.datatypes.exchange import Gone, Mixed, Piece
+from dvidpy.errors import StoreError
+from dvidpy.storage.file_parts import FilePart, OpenFile
 
 PIECES = st.lists(st.binary(max_size=300) | st.lists(st.binary(max_size=40), max_size=4))
 
@@ -74,6 +78,18 @@ def test_of_an_unknown_length_each_stands_in_a_chunk(pieces: list[bytes | list[b
         got = got[int(size, 16) + 2 :]
     assert body == whole_of(pieces)
     assert count == len(body)
+
+
+def test_what_is_in_files_is_read_from_there(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(whole := bytes(range(256)) * (ROOM // 100))
+    file = OpenFile(tmp_path / "f", os.O_RDONLY)
+    parts: list[Any] = [FilePart(file, number, ROOM // 3 + number) for number in range(5)]
+    parts = [part for pair in zip([b"head"] * 5, parts, strict=True) for part in pair] + [FilePart(file, 3, 2 * ROOM)]
+    expected = b"".join(part.read() if isinstance(part, FilePart) else part for part in parts)
+    assert expected.endswith(whole[3 : 3 + 2 * ROOM])
+    assert sent_by(iter([parts, [b"end"]]), 4096) == (expected + b"end", len(expected) + 3)
+    with pytest.raises(StoreError, match="ends before"):
+        sent_by(iter([[b"head", FilePart(file, len(whole) - 1, 2)]]), 4096)
 
 
 @pytest.mark.parametrize("promised", [None, 3 << 20])
