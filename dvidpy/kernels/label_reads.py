@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.errors import BadRequest
-from dvidpy.kernels.jit import kernel
+from dvidpy.kernels.jit import helper, kernel
 from dvidpy.kernels.label_blocks import SIDE, Bytes, Labels, codes_plain
 
 Counts = NDArray[np.uint16]
 Indices = NDArray[np.uint32]
 
 _ONE, _BYTE = np.uint64(1), np.uint64(8)
+_LOW = np.uint64(0x5555555555555555)
+"""The lower bit of each pair."""
+_PAIRS, _NIBBLES, _BYTES = np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
 
 
 def count(counts: Counts, indices: Indices, values: Bytes, labels: int) -> NDArray[np.int64]:
@@ -34,12 +37,23 @@ def pick(
     return out
 
 
+@helper
+def ones(word: Any) -> Any:
+    """How many bits of a word of 64 are set; the compiler makes one instruction of it."""
+    word = word - ((word >> np.uint64(1)) & _LOW)
+    word = (word & _PAIRS) + ((word >> np.uint64(2)) & _PAIRS)
+    word = (word + (word >> np.uint64(4))) & _NIBBLES
+    return np.int64((word * _BYTES) >> np.uint64(56))
+
+
 @kernel(
     "boolean(Array(uint16, 1, 'C', readonly=True), Array(uint32, 1, 'C', readonly=True),"
     "Array(uint8, 1, 'C', readonly=True), int64[::1])"
 )
 def _count(counts: Any, indices: Any, values: Any, voxels: Any) -> Any:
-    """Rows are counted in turn in two tables, so that a count need not wait for the one before it."""
+    """Codes of one or two bits are counted by the bits of whole words. Rows of others are counted in turn in two
+    tables, so that a count need not wait for the one before it.
+    """
     tallies, entry, at = np.zeros((2, 512), np.int64), 0, 0
     for cube in range(counts.size):
         number = np.int64(counts[cube])
@@ -54,7 +68,22 @@ def _count(counts: Any, indices: Any, values: Any, voxels: Any) -> Any:
             voxels[indices[entry]] += 512
             entry += 1
             continue
-        for _ in range(64):
+        if size <= 2:
+            low, high, both = 0, 0, 0
+            for start in range(at, at + 64 * size, 8):
+                word = np.uint64(0)
+                for i in range(8):
+                    word = (word << _BYTE) | np.uint64(values[start + i])
+                if size == 1:
+                    low += ones(word)
+                else:
+                    low += ones(word & _LOW)
+                    high += ones((word >> _ONE) & _LOW)
+                    both += ones(word & (word >> _ONE) & _LOW)
+            at += 64 * size
+            tallies[0, 0], tallies[0, 1] = 512 - low - high + both, low - both
+            tallies[0, 2], tallies[0, 3] = high - both, both
+        for _ in range(64 if size > 2 else 0):
             if size == 9:
                 for x in range(8):
                     pair = (np.int64(values[at + x]) << 8) | np.int64(values[at + x + 1])

@@ -38,6 +38,8 @@ class IndexEdit:
         self.user, self.app = query.get("u", ""), query.get("app", "")
         self.change: Change = data.change()
         self._view = data.plain_view
+        self._nothing = self._view.codec.encode(b"")
+        """Kept of a body whose index of before is not."""
         self._stamp = self.time.isoformat()
         self._again = again
         self._stored: dict[int, Found | None] = {}
@@ -128,8 +130,8 @@ class IndexEdit:
 
     def stored_indices(self, labels: Labels) -> list[bytes]:
         """Indices of many bodies as they stand in the store; empty where there is no such body."""
-        found = self.data.view.read_many(map(label_key, labels.tolist()))
-        return [one.read() if isinstance(one, Found) else one or b"" for one in found]
+        found = self.data.view.find_many(map(label_key, labels.tolist()), self.change)
+        return [b"" if one is None else one.read() for one in found]
 
     def put_messages(self, labels: Labels, messages: Sequence[bytes]) -> None:
         """Replace the indices of many bodies that `body` was not asked for; an empty message ends the body.
@@ -171,6 +173,9 @@ class IndexEdit:
         """Keep the index of a body as it is stored, or nothing; what a first part of the edit kept, stays."""
         view, key = self._view, before_key(label, self.mutation)
         if self._again and remember and view.find(key) is not None:
+            return
+        if not remember and not self._again:
+            view.put_new_stored(self.change, key, self._nothing)
             return
         if remember and label not in self._stored:
             self._stored[label] = view.find(label_key(label))

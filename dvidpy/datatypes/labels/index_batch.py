@@ -15,6 +15,8 @@ from dvidpy.datatypes.labels.index import Entries, LabelIndex, decode, texts_of,
 from dvidpy.kernels import label_columns, label_index, label_rows
 from dvidpy.kernels.label_blocks import Labels
 
+LABEL = b"\x10"
+"""What stands in front of the body in a LabelIndex message."""
 Owners = NDArray[np.int64]
 """Of each entry the number of its body in a list."""
 
@@ -38,10 +40,16 @@ def changed_many(stored: Sequence[bytes], labels: Labels, owners: Owners, change
         *_in_order(np.repeat(np.arange(len(stored)), numbers), before), *_in_order(owners, changes)
     )
     written = _blocks_of_each(rows, names, len(labels))
-    return [
-        b"".join((part, without_entries(message, fields)._replace(label=label).encode())) if part else b""
-        for part, message, fields, label in zip(written, stored, columns.fields, labels.tolist(), strict=True)
-    ]
+    said = np.any(columns.fields[:, 1:] != 0, axis=1).tolist()
+    rest = zip(written, stored, columns.fields, said, labels.tolist(), strict=True)
+    return [part and part + _rest(message, fields, label, more=more) for part, message, fields, more, label in rest]
+
+
+def _rest(message: bytes, fields: Labels, label: int, *, more: bool) -> bytes:
+    """What a message says beside its entries: nearly always the body alone."""
+    if more or not label:
+        return without_entries(message, fields)._replace(label=label).encode()
+    return LABEL + label_index.varint(label)
 
 
 def decode_many(messages: Sequence[bytes]) -> list[LabelIndex]:
