@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dvidpy.datatypes.labels import blocks, index, runs, segmentation, splits
+from dvidpy.datatypes.labels import blocks, index, runs, segmentation, several, splits
 from dvidpy.datatypes.labels.block_keys import keys_of
 from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.downres import downres
@@ -97,7 +97,7 @@ def steps(pieces: list[Labels], found: list[LabelBlock]) -> Steps:
         return room
 
     def trace(labels: Labels) -> object:
-        return runs.traced(masks_of([((0, 0, x), block) for x, block in enumerate(read())], labels))
+        return runs.traced(masks_of(several.together([((0, 0, x), block) for x, block in enumerate(read())]), labels))
 
     yield "encode", lambda: [blocks.from_volume(piece).encode() for piece in pieces]
     yield "decode", lambda: [paste(block) for block in read()]

@@ -14,6 +14,7 @@ from dvidpy.datatypes.labelled.intake import NewBlock, store_blocks
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels.masks import masks_of
 from dvidpy.datatypes.labels.runs import traced
+from dvidpy.datatypes.labels.several import together
 from dvidpy.datatypes.settings import Given
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_runs import Runs
@@ -92,4 +93,4 @@ def voxels(data: LabelMap, size: Zyx, scale: int = 0) -> Volume:
 def runs_of(mask: NDArray[np.bool_], side: int = SIDE) -> Runs:
     """Runs of a boolean volume at the origin."""
     blocks = [(place, codec.from_volume(part)) for place, part in blocks_of(mask.astype(np.uint64), side).items()]
-    return traced(masks_of(blocks, np.array([1], np.uint64)))
+    return traced(masks_of(together(blocks), np.array([1], np.uint64)))

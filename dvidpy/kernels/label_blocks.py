@@ -14,7 +14,6 @@ import secrets
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from dvidpy.kernels.jit import kernel
@@ -42,32 +41,6 @@ def layout(counts: NDArray[np.uint16]) -> tuple[int, int]:
     """(entries, bytes of codes) that the counts ask for; (-1, -1) where one of them is above 512."""
     entries, size = _layout(counts)
     return int(entries), int(size)
-
-
-def unpack(
-    counts: NDArray[np.uint16],
-    indices: NDArray[np.uint32],
-    values: Bytes,
-    labels: Labels,
-    grid_low_high: Box,
-    out: Labels,
-) -> None:
-    """Write the part low <= (z, y, x) < high of a block to `out`, a (z, y, x) array of its size with any strides.
-
-    `grid_low_high` is a (3, 3) array of z, y, x: sub-blocks along each axis, low, high. The arrays are those of
-    a block whose layout was checked.
-    """
-    deep, high, step = out.strides
-    if step != out.itemsize or min(deep, high) < 0 or deep % step or high % step or not out.flags.aligned:
-        packed = np.empty(out.shape, np.uint64)
-        unpack(counts, indices, values, labels, grid_low_high, packed)
-        out[...] = packed
-        return
-    # The memory that its rows span, as one line: stores that need no stride are a third quicker.
-    depth, height, width = out.shape
-    strides = deep // step, high // step, 1
-    line = as_strided(out, (strides[0] * (depth - 1) + strides[1] * (height - 1) + width,), (step,))
-    _unpack(counts, indices, values, labels, np.vstack((grid_low_high, strides)), line)
 
 
 def encode(volume: Labels) -> tuple[Labels, NDArray[np.uint16], NDArray[np.uint32], Bytes]:
@@ -109,81 +82,6 @@ def layout_plain(counts: NDArray[np.uint16]) -> tuple[int, int]:
     if counts.max(initial=0) > CUBE:
         return -1, -1
     return int(counts.sum(dtype=np.int64)), sum(64 * bits_for(count) for count in counts)
-
-
-@kernel(
-    "void(Array(uint16, 1, 'C', readonly=True), Array(uint32, 1, 'C', readonly=True),"
-    "Array(uint8, 1, 'C', readonly=True), Array(uint64, 1, 'C', readonly=True),"
-    "Array(int64, 2, 'C', readonly=True), uint64[::1])"
-)
-def _unpack(counts: Any, indices: Any, values: Any, labels: Any, box: Any, out: Any) -> None:
-    table, first, at = np.zeros(512, np.uint64), 0, 0
-    for cube in range(counts.size):
-        count = np.int64(counts[cube])
-        bits, left = np.uint64(0), count - 1
-        while left > 0:
-            bits += _ONE
-            left >>= 1
-        entry, place = first, at
-        first, at = first + count, at + 64 * np.int64(bits)
-        z0 = cube // (box[0, 1] * box[0, 2]) * 8
-        y0 = cube // box[0, 2] % box[0, 1] * 8
-        x0 = cube % box[0, 2] * 8
-        z1, z2 = max(z0, box[1, 0]), min(z0 + 8, box[2, 0])
-        y1, y2 = max(y0, box[1, 1]), min(y0 + 8, box[2, 1])
-        x1, x2 = max(x0, box[1, 2]), min(x0 + 8, box[2, 2])
-        if z1 >= z2 or y1 >= y2 or x1 >= x2:
-            continue
-        table[0] = 0
-        for i in range(count):
-            table[i] = labels[indices[entry + i]]
-        for i in range(count, 1 << np.int64(bits)):
-            table[i] = 0
-        size, mask = np.int64(bits), (_ONE << bits) - _ONE
-        for z in range(z1, z2):
-            for y in range(y1, y2):
-                left = (z - box[1, 0]) * box[3, 0] + (y - box[1, 1]) * box[3, 1] + x1 - box[1, 2]
-                if size == 0:
-                    for x in range(left, left + x2 - x1):
-                        out[x] = table[0]
-                    continue
-                where = place + (z - z0) * 8 * size + (y - y0) * size
-                if size == 9:
-                    for x in range(x1 - x0, x2 - x0):
-                        pair = (np.int64(values[where + x]) << 8) | np.int64(values[where + x + 1])
-                        out[left + x - (x1 - x0)] = table[(pair >> (7 - x)) & 511]
-                    continue
-                word = np.uint64(0)
-                for i in range(size):
-                    word = (word << _BYTE) | np.uint64(values[where + i])
-                if x2 - x1 == 8:
-                    for x in range(7, -1, -1):
-                        out[left + x] = table[word & mask]
-                        word >>= bits
-                else:
-                    for x in range(x1 - x0, x2 - x0):
-                        code = np.int64((word >> (np.uint64(7 - x) * bits)) & mask)
-                        out[left + x - (x1 - x0)] = table[code]
-
-
-def unpack_plain(
-    counts: NDArray[np.uint16],
-    indices: NDArray[np.uint32],
-    values: Bytes,
-    labels: Labels,
-    grid_low_high: Box,
-    out: Labels,
-) -> None:
-    """The plain twin: the whole block, then the part."""
-    grid, low, high = grid_low_high
-    codes = codes_plain(counts, values)
-    entries = np.zeros((counts.size, CUBE), np.uint64)
-    ends = np.cumsum(counts.astype(np.int64))
-    for cube, (end, count) in enumerate(zip(ends, counts.astype(np.int64), strict=True)):
-        entries[cube, :count] = labels[indices[end - count : end]]
-    cubes = np.take_along_axis(entries, codes, 1).reshape(*grid, SIDE, SIDE, SIDE)
-    whole = cubes.transpose(0, 3, 1, 4, 2, 5).reshape(grid * SIDE)
-    out[:] = whole[tuple(slice(*ends) for ends in zip(low, high, strict=True))]
 
 
 def codes_plain(counts: NDArray[np.uint16], values: Bytes) -> NDArray[np.int64]:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.kernels.jit import helper, kernel
-from dvidpy.kernels.label_blocks import Box, Bytes, Labels, unpack_plain
+from dvidpy.kernels.label_blocks import Box, Bytes, Labels
 from dvidpy.kernels.label_masks import Bits
 from dvidpy.kernels.label_runs import voxels_of
+from dvidpy.kernels.label_voxels import voxels_plain
 
 
 def choose(places: Labels, bits: Bits, labels: Labels) -> NDArray[np.int64]:
@@ -190,6 +191,4 @@ def vote_block_plain(
     counts: NDArray[np.uint16], indices: NDArray[np.uint32], values: Bytes, labels: Labels, grid: Box, out: Labels
 ) -> None:
     """The plain twin: all voxels, then the votes."""
-    voxels = np.empty(2 * np.array(out.shape), np.uint64)
-    unpack_plain(counts, indices, values, labels, np.stack((grid, 0 * grid, 8 * grid)), voxels)
-    vote_plain(voxels, out)
+    vote_plain(voxels_plain(counts, indices, values, labels, grid), out)

@@ -88,6 +88,19 @@ def share(data: LabelMap, work: Callable[[tuple[T, Found]], None], found: Iterab
             data.call.pool.share(work, small)
 
 
+def share_some(
+    data: LabelMap, work: Callable[[list[tuple[T, Found]]], None], found: Iterable[tuple[T, Found]], each: int
+) -> None:
+    """The same, `each` blocks at a time."""
+    places = iter(found)
+    while some := [*islice(places, TOGETHER)]:
+        large = [one for one in some if one[1].manifest is not None]
+        small = [one for one in some if one[1].manifest is None]
+        if large:
+            work(large)
+        spread(data, work, [small[first : first + each] for first in range(0, len(small), each)])
+
+
 def spread(data: LabelMap, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """What `work` makes of each, in their order; idle threads help. It looks up nothing in an unchanging view."""
     if data.call is None or len(items) < 2:

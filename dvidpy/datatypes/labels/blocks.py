@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx
-from dvidpy.kernels import label_blocks, label_reads
+from dvidpy.kernels import label_blocks, label_reads, label_voxels
 from dvidpy.kernels.label_blocks import SIDE, Bytes, Labels
 
 _HEAD = struct.Struct("<4I")
@@ -136,20 +136,9 @@ def paste(block: LabelBlock, at: Zyx, out: Labels, start: Zyx) -> None:
         out: (z, y, x) array with any strides.
         start: place of the array's first voxel.
     """
-    low, high, target = [], [], []
-    for place, side, first, length in zip(at, block.size, start, out.shape, strict=True):
-        begin, end = max(place, first), min(place + side, first + length)
-        if begin >= end:
-            return
-        low.append(begin - place)
-        high.append(end - place)
-        target.append(slice(begin - first, end - first))
-    part = out[tuple(target)]
-    if not block.counts.size:
-        part[...] = block.labels[0]
-        return
-    box = np.array([[side // SIDE for side in block.size], low, high], np.int64)
-    label_blocks.unpack(block.counts, block.indices, block.values, block.labels, box, part)
+    frame = np.array([[side // SIDE for side in block.size], start], np.int64)
+    ends = np.array([[part.size for part in block[1:]]], np.int64)
+    label_voxels.unpack(ends, *block[1:], np.array([at], np.int64), frame, out)
 
 
 def count(block: LabelBlock) -> tuple[Labels, NDArray[np.int64]]:

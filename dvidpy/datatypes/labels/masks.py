@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.index import among
+from dvidpy.datatypes.labels.several import Several, together
 from dvidpy.geometry import Zyx
 from dvidpy.kernels import label_masks, label_runs
 from dvidpy.kernels.label_blocks import SIDE, Bytes, Labels
@@ -55,8 +55,8 @@ def mask_of(block: LabelBlock, wanted: Labels) -> Mask | None:
     """
     if not among(block.labels, wanted).any():
         return None
-    flags, bits = _masks([block], wanted)
-    return Mask(block.size, flags[0], bits[0])
+    found = masks_of(together([((0, 0, 0), block)]), wanted)
+    return Mask(block.size, found.flags[0], found.bits[0])
 
 
 class Masks(NamedTuple):
@@ -77,21 +77,10 @@ class Masks(NamedTuple):
             yield place, Mask(self.size, flags, bits)
 
 
-def masks_of(blocks: Sequence[tuple[Zyx, LabelBlock]], wanted: Labels) -> Masks:
-    """The same of some blocks of one size, one at least, at their places."""
-    places = [place for place, _ in blocks]
-    return Masks(blocks[0][1].size, places, *_masks([block for _, block in blocks], wanted))
-
-
-def _masks(blocks: Sequence[LabelBlock], wanted: Labels) -> tuple[Bytes, Bits]:
-    cubes = blocks[0].volume // SIDE**3
-    labels, counts, indices, values = parts = [*zip(*(block[1:] for block in blocks), strict=True)]
-    ends = np.ascontiguousarray(np.cumsum([[part.size for part in some] for some in parts], axis=1, dtype=np.int64).T)
-    return label_masks.mask(ends, _joined(labels), _joined(counts), _joined(indices), _joined(values), wanted, cubes)
-
-
-def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def masks_of(some: Several, wanted: Labels) -> Masks:
+    """The same of several blocks."""
+    found = label_masks.mask(some.ends, some.labels, some.counts, some.indices, some.values, wanted, some.cubes)
+    return Masks(some.size, some.places, *found)
 
 
 def full_mask(size: Zyx) -> Mask:

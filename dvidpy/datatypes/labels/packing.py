@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import lz4.block
@@ -12,6 +13,9 @@ from dvidpy.errors import BadRequest
 from dvidpy.kernels import lz4_tokens
 
 GZIP_LEVEL = 1
+_GZIP_HEAD = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+_DEFLATE_END = b"\3\0"
+"""A last block with nothing in it."""
 LARGE, SMALLER = 1 << 20, 8
 """Labels of so many bytes are expected to be packed into so small a part of them."""
 
@@ -70,6 +74,37 @@ def join_lz4(parts: Iterable[Lz4Part]) -> bytes:
         ending += block[begin:]
         literals += number
     return b"".join((*whole, lz4_tokens.spell(literals, 0), ending))
+
+
+class GzipPart(NamedTuple):
+    """Part of what becomes one gzip member."""
+
+    body: bytes
+    """Deflated by itself, and not its end; from whole byte to whole byte."""
+    crc: int
+    size: int
+
+
+def gzip_part(data: Any) -> GzipPart:
+    """A part of a C-contiguous buffer; to be made on several threads."""
+    from isal import isal_zlib
+
+    zlib: Any = isal_zlib
+    packer = zlib.compressobj(GZIP_LEVEL, wbits=-15)
+    return GzipPart(packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH), zlib.crc32(data), len(data))
+
+
+def join_gzip(parts: Iterable[GzipPart]) -> Iterator[bytes]:
+    """One gzip member (RFC 1952) of all parts, as they come."""
+    from isal import isal_zlib
+
+    zlib: Any = isal_zlib
+    crc = size = 0
+    yield _GZIP_HEAD
+    for body, own, length in parts:
+        crc, size = zlib.crc32_combine(crc, own, length), size + length
+        yield body
+    yield _DEFLATE_END + struct.pack("<2I", crc, size % 2**32)
 
 
 def unpack(data: bytes | memoryview, packing: str, size: int) -> bytes | memoryview:

@@ -23,6 +23,7 @@ from dvidpy.datatypes.labelled.relabelling.edits import clear_blocks
 from dvidpy.datatypes.labelled.volumes import parse_volume
 from dvidpy.datatypes.labels.masks import masks_of
 from dvidpy.datatypes.labels.runs import traced, voxels_in
+from dvidpy.datatypes.labels.several import together
 from dvidpy.datatypes.labelvol.instance import LabelVol
 from dvidpy.datatypes.params import gives, takes
 from dvidpy.datatypes.rooms import Room, WholeBody
@@ -85,6 +86,6 @@ def _runs(data: LabelMap) -> Iterator[bytes]:
     for typekey, found in data.view.range(scale_prefix(0), scale_prefix(1)):
         block = stored_blocks.load(data, found)
         for label in np.unique(block.labels[block.labels > 0]):
-            runs = traced(masks_of([(index_of(typekey), block)], np.array([label])))
+            runs = traced(masks_of(together([(index_of(typekey), block)]), np.array([label])))
             if len(runs):
                 yield struct.pack("<QI", label, len(runs)) + runs.astype("<i4").tobytes()

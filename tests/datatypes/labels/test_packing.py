@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dvidpy.datatypes.labels.packing import LARGE, gunzip, join_lz4, lz4_part, pack, unpack
+from dvidpy.datatypes.labels.packing import LARGE, gunzip, gzip_part, join_gzip, join_lz4, lz4_part, pack, unpack
 from dvidpy.errors import BadRequest
 
 PLAIN = bytes(range(256)) * 20
@@ -28,6 +28,13 @@ def test_much_is_packed_in_little_room_where_it_becomes_small(plain: bytes) -> N
     packed = pack(plain, "lz4")
     assert packed == lz4.block.compress(plain, store_size=False)
     assert unpack(packed, "lz4", len(plain)) == plain
+
+
+@given(st.lists(st.binary(max_size=300)))
+def test_parts_of_gzip_become_one_member(parts: list[bytes]) -> None:
+    parts = [part * 40 for part in parts]
+    packed = b"".join(join_gzip(map(gzip_part, parts)))
+    assert gunzip(packed, 1 << 20) == gzip.decompress(packed) == b"".join(parts)
 
 
 PARTS = st.lists(st.builds(lambda some, times: some * times, st.binary(max_size=30), st.integers(0, 80)), min_size=1)

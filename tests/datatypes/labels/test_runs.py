@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_examples import volume
 
-from dvidpy.datatypes.labels import blocks, runs
+from dvidpy.datatypes.labels import blocks, runs, several
 from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.masks import Mask, Masks, mask_of, mask_of_runs, masks_of
 from dvidpy.datatypes.voxels.cutting import cut
@@ -30,7 +30,7 @@ def whole_blocks() -> list[tuple[Zyx, LabelBlock]]:
 
 
 def masks(wanted: list[int]) -> Masks:
-    return masks_of(whole_blocks(), np.array(wanted, np.uint64))
+    return masks_of(several.together(whole_blocks()), np.array(wanted, np.uint64))
 
 
 def together(*found: tuple[Zyx, Mask]) -> Masks:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
-
 import numpy as np
 
 from dvidpy.datatypes.exchange import OCTETS, Reply, pieces_reply
@@ -45,7 +42,7 @@ def volume_reply(reading: Reading, box: Box, form: str) -> Reply:
     if form == PLAIN:
         return pieces_reply(map(view_of, layers(reading, box)), OCTETS, box.volume * 8)
     if form == GZIP:
-        return pieces_reply(_gzipped(map(view_of, layers(reading, box))), OCTETS)
+        return pieces_reply(packing.join_gzip(shared_layers(reading, box, _gzip_part)), OCTETS)
     if form == LZ4:
         if box.volume * 8 > LONGEST_LZ4:
             raise BadRequest(f"{box.volume * 8} bytes are more than one LZ4 block can hold, {LONGEST_LZ4}")
@@ -67,14 +64,8 @@ def _lz4_part(labels: Labels) -> packing.Lz4Part:
     return packing.lz4_part(view_of(labels))
 
 
-def _gzipped(pieces: Iterable[memoryview]) -> Iterator[bytes]:
-    from isal import isal_zlib
-
-    zlib: Any = isal_zlib
-    packer = zlib.compressobj(packing.GZIP_LEVEL, wbits=31)
-    for piece in pieces:
-        yield packer.compress(piece)
-    yield packer.flush()
+def _gzip_part(labels: Labels) -> packing.GzipPart:
+    return packing.gzip_part(view_of(labels))
 
 
 def _segmentation_reply(reading: Reading, box: Box, form: str) -> Reply:

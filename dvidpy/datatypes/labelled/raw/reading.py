@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from dvidpy.datatypes.exchange import PIECE
-from dvidpy.datatypes.labelled.blocks import load, share, spread, walk
+from dvidpy.datatypes.labelled.blocks import load, share_some, spread, walk
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.state import Bodies
-from dvidpy.datatypes.labels import blocks as codec
-from dvidpy.datatypes.labels.blocks import LabelBlock, box_of
+from dvidpy.datatypes.labels import several
+from dvidpy.datatypes.labels.blocks import LabelBlock
+from dvidpy.datatypes.labels.several import Several, together
 from dvidpy.datatypes.voxels.masks import Mask, find_mask
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import SIDE, Labels
 from dvidpy.versioning.found import Found
 
 T = TypeVar("T")
+SHARE = 1 << 17
+"""Voxels that are written by one call, about: a block of 64^3 by itself, planes of many together."""
 HELD = 256
 """Blocks of a layer that are held while it is sent in slabs; a layer of more is one slab."""
 
@@ -43,6 +46,11 @@ class Reading(NamedTuple):
     def shown(self, found: Found) -> LabelBlock:
         """A stored block as it is shown."""
         return self.relabelled(load(self.data, found))
+
+    def several(self, found: Sequence[tuple[Zyx, Found]]) -> Several:
+        """Stored blocks as they are shown, one at least."""
+        blocks = together([(place, load(self.data, value)) for place, value in found])
+        return blocks if self.bodies is None else blocks.with_labels(self.bodies.apply(blocks.labels))
 
     def found(self, blocks: Box) -> Iterator[tuple[Zyx, Found]]:
         """(index, value) of those blocks of a box that were written, and are inside the mask."""
@@ -72,10 +80,11 @@ def read_box(reading: Reading, box: Box) -> Labels:
     else:
         out = _empty(box.size, whole=False)
 
-    def paste(one: tuple[Zyx, Found]) -> None:
-        _paste(reading, one[0], reading.shown(one[1]), out, box)
+    def paste(some: list[tuple[Zyx, Found]]) -> None:
+        several.paste(reading.several(some), out, box.start)
 
-    share(reading.data, paste, found)
+    each = max(1, -(-SHARE * blocks.volume // box.volume))
+    share_some(reading.data, paste, found, each)
     return out
 
 
@@ -125,23 +134,18 @@ class _Cut:
     """A layer of blocks, held to be cut into slabs."""
 
     def __init__(self, reading: Reading, layer: Box) -> None:
-        blocks = layer.blocks(reading.data.block)
-        self._reading = reading
-        self._row = [(index, reading.shown(found)) for index, found in reading.found(blocks)]
-        self._whole = len(self._row) == blocks.volume
+        found = [*reading.found(layer.blocks(reading.data.block))]
+        self._blocks = reading.several(found) if found else None
+        self._whole = len(found) == layer.blocks(reading.data.block).volume
 
     def slab(self, box: Box) -> Labels:
         """Labels of a part of it, with all that lies beside."""
         out = _empty(box.size, whole=self._whole)
-        for index, block in self._row:
-            _paste(self._reading, index, block, out, box)
+        if self._blocks is not None:
+            several.paste(self._blocks, out, box.start)
         return out
 
 
 def _shared(reading: Reading, layer: Box, work: Callable[[Labels], T]) -> Iterator[T]:
     cut = _Cut(reading, layer)
     return iter(spread(reading.data, lambda box: work(cut.slab(box)), _slabs(layer)))
-
-
-def _paste(reading: Reading, index: Zyx, block: LabelBlock, out: Labels, box: Box) -> None:
-    codec.paste(block, box_of(index, reading.data.block).start, out, box.start)

@@ -17,6 +17,7 @@ from dvidpy.datatypes.labelled.keys import block_key
 from dvidpy.datatypes.labels.block_keys import blocks_of, keys_of
 from dvidpy.datatypes.labels.masks import Mask, Masks, mask_of, masks_of
 from dvidpy.datatypes.labels.runs import EVERYWHERE
+from dvidpy.datatypes.labels.several import together
 from dvidpy.errors import NotFound
 from dvidpy.geometry import Box, Zyx
 from dvidpy.kernels.label_blocks import Labels
@@ -52,14 +53,16 @@ class Region(NamedTuple):
         """What `work` makes of masks of some blocks at a time, in order; idle threads help. No row along x is cut."""
 
         def make(some: list[tuple[Zyx, Found]]) -> bytes:
-            return work(masks_of([(place, load(self.data, value)) for place, value in some], self.supervoxels))
+            return work(
+                masks_of(together([(place, load(self.data, value)) for place, value in some]), self.supervoxels)
+            )
 
-        rows, together = self._rows(), 2
-        while some := [*islice(rows, together)]:
+        rows, shares = self._rows(), 2
+        while some := [*islice(rows, shares)]:
             # What is stored in parts is read on this thread, which has the snapshot.
             here = any(found.manifest is not None for row in some for _, found in row)
             made = [*map(make, some)] if here else spread(self.data, make, some)
-            together = max(2, min(MOST_SHARES, ROOM // max(1, *map(len, made))))
+            shares = max(2, min(MOST_SHARES, ROOM // max(1, *map(len, made))))
             made.reverse()
             while made:  # none is held when the next ones are made
                 yield made.pop()
