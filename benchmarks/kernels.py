@@ -129,7 +129,9 @@ def index_steps() -> Steps:
     yield "index: merge it back", lambda: index.merged(remain, [gone])
     picked = blocks.group_by_block(draw.integers(0, 1 << 12, (10_000, 3)), SIZE)
     block = blocks.from_volume(made_up(SIDE))
-    yield f"10,000 points in {len(picked)} blocks", lambda: [blocks.labels_at(block, group.points) for group in picked]
+    whole = several.together([(group.block, block) for group in picked])
+    points = [group.points for group in picked]
+    yield f"10,000 points in {len(picked)} blocks", lambda: several.labels_at(whole, points)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,29 @@ def count(counts: Counts, indices: Indices, values: Bytes, labels: int) -> NDArr
 
 
 def pick(
-    counts: Counts, indices: Indices, values: Bytes, labels: Labels, grid: NDArray[np.int64], points: NDArray[np.int64]
+    ends: NDArray[np.int64],
+    labels: Labels,
+    counts: Counts,
+    indices: Indices,
+    values: Bytes,
+    grid: NDArray[np.int64],
+    cuts: NDArray[np.int64],
+    points: NDArray[np.int64],
 ) -> Labels:
-    """Labels of (n, 3) voxels z, y, x inside a block of `grid` (z, y, x) sub-blocks."""
+    """Labels of voxels z, y, x inside blocks of `grid` (z, y, x) sub-blocks.
+
+    Args:
+        ends: (n, 4) for each block the ends of what it has of the four arrays (`label_voxels`).
+        labels: the labels that its indices point to.
+        counts: entries of each sub-block.
+        indices: of the entries.
+        values: codes of the voxels.
+        grid: sub-blocks of a block along each axis.
+        cuts: (n,) for each block the end of its points in those of all.
+        points: (m, 3), from the first voxel of their block.
+    """
     out = np.empty(len(points), np.uint64)
-    _pick(counts, indices, values, labels, grid, np.ascontiguousarray(points), out)
+    _pick(ends, labels, counts, indices, values, grid, cuts, np.ascontiguousarray(points), out)
     return out
 
 
@@ -119,13 +138,11 @@ def count_plain(counts: Counts, indices: Indices, values: Bytes, voxels: NDArray
     return True
 
 
-@kernel(
-    "void(Array(uint16, 1, 'C', readonly=True), Array(uint32, 1, 'C', readonly=True),"
-    "Array(uint8, 1, 'C', readonly=True), Array(uint64, 1, 'C', readonly=True),"
-    "Array(int64, 1, 'C', readonly=True), Array(int64, 2, 'C', readonly=True), uint64[::1])"
-)
-def _pick(counts: Any, indices: Any, values: Any, labels: Any, grid: Any, points: Any, out: Any) -> None:
-    starts, first, at = np.empty((counts.size, 3), np.int64), 0, 0
+@helper
+def _pick_block(
+    counts: Any, indices: Any, values: Any, labels: Any, grid: Any, starts: Any, points: Any, out: Any
+) -> None:
+    first, at = 0, 0
     for cube in range(counts.size):
         bits, left = 0, np.int64(counts[cube]) - 1
         while left > 0:
@@ -147,18 +164,57 @@ def _pick(counts: Any, indices: Any, values: Any, labels: Any, grid: Any, points
         out[i] = labels[indices[starts[cube, 0] + code]] if code < number else np.uint64(0)
 
 
+@kernel(
+    "void(Array(int64, 2, 'C', readonly=True), Array(uint64, 1, 'C', readonly=True),"
+    "Array(uint16, 1, 'C', readonly=True), Array(uint32, 1, 'C', readonly=True), Array(uint8, 1, 'C', readonly=True),"
+    "Array(int64, 1, 'C', readonly=True), Array(int64, 1, 'C', readonly=True), Array(int64, 2, 'C', readonly=True),"
+    "uint64[::1])"
+)
+def _pick(
+    ends: Any, labels: Any, counts: Any, indices: Any, values: Any, grid: Any, cuts: Any, points: Any, out: Any
+) -> None:
+    starts = np.empty((grid[0] * grid[1] * grid[2], 3), np.int64)
+    at, first = np.zeros(4, np.int64), 0
+    for block in range(ends.shape[0]):
+        own = labels[at[0] : ends[block, 0]]
+        if at[1] == ends[block, 1]:
+            out[first : cuts[block]] = own[0]
+        else:
+            _pick_block(
+                counts[at[1] : ends[block, 1]],
+                indices[at[2] : ends[block, 2]],
+                values[at[3] : ends[block, 3]],
+                own,
+                grid,
+                starts,
+                points[first : cuts[block]],
+                out[first : cuts[block]],
+            )
+        at[:] = ends[block]
+        first = cuts[block]
+
+
 def pick_plain(
+    ends: NDArray[np.int64],
+    labels: Labels,
     counts: Counts,
     indices: Indices,
     values: Bytes,
-    labels: Labels,
     grid: NDArray[np.int64],
+    cuts: NDArray[np.int64],
     points: NDArray[np.int64],
     out: Labels,
 ) -> None:
     """The plain twin."""
-    codes, firsts = codes_plain(counts, values), np.cumsum(counts.astype(np.int64)) - counts
-    for i, point in enumerate(points):
-        cube = np.ravel_multi_index(tuple(point // SIDE), tuple(grid))
-        code = codes[cube, np.ravel_multi_index(tuple(point % SIDE), (SIDE, SIDE, SIDE))]
-        out[i] = labels[indices[firsts[cube] + code]] if code < counts[cube] else 0
+    blocks = pairwise([[0] * 4, *ends.tolist()])
+    for (first, last), (begin, end) in zip(pairwise([0, *cuts.tolist()]), blocks, strict=True):
+        own, sizes = labels[begin[0] : end[0]], counts[begin[1] : end[1]]
+        if not sizes.size:
+            out[first:last] = own[0]
+            continue
+        entries, codes = indices[begin[2] : end[2]], codes_plain(sizes, values[begin[3] : end[3]])
+        firsts = np.cumsum(sizes.astype(np.int64)) - sizes
+        for i in range(first, last):
+            cube = np.ravel_multi_index(tuple(points[i] // SIDE), tuple(grid))
+            code = codes[cube, np.ravel_multi_index(tuple(points[i] % SIDE), (SIDE, SIDE, SIDE))]
+            out[i] = own[entries[firsts[cube] + code]] if code < sizes[cube] else 0

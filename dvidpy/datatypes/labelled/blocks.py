@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import block_key, scale_prefix
 from dvidpy.datatypes.labels import blocks as codec
-from dvidpy.datatypes.labels import packing
-from dvidpy.datatypes.labels.blocks import LabelBlock
+from dvidpy.datatypes.labels import packing, several
+from dvidpy.datatypes.labels.blocks import Group, LabelBlock
 from dvidpy.datatypes.voxels.grid import index_of, row_spans
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx
+from dvidpy.kernels.label_blocks import Labels
 from dvidpy.storage.codecs import GZIP, payload_of
 from dvidpy.versioning.found import Found
 
@@ -23,6 +27,8 @@ MOST_BLOCKS = 1 << 22
 """Blocks that one request may ask for, present or not."""
 TOGETHER = 256
 """Blocks that are held packed, to be shared among threads."""
+AT_ONCE = 32
+"""Blocks that are looked up, or gone through for a few voxels each, by one call."""
 FEWEST = 8
 """Fewer are not shared: waking another thread costs as much."""
 HEAD_BYTES = 16
@@ -55,7 +61,25 @@ def walk(data: LabelMap, scale: int, blocks: Box) -> Iterator[tuple[Zyx, Found]]
 
 def find(data: LabelMap, scale: int, indices: Iterable[Zyx]) -> Iterator[tuple[Zyx, Found | None]]:
     """(index, value or none) of some blocks, in that order."""
-    return ((index, data.view.find(block_key(scale, index))) for index in indices)
+    places = iter(indices)
+    while some := [*islice(places, AT_ONCE)]:
+        yield from zip(some, data.view.find_many(block_key(scale, place) for place in some), strict=True)
+
+
+def supervoxels_at(data: LabelMap, scale: int, points: NDArray[np.int64]) -> Labels:
+    """Supervoxels of (n, 3) voxels z, y, x of a scale; 0 where none were written. No block is decoded."""
+    out = np.zeros(len(points), np.uint64)
+    groups = codec.group_by_block(points, data.block)
+    found = find(data, scale, (group.block for group in groups))
+
+    def look(some: list[tuple[Group, Found]]) -> None:
+        blocks = several.together([(group.block, load(data, value)) for group, value in some])
+        places = np.concatenate([group.places for group, _ in some])
+        out[places] = several.labels_at(blocks, [group.points for group, _ in some])
+
+    there = ((group, value) for group, (_, value) in zip(groups, found, strict=True) if value is not None)
+    share_some(data, look, there, AT_ONCE)
+    return out
 
 
 def load(data: LabelMap, found: Found) -> LabelBlock:

@@ -8,16 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.events import BlocksChanged, BodiesChanged, Event, LabelsMoved, Moved, Recut
-from dvidpy.datatypes.labelled.blocks import load, share
+from dvidpy.datatypes.labelled.blocks import supervoxels_at
 from dvidpy.datatypes.labelled.instance import LabelMap
-from dvidpy.datatypes.labelled.keys import block_key
 from dvidpy.datatypes.labelled.state import Bodies
-from dvidpy.datatypes.labels import blocks as codec
-from dvidpy.datatypes.labels.blocks import Group, group_by_block
 from dvidpy.datatypes.labels.mappings import Mapping
 from dvidpy.geometry import Zyx
 from dvidpy.kernels.label_blocks import Labels
-from dvidpy.versioning.found import Found
 
 TOGETHER = 1024
 """Blocks of one event."""
@@ -27,16 +23,7 @@ Split = tuple[int, int, int]
 
 def labels_at(data: LabelMap, bodies: Bodies, points: NDArray[np.int64]) -> Labels:
     """Bodies of (n, 3) voxels z, y, x; 0 where none were written. No block is decoded."""
-    out = np.zeros(len(points), np.uint64)
-    groups = group_by_block(points, data.block)
-
-    def look(one: tuple[Group, Found]) -> None:
-        group, found = one
-        out[group.places] = codec.labels_at(load(data, found), group.points)
-
-    found = data.view.find_many(block_key(0, group.block) for group in groups)
-    share(data, look, ((group, one) for group, one in zip(groups, found, strict=True) if one is not None))
-    return bodies.apply(out)
+    return bodies.apply(supervoxels_at(data, 0, points))
 
 
 def events_of(

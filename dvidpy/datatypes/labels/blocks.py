@@ -21,6 +21,7 @@ from dvidpy.kernels.label_blocks import SIDE, Bytes, Labels
 _HEAD = struct.Struct("<4I")
 LARGEST_SIDE = 1024
 """Voxels along one side of a block."""
+_FIRST = np.array([1], np.int64)
 _NONE = np.empty(0, np.uint16), np.empty(0, np.uint32), np.empty(0, np.uint8)
 
 
@@ -161,21 +162,8 @@ def label_at(block: LabelBlock, point: Zyx) -> int:
     if not block.counts.size:
         return int(block.labels[0])
     grid = np.array([side // SIDE for side in block.size], np.int64)
-    points = np.array([point], np.int64)
-    return int(label_reads.pick(block.counts, block.indices, block.values, block.labels, grid, points)[0])
-
-
-def labels_at(block: LabelBlock, points: NDArray[np.int64]) -> Labels:
-    """Labels of (n, 3) voxels z, y, x, counted from the block's first one; the block is not decoded.
-
-    BadRequest where a point lies outside.
-    """
-    if points.size and (points.min() < 0 or (points >= np.array(block.size)).any()):
-        raise BadRequest("a point lies outside its block")
-    if not block.counts.size:
-        return np.full(len(points), block.labels[0], np.uint64)
-    grid = np.array([side // SIDE for side in block.size], np.int64)
-    return label_reads.pick(block.counts, block.indices, block.values, block.labels, grid, points)
+    ends = np.array([[part.size for part in block[1:]]], np.int64)
+    return int(label_reads.pick(ends, *block[1:], grid, _FIRST, np.array([point], np.int64))[0])
 
 
 class Group(NamedTuple):

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labels.blocks import LabelBlock
+from dvidpy.errors import BadRequest
 from dvidpy.geometry import Zyx
-from dvidpy.kernels import label_voxels
+from dvidpy.kernels import label_reads, label_voxels
 from dvidpy.kernels.label_blocks import SIDE, Bytes, Labels
 from dvidpy.kernels.label_voxels import Ends
 
@@ -62,3 +63,16 @@ def paste(some: Several, out: Labels, start: Zyx) -> None:
     places = np.array(some.places, np.int64) * size
     frame = np.array([size // SIDE, start], np.int64)
     label_voxels.unpack(some.ends, some.labels, some.counts, some.indices, some.values, places, frame, out)
+
+
+def labels_at(some: Several, points_of: Sequence[NDArray[np.int64]]) -> Labels:
+    """Labels of the (n, 3) points of each block, z, y, x from its first voxel, one behind the other; none is decoded.
+
+    BadRequest where a point lies outside its block.
+    """
+    points = np.concatenate(points_of)
+    if points.size and (points.min() < 0 or (points >= np.array(some.size)).any()):
+        raise BadRequest("a point lies outside its block")
+    cuts = np.cumsum([*map(len, points_of)], dtype=np.int64)
+    grid = np.array(some.size, np.int64) // SIDE
+    return label_reads.pick(some.ends, some.labels, some.counts, some.indices, some.values, grid, cuts, points)

@@ -10,20 +10,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_examples import VOLUMES, Volume, volume
+from numpy.typing import NDArray
 
-from dvidpy.datatypes.labels import blocks, segmentation
+from dvidpy.datatypes.labels import blocks, segmentation, several
 from dvidpy.datatypes.labels.blocks import LabelBlock
 from dvidpy.datatypes.labels.downres import halved
 from dvidpy.datatypes.labels.masks import mask_of
 from dvidpy.datatypes.labels.splits import Cut, split
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Zyx
+from dvidpy.kernels.label_blocks import Labels
 from dvidpy.kernels.label_runs import voxels_of
 
 SIZE = (16, 16, 16)
 CUBE64 = (64, 64, 64)
 PLAIN = volume(5, SIZE, 40)
 ENCODED = blocks.from_volume(PLAIN).encode()
+
+
+def labels_at(block: LabelBlock, points: NDArray[np.int64]) -> Labels:
+    return several.labels_at(several.together([((0, 0, 0), block)]), [points])
 
 
 def read(data: bytes | memoryview, size: Zyx = SIZE) -> LabelBlock:
@@ -107,11 +113,11 @@ def test_labels_that_became_one_count_together() -> None:
 # ---------------------------------------------------------------------- points
 def test_many_voxels_of_one_block() -> None:
     points = np.argwhere(np.ones(SIZE))[::7]
-    assert np.array_equal(blocks.labels_at(read(ENCODED), points), PLAIN[tuple(points.T)])
+    assert np.array_equal(labels_at(read(ENCODED), points), PLAIN[tuple(points.T)])
     with pytest.raises(BadRequest, match="outside"):
-        blocks.labels_at(read(ENCODED), np.array([[0, 0, 16]]))
+        labels_at(read(ENCODED), np.array([[0, 0, 16]]))
     with pytest.raises(BadRequest, match="outside"):
-        blocks.labels_at(read(ENCODED), np.array([[0, -1, 0]]))
+        labels_at(read(ENCODED), np.array([[0, -1, 0]]))
 
 
 @given(st.lists(st.tuples(*[st.integers(-(2**31), 2**31 - 1) | st.integers(-40, 40)] * 3), max_size=30))
@@ -161,7 +167,7 @@ def test_changed_bytes_are_refused_or_read(data: st.DataObject) -> None:
     voxels = blocks.to_volume(block)
     labels, counts = blocks.count(block)
     points = np.argwhere(np.ones(SIZE))[::97]
-    assert np.array_equal(blocks.labels_at(block, points), voxels[tuple(points.T)])
+    assert np.array_equal(labels_at(block, points), voxels[tuple(points.T)])
     for label in labels[labels > 0].tolist()[:3]:
         mask = mask_of(block, np.array([label], np.uint64))
         assert mask is not None

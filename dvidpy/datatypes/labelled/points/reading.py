@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.labelled.asked import AT_ONCE
-from dvidpy.datatypes.labelled.blocks import find, load, share
+from dvidpy.datatypes.labelled.blocks import load, supervoxels_at
 from dvidpy.datatypes.labelled.instance import LabelMap, is_large
 from dvidpy.datatypes.labelled.keys import block_key, label_key
 from dvidpy.datatypes.labelled.raw.reading import Reading, begin
 from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labels import blocks as codec
-from dvidpy.datatypes.labels.blocks import Group, group_by_block
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Zyx
 from dvidpy.kernels.label_blocks import Labels
@@ -52,21 +51,8 @@ def label_at(data: LabelMap, point: Zyx, *, scale: int, supervoxels: bool) -> in
 
 def labels_at(reading: Reading, points: NDArray[np.int64]) -> Labels:
     """Labels of (n, 3) voxels z, y, x, in their order; 0 where none were written. No block is decoded."""
-    out = np.zeros(len(points), np.uint64)
-    groups = group_by_block(points, reading.data.block)
-    found = find(reading.data, reading.scale, (group.block for group in groups))
-
-    def look(one: tuple[Group, Found]) -> None:
-        group, value = one
-        out[group.places] = _labels_of(reading, value, group)
-
-    there = ((group, value) for group, (_, value) in zip(groups, found, strict=True) if value is not None)
-    share(reading.data, look, there)
+    out = supervoxels_at(reading.data, reading.scale, points)
     return out if reading.bodies is None else reading.bodies.apply(out)
-
-
-def _labels_of(reading: Reading, found: Found, group: Group) -> Labels:
-    return codec.labels_at(load(reading.data, found), group.points)
 
 
 def bodies_of(data: LabelMap, bodies: Bodies, supervoxels: Labels, *, verify: bool) -> Labels:
