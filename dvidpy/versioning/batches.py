@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from dvidpy.storage.keys import CELL, KINDS, LARGE, VALUE, cell
+from dvidpy.storage.keys import CELL, KINDS, LARGE, PAST, VALUE, cell
 from dvidpy.storage.kv import KeyValueStore
 from dvidpy.versioning.large import Manifest, decode_manifest
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Freed = Callable[["Change", Manifest], None]
 """Told of a large value that an edit deletes."""
 
+MANY = 32
+"""Cells from which on it is worth to look whether anything is stored between them."""
 _ENDS = [bytes((kind,)) for kind in KINDS]
 """Last bytes of cells."""
 
@@ -29,9 +31,9 @@ class Batch:
     def add(self, change: Change) -> None:
         """Add an edit. A cell replaces cells of other kinds in the same row and version."""
         operations = self.operations
-        beginning = cell(change.version)[: CELL - 1]
+        beginning, new = cell(change.version)[: CELL - 1], self._is_new(change)
         for row, kind, stored in change.cells:
-            head, plain = row + beginning, row in change.plain
+            head, plain = row + beginning, new or row in change.plain
             for other, end in enumerate(_ENDS):
                 if (other != kind or other == LARGE) and not (
                     plain and other != VALUE and head + end not in operations
@@ -41,6 +43,13 @@ class Batch:
         operations.update(change.puts)
         operations.update(dict.fromkeys(change.deletes))
         change.given()
+
+    def _is_new(self, change: Change) -> bool:
+        """Nothing at all is stored where an edit of many cells goes, from its first row to its last: one look tells."""
+        if len(change.cells) < MANY:
+            return False
+        rows = [row for row, _, _ in change.cells]
+        return not any(True for _ in self._store.scan_keys(min(rows), max(rows) + PAST, 1))
 
     def _clear(self, change: Change, key: bytes, kind: int) -> None:
         """Remove a cell if it is there, the parts of a large value with it."""

@@ -12,10 +12,11 @@ import pytest
 from versioning.edits import FIRST, LAST, Chain, contents, delete, name_of, names, put, typekey
 
 from dvidpy.storage.codecs import NONE, Codec
-from dvidpy.storage.keys import END, LARGE, TOMBSTONE, VALUE, cell, instance_prefix, split_cell, unescape
+from dvidpy.storage.keys import END, LARGE, TOMBSTONE, VALUE, after, cell, instance_prefix, split_cell, unescape
 from dvidpy.storage.kv import KeyValueStore, Reader
 from dvidpy.storage.memory import MemoryStore
 from dvidpy.versioning.ancestry import Ancestries
+from dvidpy.versioning.batches import MANY
 from dvidpy.versioning.commits import Committer
 from dvidpy.versioning.datastore import Datastore
 from dvidpy.versioning.found import Found
@@ -71,6 +72,25 @@ def test_values_of_this_very_version_are_known_at_once(chain: Chain) -> None:
     delete(view, "c")
     for name in ("a", "c", "big", "none"):
         assert view.own_values([typekey("b"), typekey(name)]) is None
+
+
+@both_engines
+@pytest.mark.parametrize("before", ["nothing", "large", "deleted", "large in the same edit"])
+def test_many_cells_replace_what_stands_between_them(chain: Chain, before: str) -> None:
+    view = chain.view()
+    if before == "large":
+        put(view, "k20", BIG)
+    if before == "deleted":
+        delete(view, "k20")
+    change = view.change()
+    if before == "large in the same edit":
+        view.put(change, typekey("k20"), BIG)
+    for number in range(MANY + 5):
+        view.put(change, typekey(f"k{number:02d}"), b"%d" % number)
+    view.commit(change)
+    stored = list(view.of.store.scan_keys(view.prefix, after(view.prefix)))
+    assert stored == [view.prefix + typekey(f"k{number:02d}") + view._cell for number in range(MANY + 5)]
+    assert contents(view) == {f"k{number:02d}": b"%d" % number for number in range(MANY + 5)}
 
 
 # ---------------------------------------------------------------------- one line of versions

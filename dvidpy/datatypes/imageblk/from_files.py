@@ -67,12 +67,12 @@ def _look_up(data: ImageBlk, frozen: View, blocks: Box) -> _Layer:
     parts: list[Part] = []
     others: list[tuple[Zyx, bytes]] = []
     missing = np.ones(blocks.size, bool)
-    depth, height, width = data.block
+    (depth, height, width), size = data.block, data.block_bytes
     for key in keys_in(frozen, blocks):
         z, y, x = index_of(key)
         first = (z * depth, y * height, x * width)
         part = frozen.file_part(key, NONE)
-        if part is not None and part.size == data.block_bytes:
+        if part is not None and part.size == size:
             parts.append((first, part))
         else:
             others.append((first, key))

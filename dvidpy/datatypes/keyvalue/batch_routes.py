@@ -105,7 +105,7 @@ def post_keyvalues(kv: Annotated[KeyValue, Here], body: Annotated[bytes, WholeBo
     """All or nothing. Of a key that is sent twice the last value stays."""
     pairs = parse_keyvalues(body)
     places = [typekey(key) for key, _ in pairs]
-    change = kv.change(*(kv.posted(key, len(value)) for key, value in pairs))
+    change = kv.change(*kv.posted(*((key, len(value)) for key, value in pairs)))
     for place, (_, value) in zip(places, pairs, strict=True):
         kv.view.put(change, place, value)
     try:

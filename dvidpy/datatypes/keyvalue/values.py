@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import orjson
 from msgspec import Raw
@@ -68,18 +68,20 @@ class KeyValue(Data):
         """(key, value) of first <= key <= last, in byte order."""
         return ((key_of(key), found) for key, found in self.view.range(*span(first, last)))
 
-    def posted(self, key: str, size: int) -> Raw:
-        """What the log says of a value that was written."""
-        return self._message({"Action": "postkv", "Key": readable(key), "Bytes": size})
+    def posted(self, *sizes: tuple[str, int]) -> list[Raw]:
+        """What the log says of values that were written, each by its key and its bytes."""
+        end = self._said_of_all()
+        names = [orjson.dumps(readable(key)) for key, _ in sizes]
+        said = zip(names, sizes, strict=True)
+        return [Raw(b'{"Action":"postkv","Key":%b,"Bytes":%d,%b' % (name, size, end)) for name, (_, size) in said]
 
     def deleted(self, key: str) -> Raw:
         """What the log says of a key that was deleted."""
-        return self._message({"Action": "delete", "Key": readable(key)})
+        return Raw(b'{"Action":"delete","Key":%b,%b' % (orjson.dumps(readable(key)), self._said_of_all()))
 
-    def _message(self, said: dict[str, Any]) -> Raw:
-        said["UUID"] = self.node.uuid
-        said["Timestamp"] = datetime.now(UTC).isoformat(sep=" ")
-        return Raw(orjson.dumps(said))
+    def _said_of_all(self) -> bytes:
+        """How each message ends."""
+        return orjson.dumps({"UUID": self.node.uuid, "Timestamp": datetime.now(UTC).isoformat(sep=" ")})[1:]
 
     async def put(self, key: str, call: Call) -> None:
         """Write the body of a request: a small one at once, a large one in parts as it arrives."""
@@ -88,7 +90,7 @@ class KeyValue(Data):
             await self._put_large(key, call)
             return
         body = await call.body()
-        change = self.change(self.posted(key, len(body)))
+        change = self.change(*self.posted((key, len(body))))
         self.view.put(change, place, body)
         with call.gate():
             await self.view.commit_soon(change)
@@ -99,7 +101,7 @@ class KeyValue(Data):
             async for piece in call.stream():
                 await call.pool.go_on(upload.write, piece)
             manifest = await call.pool.go_on(upload.finish)
-            change = self.change(self.posted(key, manifest.size))
+            change = self.change(*self.posted((key, manifest.size)))
             self.view.put_manifest(change, typekey(key), manifest)
             with call.gate():
                 await self.view.commit_soon(change)
