@@ -14,6 +14,7 @@ from dvidpy.datatypes.labelled.keys import block_key, scale_prefix
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels import packing, several
 from dvidpy.datatypes.labels.blocks import Group, LabelBlock
+from dvidpy.datatypes.labels.packing import GzipPart
 from dvidpy.datatypes.voxels.grid import index_of, row_spans
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx
@@ -92,6 +93,15 @@ def load(data: LabelMap, found: Found) -> LabelBlock:
 def at_hand(data: LabelMap, found: Found) -> LabelBlock | None:
     """A stored block that was read lately."""
     return None if found.manifest is not None else data.state.lately.find(found.stored)
+
+
+def end_of(data: LabelMap, found: Found, block: LabelBlock) -> GzipPart:
+    """What is gzipped of a stored block behind its labels, whatever these are shown as; at hand where it was wanted
+    lately.
+    """
+    if found.manifest is not None:
+        return packing.gzip_end(block.behind())
+    return data.state.lately.end(found.stored, lambda: packing.gzip_end(block.behind()))
 
 
 def share(data: LabelMap, work: Callable[[tuple[T, Found]], None], found: Iterable[tuple[T, Found]]) -> None:

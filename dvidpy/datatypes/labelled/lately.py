@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from dvidpy.datatypes.labels.blocks import LabelBlock
+from dvidpy.datatypes.labels.packing import GzipPart
 
 ROOM = 32 << 20
 """Bytes of the blocks of an instance that stay unpacked: some 500 of 64^3, of a usual segmentation."""
@@ -16,23 +17,34 @@ ENTRY = 1000
 """Bytes of an entry beside those of its block, about."""
 
 
+class _Kept:
+    """A block beside the bytes that it was stored as."""
+
+    def __init__(self, stored: bytes, block: LabelBlock) -> None:
+        self.stored = stored
+        self.block = block
+        self.end: GzipPart | None = None
+        """What is behind its labels, gzipped; once that was wanted."""
+
+    @property
+    def weight(self) -> int:
+        end = 0 if self.end is None else len(self.end.body)
+        return ENTRY + len(self.stored) + sum(part.nbytes for part in self.block[1:]) + end
+
+
 class Lately:
-    """Each stands beside the bytes that it was stored as. These are asked for, so that no edit need tell it."""
+    """Blocks are asked for by the bytes that they were stored as, so that no edit need tell it."""
 
     def __init__(self) -> None:
-        self._blocks: OrderedDict[bytes, tuple[bytes, LabelBlock]] = OrderedDict()
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
 
     def find(self, stored: bytes) -> LabelBlock | None:
         """The block that was stored so, if it is here."""
-        mark = _mark(stored)
         with self._lock:
-            kept = self._blocks.get(mark)
-            if kept is None or kept[0] != stored:
-                return None
-            self._blocks.move_to_end(mark)
-        return kept[1]
+            kept = self._find(stored)
+        return None if kept is None else kept.block
 
     def block(self, stored: bytes, load: Callable[[], LabelBlock]) -> LabelBlock:
         """The block that was stored so, as `load` gives it."""
@@ -40,26 +52,49 @@ class Lately:
             return load()
         return self.find(stored) or self._keep(stored, load())
 
+    def end(self, stored: bytes, pack: Callable[[], GzipPart]) -> GzipPart:
+        """What the block that was stored so has behind its labels, as `pack` gives it."""
+        with self._lock:
+            kept = self._find(stored)
+            if kept is not None and kept.end is not None:
+                return kept.end
+        end = pack()
+        with self._lock:
+            kept = self._find(stored)
+            if kept is not None:
+                self._size -= kept.weight
+                kept.end = end
+                self._size += kept.weight
+                self._make_room()
+        return end
+
+    def _find(self, stored: bytes) -> _Kept | None:
+        mark = _mark(stored)
+        kept = self._kept.get(mark)
+        if kept is None or kept.stored != stored:
+            return None
+        self._kept.move_to_end(mark)
+        return kept
+
     def _keep(self, stored: bytes, block: LabelBlock) -> LabelBlock:
         mark = _mark(stored)
         with self._lock:
             self._drop(mark)
-            self._blocks[mark] = stored, block
-            self._size += _weight(stored, block)
-            while self._size > ROOM:
-                self._drop(next(iter(self._blocks)))
+            self._kept[mark] = _Kept(stored, block)
+            self._size += self._kept[mark].weight
+            self._make_room()
         return block
 
+    def _make_room(self) -> None:
+        while self._size > ROOM:
+            self._drop(next(iter(self._kept)))
+
     def _drop(self, mark: bytes) -> None:
-        kept = self._blocks.pop(mark, None)
+        kept = self._kept.pop(mark, None)
         if kept is not None:
-            self._size -= _weight(*kept)
+            self._size -= kept.weight
 
 
 def _mark(stored: bytes) -> bytes:
     """Tells most blocks apart: their labels stand at the beginning, the sum of a gzip member at the end."""
     return stored[:64] + stored[-16:]
-
-
-def _weight(stored: bytes, block: LabelBlock) -> int:
-    return ENTRY + len(stored) + sum(part.nbytes for part in block[1:])

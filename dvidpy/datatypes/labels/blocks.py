@@ -57,10 +57,16 @@ class LabelBlock(NamedTuple):
 
     def encode(self) -> bytes:
         """As stored and sent."""
+        return b"".join((self.head(), *(part.tobytes() for part in self[2:])))
+
+    def head(self) -> bytes:
+        """The beginning of that: size and labels."""
         depth, height, width = self.size
-        head = _HEAD.pack(width // SIDE, height // SIDE, depth // SIDE, self.labels.size)
-        parts = (self.labels, self.counts, self.indices, self.values)
-        return b"".join((head, *(part.tobytes() for part in parts)))
+        return _HEAD.pack(width // SIDE, height // SIDE, depth // SIDE, self.labels.size) + self.labels.tobytes()
+
+    def behind(self) -> bytes:
+        """The rest, which names no label."""
+        return b"".join(part.tobytes() for part in self[2:])
 
 
 def parse(data: bytes | memoryview, size: Zyx) -> LabelBlock:

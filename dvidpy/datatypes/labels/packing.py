@@ -14,6 +14,8 @@ from dvidpy.kernels import lz4_tokens
 
 GZIP_LEVEL = 1
 _GZIP_HEAD = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+_MOST_STORED = 0xFFFF
+"""Bytes of a block of deflate that is not deflated."""
 _DEFLATE_END = b"\3\0"
 """A last block with nothing in it."""
 LARGE, SMALLER = 1 << 20, 8
@@ -80,13 +82,13 @@ class GzipPart(NamedTuple):
     """Part of what becomes one gzip member."""
 
     body: bytes
-    """Deflated by itself, and not its end; from whole byte to whole byte."""
+    """Deflated by itself, from whole byte to whole byte."""
     crc: int
     size: int
 
 
 def gzip_part(data: Any) -> GzipPart:
-    """A part of a C-contiguous buffer; to be made on several threads."""
+    """A part of a C-contiguous buffer, and not its end; to be made on several threads."""
     from isal import isal_zlib
 
     zlib: Any = isal_zlib
@@ -105,6 +107,28 @@ def join_gzip(parts: Iterable[GzipPart]) -> Iterator[bytes]:
         crc, size = zlib.crc32_combine(crc, own, length), size + length
         yield body
     yield _DEFLATE_END + struct.pack("<2I", crc, size % 2**32)
+
+
+def gzip_end(data: Any) -> GzipPart:
+    """What `gzip_behind` puts behind a beginning."""
+    from isal import isal_zlib
+
+    zlib: Any = isal_zlib
+    packer = zlib.compressobj(GZIP_LEVEL, wbits=-15)
+    return GzipPart(packer.compress(data) + packer.flush(), zlib.crc32(data), len(data))
+
+
+def gzip_behind(head: bytes, end: GzipPart) -> bytes:
+    """One gzip member (RFC 1952) of a short beginning, which is not deflated (RFC 1951, 3.2.4), and what follows."""
+    from isal import isal_zlib
+
+    zlib: Any = isal_zlib
+    parts = [_GZIP_HEAD]
+    for first in range(0, len(head), _MOST_STORED):
+        some = head[first : first + _MOST_STORED]
+        parts += (struct.pack("<BHH", 0, len(some), len(some) ^ 0xFFFF), some)
+    crc = zlib.crc32_combine(zlib.crc32(head), end.crc, end.size)
+    return b"".join((*parts, end.body, struct.pack("<2I", crc, (len(head) + end.size) % 2**32)))
 
 
 def unpack(data: bytes | memoryview, packing: str, size: int) -> bytes | memoryview:

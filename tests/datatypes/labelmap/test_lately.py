@@ -6,6 +6,7 @@ import pytest
 from dvidpy.datatypes.labelled import lately
 from dvidpy.datatypes.labelled.lately import SHORT, Lately
 from dvidpy.datatypes.labels.blocks import LabelBlock, from_volume
+from dvidpy.datatypes.labels.packing import GzipPart, gzip_end
 
 
 def block_of(seed: int) -> LabelBlock:
@@ -57,3 +58,23 @@ def test_those_not_read_for_longest_go(monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in (1, 2, 1, 3, 4):
         kept.block(stored(seed), lambda: block)
     assert [seed for seed in (1, 2, 3, 4) if kept.find(stored(seed))] == [1, 3, 4]
+
+
+def test_what_is_behind_the_labels_is_packed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, packed = Lately(), []
+
+    def pack() -> GzipPart:
+        packed.append(1)
+        return gzip_end(bytes(100))
+
+    kept.end(stored(1), pack)
+    assert kept.end(stored(1), pack) == gzip_end(bytes(100))
+    assert packed == [1, 1], "the block is not here"
+    kept.block(stored(1), lambda: block_of(1))
+    assert kept.end(stored(1), pack) == kept.end(stored(1), pack)
+    assert len(packed) == 3
+    monkeypatch.setattr(lately, "ROOM", 0)
+    kept.block(stored(2), lambda: block_of(2))
+    kept.end(stored(1), pack)
+    assert len(packed) == 4
+    assert kept.find(stored(1)) is kept.find(stored(2)) is None

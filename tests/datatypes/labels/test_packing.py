@@ -9,7 +9,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dvidpy.datatypes.labels.packing import LARGE, gunzip, gzip_part, join_gzip, join_lz4, lz4_part, pack, unpack
+from dvidpy.datatypes.labels.packing import (
+    LARGE,
+    gunzip,
+    gzip_behind,
+    gzip_end,
+    gzip_part,
+    join_gzip,
+    join_lz4,
+    lz4_part,
+    pack,
+    unpack,
+)
 from dvidpy.errors import BadRequest
 
 PLAIN = bytes(range(256)) * 20
@@ -35,6 +46,12 @@ def test_parts_of_gzip_become_one_member(parts: list[bytes]) -> None:
     parts = [part * 40 for part in parts]
     packed = b"".join(join_gzip(map(gzip_part, parts)))
     assert gunzip(packed, 1 << 20) == gzip.decompress(packed) == b"".join(parts)
+
+
+@given(st.binary(max_size=100), st.integers(1, 2000), st.binary(max_size=300))
+def test_gzip_behind_a_beginning_of_any_length(head: bytes, times: int, rest: bytes) -> None:
+    packed = gzip_behind(head * times, gzip_end(rest * 40))
+    assert gunzip(packed, 1 << 20) == gzip.decompress(packed) == head * times + rest * 40
 
 
 PARTS = st.lists(st.builds(lambda some, times: some * times, st.binary(max_size=30), st.integers(0, 80)), min_size=1)

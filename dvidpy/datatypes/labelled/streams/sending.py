@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from dvidpy.datatypes.labelled.blocks import MOST_BLOCKS, at_hand, find, gzipped, share
+from dvidpy.datatypes.labelled.blocks import MOST_BLOCKS, at_hand, end_of, find, gzipped, share
 from dvidpy.datatypes.labelled.raw.reading import Reading
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels import packing
@@ -99,8 +99,8 @@ def _native(reading: Reading, found: Found) -> bytes | memoryview:
     labels = _labels_ahead(found) if block is None else block.labels
     if labels is not None and np.array_equal(reading.bodies.apply(labels), labels):
         return gzipped(found)
-    changed: bytes = packing.pack(reading.shown(found).encode(), GZIP)
-    return changed
+    shown = reading.shown(found)
+    return packing.gzip_behind(shown.head(), end_of(reading.data, found, shown))
 
 
 def _labels_ahead(found: Found) -> Labels | None:
