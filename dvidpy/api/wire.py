@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import uvicorn
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from dvidpy.api.front import Begun, Front
@@ -52,6 +53,25 @@ class _Answered:
 
 
 _ANSWERED: Any = _Answered()
+
+
+class _Pieces:
+    """What came of a body and was not taken yet: uvicorn's bytearray copies all of it twice more."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, piece: bytes) -> None:
+        """More of it."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self._pieces)
 
 
 class WireProtocol(HttpToolsProtocol):
@@ -166,6 +186,18 @@ class WireProtocol(HttpToolsProtocol):
         scope: Any = self.scope  # its task has not begun
         scope["path"], scope["raw_path"], scope["query_string"] = text_of(path), path, query
         scope["straight"], scope["prepared"] = Straight(self.transport, self.cycle), prepared
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body; as uvicorn's, but kept as it is."""
+        cycle: Any = self.cycle
+        if (self.parser.should_upgrade() and self._should_upgrade()) or cycle.response_complete:
+            return
+        if not isinstance(cycle.body, _Pieces):
+            cycle.body = _Pieces()
+        cycle.body.add(body)
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """The last byte of a request was met."""

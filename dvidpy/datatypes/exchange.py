@@ -15,7 +15,6 @@ from dvidpy.storage.file_parts import FilePart
 
 P = ParamSpec("P")
 T = TypeVar("T")
-B = TypeVar("B", bytes, bytearray)
 Receive = Callable[[], Awaitable[Any]]
 Headers = list[tuple[bytes, bytes]]
 
@@ -163,19 +162,22 @@ class Call:
             if message["type"] == "http.request" and not message.get("more_body"):
                 body = bytes(message.get("body", b""))
                 self.received = len(body)
-                return self._within(body)
+                if len(body) > self.limit:
+                    raise self._too_large()
+                return body
             return await self._gather(message)
         return b"".join([piece async for piece in self.stream()])
 
     async def _gather(self, message: Any) -> bytes:
-        whole = bytearray()
+        pieces: list[bytes] = []
         while True:
             _demand_connected(message)
-            whole += message.get("body", b"")
-            self.received = len(whole)
-            self._within(whole)
+            pieces.append(message.get("body", b""))
+            self.received += len(pieces[-1])
+            if self.received > self.limit:
+                raise self._too_large()
             if not message.get("more_body"):
-                return bytes(whole)
+                return b"".join(pieces)
             message = await self._next()
 
     async def _raw_stream(self) -> AsyncIterator[bytes]:
@@ -196,10 +198,8 @@ class Call:
         except TimeoutError:
             raise TooSlow(f"nothing of the body came for {STALLED_S:.0f} seconds") from None
 
-    def _within(self, body: B) -> B:
-        if len(body) > self.limit:
-            raise TooLarge(f"the body has more than {self.limit} bytes")
-        return body
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the body has more than {self.limit} bytes")
 
 
 def readable(text: str) -> str:
