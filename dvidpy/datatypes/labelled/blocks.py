@@ -104,6 +104,11 @@ def end_of(data: LabelMap, found: Found, block: LabelBlock) -> GzipPart:
     return data.state.lately.end(found.stored, lambda: packing.gzip_end(block.behind()))
 
 
+def end_at_hand(data: LabelMap, found: Found) -> GzipPart | None:
+    """The same, where it is at hand."""
+    return None if found.manifest is not None else data.state.lately.find_end(found.stored)
+
+
 def share(data: LabelMap, work: Callable[[tuple[T, Found]], None], found: Iterable[tuple[T, Found]]) -> None:
     """Do `work` for each stored block, in any order, on idle threads too.
 

@@ -52,12 +52,17 @@ class Lately:
             return load()
         return self.find(stored) or self._keep(stored, load())
 
-    def end(self, stored: bytes, pack: Callable[[], GzipPart]) -> GzipPart:
-        """What the block that was stored so has behind its labels, as `pack` gives it."""
+    def find_end(self, stored: bytes) -> GzipPart | None:
+        """What the block that was stored so has behind its labels, if that is here."""
         with self._lock:
             kept = self._find(stored)
-            if kept is not None and kept.end is not None:
-                return kept.end
+        return None if kept is None else kept.end
+
+    def end(self, stored: bytes, pack: Callable[[], GzipPart]) -> GzipPart:
+        """The same, as `pack` gives it."""
+        known = self.find_end(stored)
+        if known is not None:
+            return known
         end = pack()
         with self._lock:
             kept = self._find(stored)

@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from dvidpy.datatypes.labelled.blocks import MOST_BLOCKS, at_hand, end_of, find, gzipped, share
+from dvidpy.datatypes.labelled.blocks import MOST_BLOCKS, at_hand, end_at_hand, end_of, find, gzipped, share
 from dvidpy.datatypes.labelled.raw.reading import Reading
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels import packing
@@ -82,7 +82,9 @@ def _packed(
         made[one[0]] = _native(reading, one[1]) if form == BLOCKS else _voxels(reading, one[1], form)
 
     while some := [*islice(found, TOGETHER)]:
-        share(reading.data, make, enumerate(value for _, value in some))
+        if form == BLOCKS:  # what is at hand takes less time than to wake a thread
+            made.update((place, body) for place, (_, one) in enumerate(some) if (body := _at_hand(reading, one)))
+        share(reading.data, make, ((place, one) for place, (_, one) in enumerate(some) if place not in made))
         yield from ((index, made.pop(place)) for place, (index, _) in enumerate(some))
 
 
@@ -90,6 +92,19 @@ def _voxels(reading: Reading, found: Found, form: str) -> bytes | memoryview:
     plain = view_of(codec.to_volume(reading.shown(found)))
     packed: bytes | memoryview = packing.pack(plain, "" if form == UNCOMPRESSED else form)
     return packed
+
+
+def _at_hand(reading: Reading, found: Found) -> bytes | memoryview | None:
+    """As `_native`, of a block that was wanted lately."""
+    assert reading.bodies is not None
+    block = at_hand(reading.data, found)
+    if block is None:
+        return None
+    labels = reading.bodies.apply(block.labels)
+    if labels is block.labels or np.array_equal(labels, block.labels):
+        return gzipped(found)
+    end = end_at_hand(reading.data, found)
+    return None if end is None else packing.gzip_behind(block.with_labels(labels).head(), end)
 
 
 def _native(reading: Reading, found: Found) -> bytes | memoryview:
