@@ -58,9 +58,13 @@ class Cutting:
         found = {place: value for place, value in stored_blocks.find(data, 0, places) if value is not None}
         stale = [place for place, value in found.items() if not self._is_fresh(place, value.stored)]
         masks = dict(dealt(self._runs, stale, data.block))
-        for place in stale:
-            block = stored_blocks.load(data, found[place])
-            self._done[place] = self._cut(block, masks.get(place), found[place].stored)
+        loaded = [(place, stored_blocks.load(data, found[place])) for place in stale]
+
+        def cut(one: tuple[Zyx, LabelBlock]) -> CutBlock:
+            place, block = one
+            return self._cut(block, masks.get(place), found[place].stored)
+
+        self._done.update(zip(stale, stored_blocks.spread(data, cut, loaded), strict=True))
         return {place: self._done[place] for place in found}
 
     def _is_fresh(self, place: Zyx, stored: bytes) -> bool:
