@@ -82,10 +82,10 @@ def _look_up(data: ImageBlk, frozen: View, blocks: Box) -> _Layer:
 
 def _read(parts: Iterable[Part], slab: Box, room: Voxels) -> Iterator[tuple[Zyx, Voxels]]:
     """First voxel and planes of blocks that a slab has, one after the other in the same room."""
-    plane = room.nbytes // len(room)
+    depth, plane, whole = len(room), room.nbytes // len(room), view_of(room)
+    start, stop = slab.start[0], slab.stop[0]
     for (z, y, x), part in parts:
-        low, high = max(slab.start[0] - z, 0), min(slab.stop[0] - z, len(room))
+        low, high = max(start - z, 0), min(stop - z, depth)
         if low < high:
-            voxels = room[: high - low]
-            part.file.read_into(view_of(voxels), part.offset + low * plane)
-            yield (z + low, y, x), voxels
+            part.file.read_into(whole[: (high - low) * plane], part.offset + low * plane)
+            yield (z + low, y, x), room[: high - low]

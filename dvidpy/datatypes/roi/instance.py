@@ -25,6 +25,8 @@ BLOCK_SIDE = 32
 NUMBER = 4
 """Bytes of a stored number."""
 
+SHOWN_AT_ONCE = 1 << 16
+"""Bytes of a region that is shown by the event loop."""
 SMALL = 1 << 14
 """Bytes of a slice that costs more to be sent by itself than to be copied."""
 
@@ -51,6 +53,14 @@ class Roi(Data):
             stored = self.view.get(REGION)
             self._region = EMPTY if stored is None else decode(stored)
         return self._region
+
+    def is_small(self) -> bool:
+        """Whether the region is shown sooner than handed to another thread; then it is read."""
+        found = self.view.find(REGION)
+        if found is not None and found.plain_size() > SHOWN_AT_ONCE:
+            return False
+        self._region = EMPTY if found is None else decode(found.read())
+        return True
 
     def replace(self, region: Region) -> None:
         """Make this the region of the version, whatever it inherits."""

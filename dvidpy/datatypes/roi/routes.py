@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Annotated
 
 from fastapi import Path, Query
@@ -12,6 +13,7 @@ from dvidpy.datatypes.exchange import (
     JSON,
     OCTETS,
     WHOLE,
+    Call,
     Reply,
     json_reply,
     octets,
@@ -23,7 +25,7 @@ from dvidpy.datatypes.roi.erosion import eroded
 from dvidpy.datatypes.roi.instance import Roi, demand_answerable
 from dvidpy.datatypes.roi.partition import LARGEST_BATCH, as_json, equal, fitted
 from dvidpy.datatypes.roi.region import parse_points, parse_spans
-from dvidpy.datatypes.rooms import Parse, Room, WholeBody, reading
+from dvidpy.datatypes.rooms import Parse, Room, TheCall, WholeBody, at_once, reading
 from dvidpy.datatypes.voxels.planes import parse_box, parse_shape
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import parse_integer
@@ -49,20 +51,26 @@ PARTITION = {
 
 
 @room.get("/roi", summary="The region", responses=gives("Spans [z, y, x0, x1] of blocks", "application/json", SPANS))
+@at_once
 def get_roi(
     roi: Annotated[Roi, Here],
+    call: Annotated[Call, TheCall],
     erode: Annotated[
         int,
         Query(description="Blocks that it loses on every side: of a block all neighbours so far away must be inside."),
         Parse(parse_integer),
     ] = 0,
-) -> Reply:
+) -> Reply | Awaitable[Reply]:
     """Sorted by z, y, x0, x1, which are numbers of blocks; both ends of a span are inside.
 
     `erode` is what the reference describes as `erode/<size>`, and does not have.
     """
     if erode < 0:
         raise BadRequest("a region loses 0 or more blocks on every side")
+    return call.pool.run(_show, roi, erode) if erode or not roi.is_small() else _show(roi, 0)
+
+
+def _show(roi: Roi, erode: int) -> Reply:
     region = eroded(roi.region, erode) if erode else roi.region
     return pieces_reply(region.as_json(), JSON)
 
