@@ -187,24 +187,39 @@ def group_by_block(points: NDArray[np.int64], size: Zyx) -> list[Group]:
     """(n, 3) voxels z, y, x of 32 bits -> those of each block, blocks in the order of z, y, x."""
     if not len(points):
         return []
-    blocks, inside = np.divmod(points, np.array(size))
-    order = _order(blocks)
+    blocks, inside = _divided(points, size)
+    order, begins = _order(blocks)
     blocks, inside = blocks[order], inside[order]
-    cuts = [0, *(np.flatnonzero((blocks[1:] != blocks[:-1]).any(axis=1)) + 1).tolist(), len(points)]
+    cuts = [0, *(begins + 1).tolist(), len(points)]
     return [
         Group((z, y, x), order[first:last], inside[first:last])
         for (z, y, x), (first, last) in zip(blocks[cuts[:-1]].tolist(), pairwise(cuts), strict=True)
     ]
 
 
-def _order(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Order of (n, 3) indices by z, y, x; at once where a number can say all three."""
-    low = blocks.min(axis=0)
-    _, rows, columns = sides = (blocks.max(axis=0) - low + 1).tolist()
+def _order(blocks: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(order of (n, 3) indices by z, y, x; places in that order behind which another one comes)."""
+    columns = np.ascontiguousarray(blocks.T)
+    low = columns.min(axis=1)
+    _, rows, across = sides = (columns.max(axis=1) - low + 1).tolist()
     if prod(sides) > np.iinfo(np.int64).max:
-        return np.lexsort(blocks.T[::-1])
-    z, y, x = (blocks - low).T
-    return np.argsort((z * rows + y) * columns + x, kind="stable")
+        order = np.lexsort(columns[::-1])
+        ordered = blocks[order]
+        return order, np.flatnonzero((ordered[1:] != ordered[:-1]).any(axis=1))
+    z, y, x = columns - low[:, None]
+    numbers = (z * rows + y) * across + x  # one says all three
+    # Numbers of 16 bits are sorted by their digits.
+    order = np.argsort(numbers.astype(np.uint16) if prod(sides) <= 1 << 16 else numbers, kind="stable")
+    ordered = numbers[order]
+    return order, np.flatnonzero(ordered[1:] != ordered[:-1])
+
+
+def _divided(points: NDArray[np.int64], size: Zyx) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(blocks, places inside of them); by bits where the sides are powers of two, which is ten times as quick."""
+    sides = np.array(size, np.int64)
+    if (sides & (sides - 1)).any():
+        return np.divmod(points, sides)
+    return points >> np.array([side.bit_length() - 1 for side in size]), points & (sides - 1)
 
 
 def box_of(block: Zyx, size: Zyx) -> Box:
