@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dvidpy.datatypes.exchange import OCTETS, Reply, pieces_reply
+from dvidpy.datatypes.exchange import OCTETS, WHOLE, Reply, octets, pieces_reply
 from dvidpy.datatypes.labelled.blocks import demand_answerable
 from dvidpy.datatypes.labelled.raw.reading import Reading, layers, read_box, shared_layers
 from dvidpy.datatypes.labels import packing, segmentation
@@ -39,6 +39,8 @@ def volume_reply(reading: Reading, box: Box, form: str) -> Reply:
     demand_answerable(data, box.volume, box.blocks(data.block).volume)
     if form in (LZ4, GZIP) and data.has_scales:
         _demand_written(reading, box)
+    if form == PLAIN and box.volume * 8 <= WHOLE:
+        return octets(view_of(read_box(reading, box)))
     if form == PLAIN:
         return pieces_reply(map(view_of, layers(reading, box)), OCTETS, box.volume * 8)
     if form == GZIP:
