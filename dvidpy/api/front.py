@@ -16,6 +16,7 @@ from dvidpy.api.instances import Instances
 from dvidpy.api.lingering import Lingering
 from dvidpy.api.logs import SILENT, trace
 from dvidpy.api.nodes import prepare_node, refuse_unknown
+from dvidpy.api.outbox import Outbox
 from dvidpy.api.repeats import Repeats
 from dvidpy.api.replies import Send, begin, not_found, options, refusal, send_reply
 from dvidpy.api.repos import prepare_repo
@@ -52,7 +53,8 @@ class Front:
         self._cors = Cors(server.settings.server.cors_domains, timing=server.settings.server.allow_timing)
         self._instances = Instances(server)
         self._repeats = Repeats(server)
-        self.lingering = Lingering(lambda: server.pool.under_way)
+        self.outbox = Outbox()
+        self.lingering = Lingering(lambda: server.pool.under_way, self.outbox.end_turn)
         self._limit = server.settings.server.max_request_bytes
         self._ids = map((secrets.token_hex(4) + "-%x").__mod__, count())
         """Ids of requests: random for each process, then counted."""

@@ -17,27 +17,31 @@ LINGER_S = 50e-6
 class Lingering:
     """One for an event loop. It costs nobody anything but what a core would have slept."""
 
-    def __init__(self, busy: Callable[[], int], cores: int | None = None) -> None:
-        """While `busy` says that there is other work, or where there is one core only, nobody lingers."""
-        self._busy = busy
+    def __init__(self, busy: Callable[[], int], turned: Callable[[], None], cores: int | None = None) -> None:
+        """While `busy` says that there is other work, or where there is one core only, nobody lingers. `turned` is
+        called in each turn of the loop while it lingers.
+        """
+        self._busy, self._turned = busy, turned
         self._alone = (cores or usable_cores()) < 2
         self._until = 0.0
-        self._awake = False
+        self.awake = False
+        """It lingers."""
 
     def answered(self, loop: AbstractEventLoop) -> None:
         """A quick answer was written."""
         if self._alone or self._busy():
             return
         self._until = time.perf_counter() + LINGER_S
-        if not self._awake:
-            self._awake = True
+        if not self.awake:
+            self.awake = True
             loop.call_soon(self._stay, loop)
 
     def _stay(self, loop: AbstractEventLoop) -> None:
         """Called once in each turn of the loop, which sleeps in no turn that has something to call."""
-        self._awake = time.perf_counter() < self._until and not self._busy()
-        if self._awake:
+        self.awake = time.perf_counter() < self._until and not self._busy()
+        if self.awake:
             loop.call_soon(self._stay, loop)
+        self._turned()
 
 
 def usable_cores() -> int:

@@ -101,6 +101,7 @@ class WireProtocol(HttpToolsProtocol):
         if (self._between or self._in_target) and not data.isascii():
             data = quoted(data)
         if not self._between:
+            self._flush()
             super().data_received(data)
             return
         line = _LINE.match(data)
@@ -110,6 +111,7 @@ class WireProtocol(HttpToolsProtocol):
             if headers is not None and self._is_idle() and self._answer_now(method, path, query or b"", headers, data):
                 return
         self._begun, self._harmless = 0, False
+        self._flush()
         super().data_received(data)
         if line is not None and self._harmless and self._between and self._begun == 1:
             _known.learn(data[line.end() :], self.headers)
@@ -135,11 +137,15 @@ class WireProtocol(HttpToolsProtocol):
     def _write(self, app: Front, reply: Reply, extra: Headers, *, head: bool) -> None:
         body = b"" if head else reply.body
         begun = answer_head(reply.status, [*reply.headers, *extra], reply.length)
-        self.transport.write(b"%s%s" % (begun, body))
+        app.outbox.write(self.loop, self.transport, b"%s%s" % (begun, body), told=app.lingering.awake)
         self.cycle = _ANSWERED  # the client takes what it is sent, and asked nothing else: there is nothing to resume
         self.server_state.total_requests += 1
         self._rest()
         app.lingering.answered(self.loop)
+
+    def _flush(self) -> None:
+        """What comes next stays behind the quick answers."""
+        self.app.outbox.flush()
 
     def _is_idle(self) -> bool:
         """No earlier request of the connection is being answered, and the client takes what it is sent."""
@@ -205,6 +211,7 @@ class WireProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _refuse(self, status: int) -> None:
+        self._flush()
         if not self.transport.is_closing():
             self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
             self.transport.close()
@@ -254,7 +261,17 @@ class WireProtocol(HttpToolsProtocol):
         if left > 0:
             self._wait(left)
         elif not self.transport.is_closing():
+            self._flush()
             self.transport.close()
+
+    def eof_received(self) -> None:
+        """The client asks nothing more: the transport closes."""
+        self._flush()
+
+    def shutdown(self) -> None:
+        """The server ends."""
+        self._flush()
+        super().shutdown()
 
 
 def text_of(path: bytes) -> str:

@@ -35,8 +35,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
+def _nothing() -> None:
+    """What nobody counts."""
+
+
 def test_the_loop_stays_awake_for_a_moment_after_the_last_answer(loop: Any, clock: list[float]) -> None:
-    staying = Lingering(lambda: 0, cores=2)
+    turns: list[None] = []
+    staying = Lingering(lambda: 0, lambda: turns.append(None), cores=2)
     staying.answered(loop)
     staying.answered(loop)
     assert len(loop.soon) == 1
@@ -51,13 +56,14 @@ def test_the_loop_stays_awake_for_a_moment_after_the_last_answer(loop: Any, cloc
     clock[0] += LINGER_S
     loop.turn()
     assert loop.soon == []
+    assert len(turns) == 5
     staying.answered(loop)
     assert len(loop.soon) == 1
 
 
 def test_nobody_lingers_while_there_is_other_work(loop: Any) -> None:
     work = [1]
-    staying = Lingering(lambda: work[0], cores=2)
+    staying = Lingering(lambda: work[0], _nothing, cores=2)
     staying.answered(loop)
     assert loop.soon == []
     work[0] = 0
@@ -69,7 +75,7 @@ def test_nobody_lingers_while_there_is_other_work(loop: Any) -> None:
 
 def test_nor_on_one_core(loop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lingering, "usable_cores", lambda: 1)
-    Lingering(lambda: 0).answered(loop)
+    Lingering(lambda: 0, _nothing).answered(loop)
     assert loop.soon == []
 
 
