@@ -51,7 +51,10 @@ class Straight:
         transport, cycle = self._transport, self._cycle
         if not self.may() or not cycle.keep_alive or cycle.disconnected or transport.get_write_buffer_size():
             return None
-        own = self._own = _own_socket(transport)
+        try:
+            own = self._own = _own_socket(transport)
+        except OSError:  # the client is gone, or there are no more numbers
+            return None
 
         def send(reply: Reply) -> Reply:
             headers, body = reply.headers + extra, reply.long_body
@@ -84,6 +87,8 @@ class Straight:
                 self._transport.writelines((head[reply.ahead :], memoryview(body)[max(reply.ahead - len(head), 0) :]))
             cycle.response_started = cycle.response_complete = True
             cycle.message_event.set()
+            if not cycle.keep_alive:  # the server has begun to stop since a part went ahead
+                self._transport.close()
             cycle.on_response()
         return True
 

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dvidpy.api.straight import ROOM, Straight, _Sending
-from dvidpy.datatypes.exchange import Gone, Mixed, Piece
+from dvidpy.datatypes.exchange import Gone, Mixed, Piece, Reply
 from dvidpy.errors import StoreError
 from dvidpy.storage.file_parts import FilePart, OpenFile
 
@@ -111,3 +111,55 @@ def test_who_is_gone_is_sent_nothing() -> None:
     own.setblocking(False)
     with own, pytest.raises(Gone):
         _Sending(own, framed([b"x" * 1000] * 3, 3000)).push()
+
+
+class Line:
+    """A transport, as far as an answer that went ahead needs it."""
+
+    def __init__(self, own: socket.socket | None) -> None:
+        self.own = own
+        self.written: list[bytes] = []
+        self.closed = False
+        self.writelines = self.written.extend
+
+    def get_extra_info(self, name: str) -> socket.socket | None:
+        return self.own if name == "socket" else None
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def cycle_of(**other: Any) -> Any:
+    event, flow = SimpleNamespace(set=lambda: None), SimpleNamespace(write_paused=False)
+    given = {"keep_alive": True, "disconnected": False, "message_event": event, "flow": flow} | other
+    return SimpleNamespace(on_response=lambda: None, **given)
+
+
+def test_the_rest_of_an_answer_and_the_end_of_its_line_where_the_server_stops_meanwhile() -> None:
+    own, other = socket.socketpair()
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 14)
+    with own, other:
+        line, cycle, reply = Line(own), cycle_of(), Reply(os.urandom(1 << 18))
+        straight = Straight(line, cycle)
+        send = straight.ahead([(b"x", b"y")])
+        assert send is not None
+        assert send(reply) is reply
+        straight.close()
+        cycle.keep_alive = False
+        assert straight.answer(reply, [(b"x", b"y")], reply.body)  # type: ignore[arg-type]
+        got = b"".join([other.recv(reply.ahead, socket.MSG_WAITALL), *line.written])
+    assert 0 < reply.ahead < 1 << 18
+    assert got == b"HTTP/1.1 200 OK\r\nx: y\r\ncontent-length: 262144\r\n\r\n" + bytes(reply.body)  # type: ignore[arg-type]
+    assert line.closed
+
+
+@pytest.mark.parametrize("other", [{"keep_alive": False}, {"disconnected": True}])
+def test_where_nothing_goes_ahead(other: dict[str, bool]) -> None:
+    own, far = socket.socketpair()
+    with far:
+        assert Straight(Line(own), cycle_of(**other)).ahead([]) is None
+        own.close()
+        assert Straight(Line(own), cycle_of()).ahead([]) is None

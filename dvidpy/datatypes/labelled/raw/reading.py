@@ -83,7 +83,7 @@ def read_box(reading: Reading, box: Box) -> Labels:
     def paste(some: list[tuple[Zyx, Found]]) -> None:
         several.paste(reading.several(some), out, box.start)
 
-    each = max(1, -(-SHARE * blocks.volume // box.volume))
+    each = max(1, -(-SHARE * blocks.volume // max(1, box.volume)))
     share_some(reading.data, paste, found, each)
     return out
 
