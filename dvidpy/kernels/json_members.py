@@ -61,6 +61,12 @@ def find(text: Bytes, pool: Arrays) -> int:
     return int(_find(text, tuple(pool)))
 
 
+def make_ready() -> None:
+    """Load what a question needs, which takes a while, before there is one."""
+    for each in (_find, _holding):
+        each.ready()
+
+
 def place(hashes: NDArray[np.uint64], slots: Numbers) -> None:
     """Fill an empty hash table with numbers 1 to n of `hashes`; that of number 0 does not count."""
     _place(hashes, slots)

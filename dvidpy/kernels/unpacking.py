@@ -5,6 +5,7 @@ It is the LZ4 library that unpacks, the one that `lz4.block` calls; the kernel c
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise, zip_longest
@@ -34,8 +35,10 @@ def unpack_all(texts: Sequence[bytes], values: Sequence[bytes], part: int = WHOL
     """The first text, that part of the first value unpacked, the second text and so on: a text more than values.
 
     None where a value is damaged, or packed in a way that the kernel does not know, or where the library hides its
-    function.
+    function; and where the kernel is to be loaded in an event loop, which would stand still for a second.
     """
+    if not (_sizes.is_ready and _unpack.is_ready) and _in_event_loop():
+        return None
     library = _library()
     text, packed = (np.frombuffer(b"".join(some), np.uint8) for some in (texts, values))
     text_ends, ends = _ends(texts), _ends(values)
@@ -48,9 +51,12 @@ def unpack_all(texts: Sequence[bytes], values: Sequence[bytes], part: int = WHOL
     return None if size < 0 else out.data[:size]
 
 
-def is_ready() -> bool:
-    """Whether nothing is to be loaded, which takes a while, before `unpack_all` begins."""
-    return _sizes.is_ready and _unpack.is_ready
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _ends(some: Sequence[bytes]) -> Numbers:

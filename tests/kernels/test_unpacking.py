@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import lz4.block
 import numpy as np
 import pytest
@@ -80,3 +82,13 @@ def test_what_it_cannot_unpack_is_left_to_others(wrong: bytes) -> None:
 def test_a_library_that_hides_its_function_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "_library", lambda: None)
     assert unpack_all([b"a", b"b"], [b"\x00sound"]) is None
+
+
+def test_it_is_not_loaded_in_an_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def found() -> memoryview | None:
+        return unpack_all([b"a", b"b"], [b"\x00sound"])
+
+    assert unpack_all([b"a", b"b"], [b"\x00sound"]) is not None
+    assert asyncio.run(found()) is not None
+    monkeypatch.setattr(unpacking._unpack, "_compiled", None)
+    assert asyncio.run(found()) is None

@@ -32,7 +32,6 @@ from dvidpy.datatypes.params import Flag, Replace, gives, gives_any, takes
 from dvidpy.datatypes.rooms import Room, TheCall, WholeBody, at_once
 from dvidpy.datatypes.settings import read_json
 from dvidpy.errors import BadRequest
-from dvidpy.kernels import unpacking
 
 room = Room()
 
@@ -116,7 +115,7 @@ def get_keyvalues(
     """In the order asked. JSON leaves out bodies without an annotation; the other forms have them empty."""
     form = choose_form(json=json, tar=tar or jsontar, check=False)
     asked = shown(show, fields)
-    if len(body) > QUICK_BODY or not unpacking.is_ready():
+    if len(body) > QUICK_BODY:
         return call.on_worker(lambda: pieces_reply(_pieces(data, form, body, asked), form.media_type))
     return pieces_soon(_pieces(data, form, body, asked), form.media_type, call.pool)
 

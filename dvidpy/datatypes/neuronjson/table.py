@@ -20,6 +20,7 @@ from dvidpy.datatypes.neuronjson.conditions import Condition, Query, Values
 from dvidpy.datatypes.neuronjson.keys import ALL, LARGEST, body_of
 from dvidpy.datatypes.neuronjson.records import TIME, as_list, more_than_ids, plain_part
 from dvidpy.errors import BadRequest
+from dvidpy.kernels.json_members import make_ready
 from dvidpy.storage import codecs
 from dvidpy.versioning.found import Found
 from dvidpy.versioning.store import View
@@ -124,6 +125,7 @@ class Table:
             going()
             self._apply(dict(missing[first : first + TOGETHER]), 0)
         self._columns.begin()
+        make_ready()
         with self._lock:
             early, self._early = self._early or [], None
             for some, mutation in early:
