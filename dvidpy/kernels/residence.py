@@ -40,15 +40,20 @@ def let_go() -> None:
 
 @cache
 def _parts() -> list[tuple[int, int]]:
-    """(address, bytes) of what comes back from the file when it is dropped."""
-    return list(unwritten(Path("/proc/self/smaps").read_text())) if sys.platform == "linux" else []
+    """(address, bytes) of what comes back from the file when it is dropped; none where nobody says so."""
+    if sys.platform != "linux":
+        return []
+    try:
+        return list(unwritten(Path("/proc/self/smaps").read_text()))
+    except OSError:  # a container may hide it
+        return []
 
 
 def unwritten(smaps: str) -> Iterator[tuple[int, int]]:
     """The same of the text of /proc/self/smaps: parts of the compiler that nobody may write, and nobody has written."""
     found = None
     for line in smaps.splitlines():
-        if line[0] in "0123456789abcdef":
+        if line[:1] in "0123456789abcdef":
             found = _HEAD.fullmatch(line)
         elif found and line.split() == ["Anonymous:", "0", "kB"]:
             start, stop = (int(end, 16) for end in found.groups())
