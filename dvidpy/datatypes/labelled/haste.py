@@ -19,7 +19,7 @@ MOST_BYTES = 1 << 10
 """Of the body of a request."""
 MOST_ENTRIES = 1 << 13
 """Of the indices that such an edit reads as a whole: a millisecond."""
-TRIES = 3
+TRIES = 10
 """Times that it is looked whether somebody edits or writes."""
 
 
