@@ -20,12 +20,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from dvidpy.api.front import Begun, Front
 from dvidpy.api.heads import KnownHeads, answer_head, quoted, split_target, without_body
 from dvidpy.api.straight import Straight
-from dvidpy.datatypes.exchange import Headers, Reply
+from dvidpy.datatypes.exchange import Headers, Reply, Whole
 
 LONGEST_TARGET = 1 << 20
 """Bytes of the longest path and query: `specificblocks` names thousands of blocks in one."""
 LONGEST_HEAD = 1 << 18
 """Bytes of all headers of a request."""
+LARGE = 1 << 16
+"""Bytes of a quick answer from which on it costs more to put its head before it than to write twice."""
 KEEP_ALIVE_S = 600
 """Seconds that an idle connection stays: clients send a POST on one they left long ago, and do not try again."""
 
@@ -136,8 +138,13 @@ class WireProtocol(HttpToolsProtocol):
 
     def _write(self, app: Front, reply: Reply, extra: Headers, *, head: bool) -> None:
         body = b"" if head else reply.body
+        assert isinstance(body, Whole)  # what is sent in pieces takes waiting
         begun = answer_head(reply.status, [*reply.headers, *extra], reply.length)
-        app.outbox.write(self.loop, self.transport, b"%s%s" % (begun, body), told=app.lingering.awake)
+        if len(body) > LARGE:
+            self._flush()
+            self.transport.writelines((begun, body))
+        else:
+            app.outbox.write(self.loop, self.transport, b"%s%s" % (begun, body), told=app.lingering.awake)
         self.cycle = _ANSWERED  # the client takes what it is sent, and asked nothing else: there is nothing to resume
         self.server_state.total_requests += 1
         self._rest()

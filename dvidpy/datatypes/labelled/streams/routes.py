@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Annotated
 
 from fastapi import Path, Query
 
 from dvidpy.datatypes.base import Here
-from dvidpy.datatypes.exchange import DONE, OCTETS, Reply, pieces_reply
+from dvidpy.datatypes.exchange import DONE, OCTETS, Call, Reply, pieces_reply
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.intake import store_blocks
 from dvidpy.datatypes.labelled.options import Scale, Supervoxels
@@ -16,6 +17,7 @@ from dvidpy.datatypes.labelled.streams.sending import (
     BLOCKS,
     LZ4,
     box_pieces,
+    box_soon,
     demand_box,
     demand_form,
     list_pieces,
@@ -23,7 +25,7 @@ from dvidpy.datatypes.labelled.streams.sending import (
 )
 from dvidpy.datatypes.labelled.streams.taking import demand_native, read_blocks
 from dvidpy.datatypes.params import Flag, Throttle, gives, takes
-from dvidpy.datatypes.rooms import Room, WholeBody
+from dvidpy.datatypes.rooms import Room, TheCall, WholeBody, at_once
 from dvidpy.datatypes.voxels.planes import parse_box
 from dvidpy.errors import BadRequest
 
@@ -39,19 +41,28 @@ Compression = Annotated[
 
 
 @room.get("/blocks/{size}/{offset}", summary="Blocks of a box", responses=STREAM)
+@at_once
 def get_blocks(
     data: Annotated[LabelMap, Here],
+    call: Annotated[Call, TheCall],
     size: Annotated[str, Path(description="Voxels, multiples of the block size.", examples=["64_64_64"])],
     offset: Annotated[str, Path(description="First voxel, where a block begins.", examples=["0_0_0"])],
     compression: Compression = LZ4,
     scale: Scale = 0,
     supervoxels: Supervoxels = False,
     throttle: Throttle = "",
-) -> Reply:
+) -> Reply | Awaitable[Reply]:
     """Only blocks that were written, in the order z, y, x; without compression they are lz4."""
-    box, form = parse_box(size, offset), demand_form(compression or LZ4)
-    reading = begin(data, scale=scale, supervoxels=supervoxels)
-    return pieces_reply(box_pieces(reading, demand_box(reading, box), form), OCTETS)
+    form = demand_form(compression or LZ4)
+    blocks = demand_box(data, parse_box(size, offset))
+    if form == BLOCKS and (soon := box_soon(data, blocks, scale, supervoxels=supervoxels)) is not None:
+        return Reply(soon, OCTETS)
+
+    def answer() -> Reply:
+        reading = begin(data, scale=scale, supervoxels=supervoxels)
+        return pieces_reply(box_pieces(reading, blocks, form), OCTETS)
+
+    return call.on_worker(answer)
 
 
 @room.get("/specificblocks", summary="Some blocks", responses=STREAM)
