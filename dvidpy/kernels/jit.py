@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from threading import Lock
+from types import ModuleType
 from typing import Any
 
 from dvidpy.kernels.residence import let_go, without_scipy
@@ -63,6 +64,12 @@ class Kernel:
     def __call__(self, *args: Any) -> Any:
         """Call the compiled function."""
         return (self._compiled or self.ready())(*args)
+
+
+def kernels_of(*modules: ModuleType) -> list[Kernel]:
+    """Kernels of some modules."""
+    names = {module.__name__ for module in modules}
+    return [one for one in KERNELS if one.plain.__module__ in names]
 
 
 def compiler() -> Any:

@@ -14,11 +14,14 @@ from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.state import RECENT
 from dvidpy.datatypes.labelled.turns import NotNow
 from dvidpy.datatypes.labels.sheets import FULL, Sheeted
+from dvidpy.kernels import label_columns, label_index
+from dvidpy.kernels.jit import kernels_of
 
 MOST_BYTES = 1 << 10
 """Of the body of a request."""
 MOST_ENTRIES = 1 << 13
 """Of the indices that such an edit reads as a whole: a millisecond."""
+_KERNELS = kernels_of(label_columns, label_index)
 TRIES = 10
 """Times that it is looked whether somebody edits or writes."""
 
@@ -29,10 +32,23 @@ def edited(data: LabelMap, call: Call, body: bytes, edit: Callable[[bool], Reply
     Where `edit` is told that it is made at once, it may raise NotNow, as long as it has had no effect: then a worker
     thread makes it.
     """
-    # To give a label away, a setting may have to be written; and mappings are not loaded here.
-    if len(body) <= MOST_BYTES and data.state.has_bodies(data.version) and not data.fresh_setting("NextLabel"):
+    # To give a label away, a setting may have to be written; and neither mappings nor kernels are loaded here.
+    ready = data.state.has_bodies(data.version) and all(kernel.is_ready for kernel in _KERNELS)
+    if len(body) <= MOST_BYTES and ready and not data.fresh_setting("NextLabel"):
         return _soon(data, call.pool, edit)
-    return call.pool.run(edit, False)
+    return call.pool.run(_made, edit)
+
+
+def _made(edit: Callable[[bool], Reply]) -> Reply:
+    """By a worker. The next one may be made at once."""
+    load_kernels()
+    return edit(False)
+
+
+def load_kernels() -> None:
+    """Load what edits of indices need."""
+    for kernel in _KERNELS:
+        kernel.ready()
 
 
 async def _soon(data: LabelMap, pool: Pool, edit: Callable[[bool], Reply]) -> Reply:
@@ -49,7 +65,7 @@ async def _soon(data: LabelMap, pool: Pool, edit: Callable[[bool], Reply]) -> Re
             await data.view.commit_soon(data.change())
             return reply
         await data.view.commit_soon(data.change(sync=False))  # it comes behind what is being written
-    return await pool.run(edit, False)
+    return await pool.run(_made, edit)
 
 
 async def _nobody_edits(data: LabelMap, pool: Pool) -> None:

@@ -37,6 +37,7 @@ def data(datastore: Datastore) -> LabelMap:
     volume = np.broadcast_to(np.arange(SIZE[2], dtype=np.uint64) // np.uint64(4) + np.uint64(1), SIZE)
     post(made, blocks_of(np.ascontiguousarray(volume)))
     made.bodies()
+    haste.load_kernels()
     return made
 
 
