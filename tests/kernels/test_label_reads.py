@@ -13,6 +13,9 @@ from dvidpy.kernels import label_reads
 from dvidpy.kernels.label_blocks import encode
 from dvidpy.kernels.label_reads import count_plain, pick_plain
 
+# Words wrap around on purpose; numpy says so where the kernel runs as plain Python.
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+
 FEW = settings(max_examples=25)
 
 

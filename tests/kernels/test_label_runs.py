@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_examples import SIZES
 
 from dvidpy.kernels.label_runs import bits_of, stamp, stamp_plain, trace, trace_plain, voxels_of
+
+# Words wrap around on purpose; numpy says so where the kernel runs as plain Python.
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
 
 FEW = settings(max_examples=30)
 COORDINATES = st.integers(-30, 30)
