@@ -45,7 +45,7 @@ def mask(
         ((n, cubes) flags, (n, cubes, 64) bits) of all sub-blocks.
     """
     flags, bits = np.zeros((len(ends), cubes), np.uint8), np.zeros((len(ends), cubes, 64), np.uint8)
-    _mask(ends, labels, counts, indices, values, wanted, flags, bits)
+    _mask(ends, labels, counts, indices, values, np.ascontiguousarray(wanted), flags, bits)
     return flags, bits
 
 
