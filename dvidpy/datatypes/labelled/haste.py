@@ -36,13 +36,15 @@ def edited(data: LabelMap, call: Call, body: bytes, edit: Callable[[bool], Reply
     ready = data.state.has_bodies(data.version) and all(kernel.is_ready for kernel in _KERNELS)
     if len(body) <= MOST_BYTES and ready and not data.fresh_setting("NextLabel"):
         return _soon(data, call.pool, edit)
-    return call.pool.run(_made, edit)
+    return _by_worker(call.pool, edit)
 
 
-def _made(edit: Callable[[bool], Reply]) -> Reply:
-    """By a worker. The next one may be made at once."""
-    load_kernels()
-    return edit(False)
+async def _by_worker(pool: Pool, edit: Callable[[bool], Reply]) -> Reply:
+    """Behind the first one of a process the kernels are loaded, so that later ones may be made at once."""
+    reply = await pool.run(edit, False)
+    if not all(kernel.is_ready for kernel in _KERNELS):
+        pool.begin(load_kernels)
+    return reply
 
 
 def load_kernels() -> None:
@@ -65,7 +67,7 @@ async def _soon(data: LabelMap, pool: Pool, edit: Callable[[bool], Reply]) -> Re
             await data.view.commit_soon(data.change())
             return reply
         await data.view.commit_soon(data.change(sync=False))  # it comes behind what is being written
-    return await pool.run(_made, edit)
+    return await _by_worker(pool, edit)
 
 
 async def _nobody_edits(data: LabelMap, pool: Pool) -> None:
