@@ -184,12 +184,12 @@ class Committer:
 
     def _write_if_free(self, group: list[Change]) -> bool:
         """Write edits here and now, unless others wait or are being written."""
-        if self._closed or not self._waiting.empty() or not self._writing.acquire(blocking=False):
+        if self._closed:
             return False
-        try:
+        with self.free() as free:
+            if not free:
+                return False
             wrong = self._write(group)
-        finally:
-            self._writing.release()
         _tell(group, wrong)
         return True
 

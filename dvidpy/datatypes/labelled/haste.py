@@ -33,7 +33,7 @@ def edited(data: LabelMap, call: Call, body: bytes, edit: Callable[[bool], Reply
     thread makes it.
     """
     # To give a label away, a setting may have to be written; and neither mappings nor kernels are loaded here.
-    ready = data.state.has_bodies(data.version) and all(kernel.is_ready for kernel in _KERNELS)
+    ready = data.state.has_bodies(data.version) and _kernels_ready()
     if len(body) <= MOST_BYTES and ready and not data.fresh_setting("NextLabel"):
         return _soon(data, call.pool, edit)
     return _by_worker(call.pool, edit)
@@ -42,9 +42,13 @@ def edited(data: LabelMap, call: Call, body: bytes, edit: Callable[[bool], Reply
 async def _by_worker(pool: Pool, edit: Callable[[bool], Reply]) -> Reply:
     """Behind the first one of a process the kernels are loaded, so that later ones may be made at once."""
     reply = await pool.run(edit, False)
-    if not all(kernel.is_ready for kernel in _KERNELS):
+    if not _kernels_ready():
         pool.begin(load_kernels)
     return reply
+
+
+def _kernels_ready() -> bool:
+    return all(kernel.is_ready for kernel in _KERNELS)
 
 
 def load_kernels() -> None:
