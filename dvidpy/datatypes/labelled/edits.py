@@ -92,11 +92,12 @@ class Edit(IndexEdit):
         self._moves.append(moves)
 
     def by_hand(self) -> None:
-        """A client answers for what this edit stores: indices, mappings, or blocks without what they change in these.
-
-        `dvidpy check` reports differences from here on as notes.
-        """
+        """A client answers for what this edit stores: indices, mappings, or blocks without what these change there."""
         self._by_hand = True
+        self.note_by_hand()
+
+    def note_by_hand(self) -> None:
+        """A client answers for indices: `dvidpy check` reports differences from here on as notes."""
         if not self.data.view.exists(BY_HAND):
             self._view.put(self.change, BY_HAND, b"")
 

@@ -1,6 +1,7 @@
 """Blocks coming in: stored together with what they change in the indices of bodies, all in one edit.
 
-The index follows the voxels whatever was there before: what a block had is taken off, what it has now is added.
+The index follows the voxels whatever was there before: what a block had is taken off, what it has now is added. Of
+blocks that are ingested only what labels had that they have again is taken off (`store_blocks`).
 """
 
 from __future__ import annotations
@@ -54,11 +55,13 @@ def store_blocks(
     indexing: bool = True,
     downres: bool = False,
     noted: bool = True,
+    mutate: bool = True,
 ) -> None:
     """Store blocks of one scale, each once; returns when they are durable.
 
     At full resolution: with `indexing` the indices of bodies follow, with `downres` all coarser scales, with `noted`
-    extents and the largest label.
+    extents and the largest label. Without `mutate` nothing is said to have been there: indices go on counting labels
+    that a block had and has no more, as in the reference; the same block stored once more changes none.
     """
     data.demand_scale(scale)
     indexing = indexing and data.indexed and scale == 0
@@ -67,7 +70,7 @@ def store_blocks(
         return
     with editing(data) as edit:
         if indexing:
-            _index(edit, new, gained)
+            _index(edit, new, gained, mutate=mutate)
         if noted and scale == 0:
             _note(edit, new)
         if data.indexed and not indexing and scale == 0:
@@ -82,14 +85,19 @@ def rewrite(edit: Edit, blocks: Mapping[Zyx, LabelBlock]) -> None:
         NewBlock(place, block, stored_blocks.pack(data, block), codec.count(block)) for place, block in blocks.items()
     ]
     if data.indexed:
-        _index(edit, new, joined(entries_of_counts(one.place, one.counts) for one in new))
+        _index(edit, new, joined(entries_of_counts(one.place, one.counts) for one in new), mutate=True)
     _note(edit, new)
     _put(edit, 0, new, downres=True)
 
 
-def _index(edit: Edit, new: Sequence[NewBlock], gained: Entries) -> None:
-    """What new blocks have is added to the indices, what stood there is taken off."""
-    lost = joined(_before(edit.data, new))
+def _index(edit: Edit, new: Sequence[NewBlock], gained: Entries, *, mutate: bool) -> None:
+    """What new blocks have is added to the indices, what stood there is taken off, or what of it is there again."""
+    before = _before(edit.data, new)
+    lost = joined(had for _, had in before)
+    if not mutate:
+        had_all, lost = lost, joined(_again(one, had) for one, had in before)
+        if lost.blocks.size < had_all.blocks.size:
+            edit.note_by_hand()
     update_indices(edit, joined([gained, lost._replace(voxels=-lost.voxels)]))
 
 
@@ -112,11 +120,19 @@ def entries_of_counts(index: Zyx, counts: tuple[Labels, NDArray[np.int64]]) -> E
     return Entries(np.repeat(keys_of([index]), labels.size), labels, voxels)
 
 
-def _before(data: LabelMap, new: Iterable[NewBlock]) -> list[Entries]:
-    """What the blocks had that stood there."""
-    found = stored_blocks.find(data, 0, (one.place for one in new))
-    there = [(index, value) for index, value in found if value is not None]
-    return stored_blocks.spread(data, lambda one: entries_of_block(one[0], stored_blocks.load(data, one[1])), there)
+def _before(data: LabelMap, new: Iterable[NewBlock]) -> list[tuple[NewBlock, Entries]]:
+    """New blocks where others stood, and what those had."""
+    places = {one.place: one for one in new}
+    there = [(places[at], value) for at, value in stored_blocks.find(data, 0, places) if value is not None]
+    had = stored_blocks.spread(
+        data, lambda one: entries_of_block(one[0].place, stored_blocks.load(data, one[1])), there
+    )
+    return [(one, entries) for (one, _), entries in zip(there, had, strict=True)]
+
+
+def _again(one: NewBlock, had: Entries) -> Entries:
+    """What was there before of labels that a new block has too."""
+    return had.where(np.isin(had.supervoxels, one.counts[0]))
 
 
 def update_indices(edit: Edit, changes: Entries) -> None:

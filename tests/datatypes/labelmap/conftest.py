@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from dvidpy.api.front import Front
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels import packing
-from dvidpy.versioning.check import check_datastore
+from dvidpy.versioning.check import Report, check_datastore
 from dvidpy.versioning.datastore import Datastore
 
 Labels = NDArray[np.uint64]
@@ -96,11 +96,15 @@ class Segs:
 
     def soundness(self) -> list[str]:
         """Faults that `dvidpy check` finds once background work is done."""
+        return self.report().faults
+
+    def report(self) -> Report:
+        """What `dvidpy check` finds once background work is done."""
         datastore = self.datastore
         until = time.monotonic() + 20
         while any(queue.length() for queue in datastore.queues()) and time.monotonic() < until:
             time.sleep(0.01)
-        return check_datastore(datastore).faults
+        return check_datastore(datastore)
 
     def child(self, uuid: str, branch: str = "") -> str:
         """A new child; its parent is committed."""

@@ -64,6 +64,50 @@ def test_of_a_block_sent_twice_the_later_counts(segs: Segs) -> None:
     assert np.array_equal(segs.get(path, (0, 0, 0), CUBE), other)
 
 
+def sizes(segs: Segs, path: str) -> dict[int, int]:
+    found = np.frombuffer(segs.call("GET", f"{path}/listlabels?sizes=true"), "<u8").reshape(-1, 2)
+    return dict(found.tolist())
+
+
+ONE = volume(1, CUBE, 7)
+OTHER = np.where(ONE.max() == ONE, ONE, ONE // 2)
+"""They have some labels in common."""
+
+
+def counted(*volumes: Labels) -> dict[int, int]:
+    labels, counts = np.unique(np.concatenate([*map(np.ravel, volumes)]), return_counts=True)
+    return {label: count for label, count in zip(labels.tolist(), counts.tolist(), strict=True) if label}
+
+
+def test_blocks_posted_over_others_say_whether_indices_forget_those(segs: Segs) -> None:
+    path = segs.new()
+    segs.post_blocks(path, {(0, 0, 0): ONE})
+    segs.post_blocks(path, {(0, 0, 0): OTHER}, "?mutate=true")
+    assert sizes(segs, path) == counted(OTHER)
+    assert segs.report().notes == []
+
+
+@pytest.mark.parametrize("rest", ["", "?mutate=false&downres=true"])
+def test_an_ingest_over_other_blocks_leaves_what_stood_there_in_the_indices(segs: Segs, rest: str) -> None:
+    path = segs.new()
+    segs.post_blocks(path, {(0, 0, 0): ONE})
+    segs.post_blocks(path, {(0, 0, 0): OTHER}, rest)
+    assert np.array_equal(segs.get(path, (0, 0, 0), CUBE), OTHER)
+    assert sizes(segs, path) == counted(ONE) | counted(OTHER)
+    report = segs.report()
+    assert report.faults == []
+    assert report.notes  # the client answers for what indices say now
+
+
+@pytest.mark.parametrize("rest", ["", "?mutate=true"])
+def test_the_same_blocks_posted_again_change_no_index(segs: Segs, rest: str) -> None:
+    path = segs.new()
+    for _ in range(2):
+        segs.post_blocks(path, {(0, 0, 0): ONE, (1, 0, 0): OTHER}, rest)
+    assert sizes(segs, path) == counted(ONE, OTHER)
+    assert segs.report().notes == []
+
+
 def member(plain: bytes) -> bytes:
     packed = gzip.compress(plain, mtime=0)
     return struct.pack("<4i", 0, 0, 0, len(packed)) + packed

@@ -96,15 +96,20 @@ def post_blocks(
     scale: Scale = 0,
     downres: Annotated[bool, Query(description="`true`: all coarser scales follow."), Flag] = False,
     noindexing: Annotated[bool, Query(description="`true`: indices of bodies stay as they are."), Flag] = False,
+    mutate: Annotated[
+        bool, Query(description="`true`: where other labels stood before, indices count them there no more."), Flag
+    ] = False,
     throttle: Throttle = "",
 ) -> Reply:
     """All or nothing. At full resolution extents, largest label and indices of bodies follow in the same step; coarser
-    scales only with `downres`, otherwise they are the client's to write.
+    scales only with `downres`, otherwise they are the client's to write. To write over other labels, say `mutate`:
+    without it the request is an ingest, as in the reference, and indices go on counting what stood there.
     """
     demand_native(compression)
     if downres and scale:
         raise BadRequest("only blocks of full resolution (scale 0) are halved for coarser scales")
-    store_blocks(data, read_blocks(data, body), scale=scale, indexing=not noindexing, downres=downres)
+    new = read_blocks(data, body)
+    store_blocks(data, new, scale=scale, indexing=not noindexing, downres=downres, mutate=mutate)
     return DONE
 
 
