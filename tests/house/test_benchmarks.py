@@ -60,10 +60,11 @@ def test_many_annotations_are_measured(server_process: ServerProcess) -> None:
     assert "1 found" in table
 
 
-def test_starts_with_many_mappings_are_measured() -> None:
+def test_starts_with_many_mappings_and_neurons_are_measured() -> None:
     command = [sys.executable, "-m", "benchmarks.startup", "--count", "1000", "--edits", "10", "--rounds", "1"]
+    command += ["--neurons", "50", "--fields", "9"]
     table = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True).stdout
-    assert [line.split()[-1] for line in table.splitlines()[1:]] == ["s", "s", "MB"]
+    assert [line.split()[-1] for line in table.splitlines()[2:]] == ["s", "s", "s", "s", "MB"]
 
 
 def test_growth_is_measured(server_process: ServerProcess, tmp_path: Path) -> None:
@@ -99,7 +100,8 @@ def test_rates_are_those_that_wrk_tells(server_process: ServerProcess, tmp_path:
 
 
 def test_many_clients_get_right_answers() -> None:
-    command = [sys.executable, "-m", "benchmarks.soak", "--clients", "10", "--seconds", "2"]
+    command = [sys.executable, "-m", "benchmarks.soak", "--clients", "10", "--seconds", "2", "--pid", str(os.getpid())]
     table = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True).stdout
     assert "0 wrong answers or errors" in table
+    assert len(table.partition("of mapped files:")[2].splitlines()[0].split(",")) >= 5
     assert table.count("p99") == 8
