@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
+
+PATIENCE_S = 600.0
 
 
 class Asking:
@@ -47,6 +50,17 @@ class Asking:
         if status >= 400:
             raise SystemExit(f"{self.url}: {method} {path}: {status} {said[:200].decode(errors='replace')}")
         return said
+
+    def settled(self, path: str, body: bytes | None = None) -> None:
+        """Return when a GET, or a POST of a body, is answered with 200: a server may index behind its answers.
+
+        SystemExit if it never is.
+        """
+        until = time.monotonic() + PATIENCE_S
+        while self.tried("POST" if body else "GET", path, body)[0] != 200:
+            if time.monotonic() > until:
+                raise SystemExit(f"{self.url}: {path} is not answered after {PATIENCE_S:.0f} s")
+            time.sleep(0.05)
 
     def tried(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         """Status and body, whatever they are."""

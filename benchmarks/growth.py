@@ -47,18 +47,22 @@ def bodies(ask: Asking, number: int) -> dict[str, Ask]:
         labels[labels > number] = 0
         voxels = labels.repeat(4, 0).repeat(4, 1).repeat(4, 2)
         ask.post(ask.of("seg", f"raw/0_1_2/256_256_64/0_0_{64 * slab}"), voxels.tobytes())
-    pairs = iter(np.random.default_rng(1).permutation(np.arange(1, number + 1))[: number // 2 * 2].reshape(-1, 2))
-    body = number // 2
+    pairs = np.random.default_rng(1).permutation(np.arange(1, number + 1))[: number // 2 * 2].reshape(-1, 2)
+    body, others = number // 2, iter(pairs)
+    for label in (body, number, *pairs[:_MERGES].ravel().tolist()):
+        ask.settled(ask.of("seg", f"size/{label}"))
     return {
         "label": lambda: ask.get(ask.of("seg", "label/1_2_3")),
         "size": lambda: ask.get(ask.of("seg", f"size/{body}")),
         "sparsevol": lambda: ask.get(ask.of("seg", f"sparsevol/{body}")),
-        "merge of two": lambda: ask.post(ask.of("seg", "merge"), json.dumps(next(pairs).tolist()).encode()),
+        "merge of two": lambda: ask.post(ask.of("seg", "merge"), json.dumps(next(others).tolist()).encode()),
     }
 
 
 _SLAB = 16 * 64 * 64
 """Bodies of a slab."""
+_MERGES = 50
+"""More than are measured."""
 
 
 def depth(ask: Asking, versions: int) -> dict[str, Ask]:
@@ -149,7 +153,7 @@ def _merges(ask: Asking, *, large: int, small: int, times: int = 14) -> dict[str
     starts = [1, *range(1 + large, 1 + total, small)]
     for start, size in zip(starts, [large] + [small] * times, strict=True):
         if size > 1:
-            ask.post(merge, json.dumps([*range(start, start + size)]).encode())
+            ask.settled(merge, json.dumps([*range(start, start + size)]).encode())
     others = iter(starts[1:])
     return {"merge": lambda: ask.post(merge, json.dumps([1, next(others)]).encode())}
 

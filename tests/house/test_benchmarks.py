@@ -69,11 +69,12 @@ def test_starts_with_many_mappings_and_neurons_are_measured() -> None:
 
 def test_growth_is_measured(server_process: ServerProcess, tmp_path: Path) -> None:
     out = tmp_path / "report.json"
-    command = [sys.executable, "-m", "benchmarks.scaling", server_process.url, "--steps", "2", "--out", str(out)]
+    command = [sys.executable, "-m", "benchmarks.scaling", *[server_process.url] * 2, "--steps", "2", "--out", str(out)]
     command += ["--only", "neurons"]
     subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True)
     rows = json.loads(out.read_text())["rows"]
-    assert [row["request"] for row in rows] == ["key", "post of a key", "query of one"]
+    requests = ["key", "post of a key", "query of one"]
+    assert [(row["request"], row["server"]) for row in rows] == [(one, server) for one in requests for server in "ab"]
     assert all(row["ms"].keys() == {"10", "100"} and abs(row["exponent"]) < 5 for row in rows)
 
 
