@@ -182,17 +182,21 @@ class Annotations(Data):
     def store(self, taken: Sequence[Posted], writer: Writer, action: str) -> None:
         """Merge members of a post into what is there, as one edit."""
         with tables_of(self.datastore).turn(self, {one.body for one in taken if one.schema is None}):
-            change = self.change(*self._messages(action, ((one.key, one.size) for one in taken)))
-            had = self._had(change, list({one.body for one in taken if one.schema is None}))
-            kept: dict[int, bytes] = {}
-            for one in taken:
-                if one.schema is not None:
-                    self.view.put(change, one.schema.typekey, one.text)
-                else:
-                    kept[one.body] = merged(kept.get(one.body) or had.get(one.body), one.annotation, writer)
-            for body, value in kept.items():
-                self.view.put(change, typekey(body), value)
-            self.commit(change, kept)
+            self.commit(*self.edit(taken, writer, action))
+
+    def edit(self, taken: Sequence[Posted], writer: Writer, action: str) -> tuple[Change, dict[int, bytes]]:
+        """(the edit that does so, stored form of each body), for who has the turn of the bodies."""
+        change = self.change(*self._messages(action, ((one.key, one.size) for one in taken)))
+        had = self._had(change, list({one.body for one in taken if one.schema is None}))
+        kept: dict[int, bytes] = {}
+        for one in taken:
+            if one.schema is not None:
+                self.view.put(change, one.schema.typekey, one.text)
+            else:
+                kept[one.body] = merged(kept.get(one.body) or had.get(one.body), one.annotation, writer)
+        for body, value in kept.items():
+            self.view.put(change, typekey(body), value)
+        return change, kept
 
     def _had(self, change: Change, bodies: Sequence[int]) -> dict[int, bytes]:
         """Stored forms of the bodies that have one and are about to change."""
@@ -239,13 +243,16 @@ class Annotations(Data):
         except Busy:
             self.view.forget(change)
             raise
-        mutation = change.mutation.id if change.mutation is not None else 0
+        tables_of(self.datastore).edited(self, *self.told(change, stored))
+
+    def told(self, change: Change, stored: Changes) -> tuple[Changes, int]:
+        """(what tables are told of an edit that is in the store: packed annotations by body, id of the mutation)."""
         packed = {cell[0]: cell[2] for cell in change.cells if cell[1] != LARGE}
         rows = {body: self.view.prefix + typekey(body) for body in stored}
         changes = {
             body: None if value is None else packed.get(rows[body], bytes(1) + value) for body, value in stored.items()
         }
-        tables_of(self.datastore).edited(self, changes, mutation)
+        return changes, change.mutation.id if change.mutation is not None else 0
 
     def _messages(self, action: str, members: Iterable[tuple[str, int]]) -> Iterator[Raw]:
         """What the mutation log says of keys, each with the bytes sent: they are digits, or names of schemas."""

@@ -8,6 +8,7 @@ from typing import Annotated
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, JSON, Call, Reply, is_there, json_bytes, json_reply
 from dvidpy.datatypes.neuronjson.annotations import Annotations
+from dvidpy.datatypes.neuronjson.haste import posted
 from dvidpy.datatypes.neuronjson.keys import LARGEST, parse_body, parse_end, typekey
 from dvidpy.datatypes.neuronjson.options import (
     ANNOTATION,
@@ -72,18 +73,19 @@ def head_key(data: Annotated[Annotations, Here], key: Key) -> Reply:
     openapi_extra=takes("A JSON object with the body's id in `bodyid`", "application/json", ANNOTATION),
     responses=gives("Stored", "text/plain", ""),
 )
+@at_once
 def post_key(
     data: Annotated[Annotations, Here],
+    call: Annotated[Call, TheCall],
     body: Annotated[bytes, WholeBody],
     key: Key,
     u: User = "",
     replace: Replace = False,
     conditional: Conditional = "",
     conditionals: Conditionals = "",
-) -> Reply:
+) -> Awaitable[Reply]:
     """The fields are put into what the body has; null removes one. Each new or changed field gets a user and a time."""
-    data.post([(key, body)], writer(u, conditional, conditionals, replace=replace), "postneuronjson")
-    return DONE
+    return posted(data, call, key, body, writer(u, conditional, conditionals, replace=replace))
 
 
 @room.delete("/key/{key}", summary="Delete an annotation", responses=gives("Deleted", "text/plain", ""))

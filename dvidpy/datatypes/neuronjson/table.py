@@ -145,6 +145,19 @@ class Table:
             else:
                 self._apply(changes, mutation)
 
+    def apply_soon(self, changes: Changes, mutation: int) -> bool:
+        """The same, where nobody is looking through the table; whether that was so."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if self._early is not None:
+                self._early.append((changes, mutation))
+            else:
+                self._apply(changes, mutation)
+        finally:
+            self._lock.release()
+        return True
+
     def _apply(self, changes: Changes, mutation: int) -> None:
         rows = sorted((self._row(body), packed) for body, packed in changes.items())
         self._columns.edit(_unpacked((row, self._packed[row]) for row, _ in rows), _unpacked(rows))

@@ -7,11 +7,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.neuronjson.table import Changes, Table
 from dvidpy.versioning.datastore import Datastore
+
+T = TypeVar("T")
 
 TABLES = 8
 """Versions that are kept in memory."""
@@ -123,21 +126,35 @@ class Tables:
 
     def edited(self, data: Data, changes: Changes, mutation: int) -> None:
         """Let tables know of an edit; those of descendants, which an admin's edit of a locked version reaches, go."""
+        own = self._own(data)
+        if own is None:
+            self._note(data)
+        else:
+            self._enter(data, own, lambda: own.apply(changes, mutation))
+
+    def edited_soon(self, data: Data, changes: Changes, mutation: int) -> bool:
+        """The same, for the event loop; False where it would have to wait, and nobody knows of the edit yet."""
+        own = self._own(data)
+        if own is None:
+            self._note(data)
+            return True
+        return self._enter(data, own, lambda: own.apply_soon(changes, mutation))
+
+    def _own(self, data: Data) -> Table | None:
+        """The table of an edited version, where there is one; tables below it are gone."""
         with self._lock:
             own = self._tables.get((data.instance.number, data.version))
             for key, table in list(self._tables.items()):
                 if key[0] == data.instance.number and table is not own and data.version in table.members:
                     self._forget(key, table)
-        if own is None:
-            self._note(data)
-        else:
-            self._enter(data, own, changes, mutation)
+        return own
 
-    def _enter(self, data: Data, own: Table, changes: Changes, mutation: int) -> None:
+    def _enter(self, data: Data, own: Table, apply: Callable[[], T]) -> T:
         whole = False
         try:
-            own.apply(changes, mutation)
+            done = apply()
             whole = True
+            return done
         finally:
             if not whole or own.outgrown:  # it may be half entered: the store has it whole
                 with self._lock:
@@ -170,9 +187,25 @@ class Tables:
         try:
             yield
         finally:
-            with self._turn:
-                self._changing -= mine
-                self._turn.notify_all()
+            self._leave(mine)
+
+    @contextmanager
+    def turn_if_free(self, data: Data, body: int) -> Iterator[bool]:
+        """The same of one body, for the event loop: whether nobody changes it now."""
+        mine = data.instance.number, data.version, body
+        with self._turn:
+            free = mine not in self._changing
+            self._changing |= {mine} if free else set()
+        try:
+            yield free
+        finally:
+            if free:
+                self._leave({mine})
+
+    def _leave(self, mine: set[tuple[int, int, int]]) -> None:
+        with self._turn:
+            self._changing -= mine
+            self._turn.notify_all()
 
 
 _TABLES: WeakKeyDictionary[Datastore, Tables] = WeakKeyDictionary()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from served import Served, running
 
@@ -149,3 +150,39 @@ def test_what_is_in_memory_is_answered_as_what_is_read_from_the_store(tmp_path: 
             assert table.select_soon([]) is None
             several = served.http.request("GET", f"/api/node/{root}/nj/keyvalues?json=true", json=keys)
             assert several.content == read[0]
+
+
+def test_posts_wait_for_who_looks_through_a_table_and_hold_up_nobody_else(tmp_path: Path) -> None:
+    """More posts of one body than there are workers, each in the loop or behind one that is."""
+    with server(tmp_path) as served:
+        root = fill(served)
+        ready(served, 1)
+        table = next(iter(tables_of(served.server.datastore)._tables.values()))
+        path, done = f"/api/node/{root}/nj", list[int]()
+
+        def post(number: int) -> None:
+            with httpx.Client(base_url=served.http.base_url) as http:
+                done.append(http.post(f"{path}/key/3?u=ann", json={"bodyid": 3, f"f{number}": number}).status_code)
+
+        posting = [threading.Thread(target=post, args=(number,)) for number in range(6)]
+        with table._lock:  # a long query
+            for one in posting:
+                one.start()
+            until = time.monotonic() + 0.3
+            while time.monotonic() < until:
+                assert served.http.get(f"{path}/key/5").json()["bodyid"] == 5
+            assert done == []
+        for one in posting:
+            one.join(30)
+        assert done == [200] * 6
+        fields = {f"f{number}": number for number in range(6)}
+        assert served.http.get(f"{path}/key/3").json().items() >= fields.items()
+        assert found(served, root, fields) == [3]
+
+
+def test_a_small_post_over_a_long_annotation_is_made_by_a_worker(tmp_path: Path) -> None:
+    with server(tmp_path) as served:
+        path = served.instance(served.repo(), "nj", "neuronjson")
+        for fields in ({"type": "x" * 5000}, {"side": "L"}, {"type": "y" * (2 << 20)}, {"side": "R"}):
+            assert served.http.post(f"{path}/key/8?u=ann", json={"bodyid": 8, **fields}).status_code == 200
+        assert served.http.get(f"{path}/key/8").json() == {"bodyid": 8, "type": "y" * (2 << 20), "side": "R"}
