@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import structlog
@@ -22,6 +23,7 @@ class Aside:
         """Heap of (when it may begin, number, job)."""
         self._numbers = count()
         self._thread: threading.Thread | None = None
+        self._held = 0
         self.closing = False
 
     def ask(self, job: Callable[[], None], after_s: float = 0.0) -> bool:
@@ -36,8 +38,23 @@ class Aside:
             self._wake.notify_all()
             return True
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """What a request waits for, and takes long, is made inside: a job stands still when next it looks."""
+        with self._wake:
+            self._held += 1
+        try:
+            yield
+        finally:
+            with self._wake:
+                self._held -= 1
+                self._wake.notify_all()
+
     def demand_open(self) -> None:
-        """Busy where the server stops."""
+        """Busy where the server stops. A job that asks waits until it is `held` no more."""
+        if self._held and threading.current_thread() is self._thread:
+            with self._wake:
+                self._wake.wait_for(lambda: not self._held or self.closing)
         if self.closing:
             raise Busy("the server stops")
 

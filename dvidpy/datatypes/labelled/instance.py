@@ -171,7 +171,11 @@ class LabelMap(Volume):
 
     def bodies(self) -> Bodies:
         """Which body each supervoxel belongs to."""
-        return self.state.bodies(self.view)
+        known = self.state.known_bodies(self.view)
+        if known is None:
+            with self.datastore.aside.held():
+                known = self.state.bodies(self.view)
+        return known
 
     def at(self, node: Node) -> LabelMap:
         """The instance at another version."""

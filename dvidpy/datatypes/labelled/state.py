@@ -102,10 +102,13 @@ class Segmentation:
         self._keeping = threading.Lock()
         """Held while `_bodies` is changed, and `_turn` begun."""
 
+    def known_bodies(self, view: View) -> Bodies | None:
+        """The mapping as a version sees it, where it is in memory."""
+        return self._bodies.get(view.ancestry.version)
+
     def bodies(self, view: View) -> Bodies:
-        """The mapping as a version sees it, from memory or from the store."""
-        version = view.ancestry.version
-        return self._bodies.get(version) or self._load(version, view)
+        """The same, from memory or from the store."""
+        return self.known_bodies(view) or self._load(view.ancestry.version, view)
 
     def has_bodies(self, version: int) -> bool:
         """Whether they are in memory, and no reader waits for an edit."""

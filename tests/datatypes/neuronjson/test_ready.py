@@ -129,6 +129,30 @@ def test_jobs_are_done_in_turn_and_none_is_taken_at_the_end() -> None:
     assert done == [0, 1, 2, 3]
 
 
+def test_a_job_stands_still_while_somebody_waits_for_something_else() -> None:
+    aside, looked = Aside(), list[float]()
+
+    def job() -> None:
+        while True:
+            aside.demand_open()
+            looked.append(time.monotonic())
+            time.sleep(0.001)
+
+    assert aside.ask(job)
+    with aside.held(), aside.held():
+        time.sleep(0.05)
+        before = len(looked)
+        aside.demand_open()  # who is no job goes on
+        time.sleep(0.1)
+        assert len(looked) <= before + 1
+    until = time.monotonic() + 30
+    while len(looked) < before + 5:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    with aside.held():
+        aside.close()
+
+
 def test_what_is_in_memory_is_answered_as_what_is_read_from_the_store(tmp_path: Path) -> None:
     with server(tmp_path) as served:
         root = fill(served)
