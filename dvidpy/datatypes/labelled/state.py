@@ -183,12 +183,13 @@ class Segmentation:
 
 def load_mapping(view: View) -> Mapping:
     """What all mutations that a version sees mapped, the later ones over the earlier ones."""
-    rows = [np.frombuffer(found.read(), "<u8") for _, found in view.range(MAPPING, after(MAPPING))]
+    rows = [found.read() for _, found in view.range(MAPPING, after(MAPPING))]
     if not rows:
         return EMPTY
-    return mapping_of(
-        np.concatenate([row[: row.size // 2] for row in rows]), np.concatenate([row[row.size // 2 :] for row in rows])
-    )
+    columns = np.frombuffer(b"".join(rows), "<u8")  # of each row supervoxels, then as many bodies
+    halves = np.repeat([len(row) // 16 for row in rows], 2)
+    bodies = np.repeat(np.tile([False, True], len(rows)), halves)
+    return mapping_of(columns[~bodies], columns[bodies])
 
 
 _STATES: WeakKeyDictionary[Datastore, dict[int, Segmentation]] = WeakKeyDictionary()

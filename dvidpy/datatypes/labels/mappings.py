@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from dvidpy.kernels import label_columns, label_words
 from dvidpy.kernels.label_blocks import Labels
 
+MANY = 1 << 12
+"""Pairs from which on a quicker way of sorting pays."""
 _FEW = 512
 """Labels that numpy looks up as quickly, without numba having to be loaded."""
 
@@ -57,13 +59,28 @@ EMPTY = Mapping(np.empty(0, np.uint64), np.empty(0, np.uint64))
 
 def mapping_of(supervoxels: Labels, bodies: Labels) -> Mapping:
     """Pairs in any order; of one supervoxel's several the last holds."""
-    order = np.argsort(supervoxels, kind="stable")
-    ordered, theirs = supervoxels[order], bodies[order]
+    ordered, order = _sorted(supervoxels)
+    theirs = bodies[order]
     other = ordered[1:] != ordered[:-1]
     if other.all():
         return Mapping(ordered, theirs)
     last = np.append(other, True)
     return Mapping(ordered[last], theirs[last])
+
+
+def _sorted(labels: Labels) -> tuple[Labels, NDArray[np.intp]]:
+    """Labels ascending, and the place that each had; of equal ones in the order they had.
+
+    Many are sorted as numbers that hold label and place, where 64 bits do for both: ten times as quick.
+    """
+    bits = max(1, labels.size - 1).bit_length()
+    if labels.size < MANY or int(labels.max()) >> (64 - bits):
+        order = np.argsort(labels, kind="stable")
+        return labels[order], order
+    both = labels << np.uint64(bits)
+    both |= np.arange(labels.size, dtype=np.uint64)
+    both.sort()
+    return both >> np.uint64(bits), (both & np.uint64((1 << bits) - 1)).view(np.intp)
 
 
 def apply(labels: Labels, mapping: Mapping) -> Labels:

@@ -17,15 +17,16 @@ def made(pairs: list[tuple[int, int]]) -> Mapping:
     return mapping_of(columns[:, 0], columns[:, 1])
 
 
-@pytest.mark.parametrize("few", [0, 512])
+@pytest.mark.parametrize(("few", "many"), [(0, 1), (512, 1 << 12)])
 @given(PAIRS, PAIRS, st.lists(LABELS, max_size=12))
 def test_bodies_of_supervoxels(
-    few: int, old: list[tuple[int, int]], new: list[tuple[int, int]], labels: list[int]
+    few: int, many: int, old: list[tuple[int, int]], new: list[tuple[int, int]], labels: list[int]
 ) -> None:
     table, wanted = dict(old) | dict(new), np.array(labels, np.uint64).reshape(-1, 1)
-    both = made(new).over(made(old))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mappings, "_FEW", few)
+        patch.setattr(mappings, "MANY", many)
+        both = made(new).over(made(old))
         assert apply(wanted, both).tolist() == [[table.get(label, label)] for label in labels]
     assert both.supervoxels.tolist() == sorted(table)
     for supervoxel, body in table.items():
