@@ -1,6 +1,6 @@
 """One edit of a segmentation: blocks, indices and mapping change together, in one batch with the record of it.
 
-    with editing(data) as edit:          # nobody else edits the instance meanwhile; with bodies, only these
+    with editing(data) as edit:          # nobody else edits the instance meanwhile; or what is named, where it is
         index = edit.need_index(label)
         edit.put_index(…)
         edit.map(supervoxels, label)
@@ -12,8 +12,9 @@ mutation log is the event that other instances follow: it says everything they n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -37,6 +38,7 @@ from dvidpy.datatypes.labelled.keys import (
     mapping_key,
     split_key,
 )
+from dvidpy.datatypes.labelled.turns import Elsewhere, Names
 from dvidpy.datatypes.labels.mappings import EMPTY, Mapping, mapping_of
 from dvidpy.errors import DvidError
 from dvidpy.geometry import Box, Zyx
@@ -47,11 +49,11 @@ from dvidpy.versioning.mutations import NO_EVENT, Mutation
 class Edit(IndexEdit):
     """What one edit changes; made by `editing`."""
 
-    def __init__(self, data: LabelMap, mutation: int, *, again: bool = False) -> None:
+    def __init__(self, data: LabelMap, mutation: int = 0, *, again: bool = False) -> None:
         super().__init__(data, mutation, again=again)
         self._mapped: list[tuple[Labels, Labels]] = []
         self._splits: list[tuple[int, int, int]] = []
-        self._messages: list[Raw] = []
+        self._messages: list[dict[str, Any]] = []
         self._event = NO_EVENT
         self._most = 0
         self._by_hand = False
@@ -59,6 +61,18 @@ class Edit(IndexEdit):
         self._boxes: list[Box] = []
         self._blocks: list[Zyx] = []
         self._moves: list[Iterable[Moved]] = []
+
+    def hold(self, bodies: Iterable[int] = (), blocks: Iterable[Zyx] = (), scale: int = 0) -> bool:
+        """What this edit touches, see `touched`: others do not edit it from here on; Elsewhere where they do.
+
+        False where it was not named before: what was read of it, and what told of it, is to be read again.
+        """
+        names, turns = touched(self.data, bodies, blocks, scale), self.state.turns
+        if turns.has(names):
+            return True
+        if not turns.claim(names):
+            raise Elsewhere(names)
+        return False
 
     # ------------------------------------------------------------------ mapping
     def map(self, supervoxels: Labels, body: int) -> None:
@@ -125,10 +139,7 @@ class Edit(IndexEdit):
 
     def say(self, message: dict[str, Any]) -> None:
         """A line of the mutation log; user, time and version are added."""
-        said = {**message, "MutationID": self.mutation, "UUID": self.data.version_uuid}
-        said["Timestamp"] = self.time.isoformat(sep=" ")
-        said |= {key: value for key, value in (("User", self.user), ("App", self.app)) if value}
-        self._messages.append(Raw(orjson.dumps(said)))
+        self._messages.append(message)
 
     def publish(self, event: Struct) -> None:
         """What happened, with all that it takes to follow, undo or do it again (`events`)."""
@@ -178,7 +189,11 @@ class Edit(IndexEdit):
     def _record(self) -> Mutation:
         data = self.data
         place = data.instance.number, data.version, data.instance.uuid, data.version_uuid
-        return Mutation(*place, self._messages, self.mutation, self._event)
+        said: dict[str, Any] = {"MutationID": self.mutation, "UUID": data.version_uuid}
+        said["Timestamp"] = self.time.isoformat(sep=" ")
+        said |= {key: value for key, value in (("User", self.user), ("App", self.app)) if value}
+        messages = [Raw(orjson.dumps(message | said)) for message in self._messages]
+        return Mutation(*place, messages, self.mutation, self._event)
 
     def _noted(self) -> int:
         """Largest label in use in this version, before this edit."""
@@ -200,23 +215,27 @@ class Edit(IndexEdit):
                 view.put(self.change, EXTENTS, grown.encode())
 
 
+def touched(data: LabelMap, bodies: Iterable[int] = (), blocks: Iterable[Zyx] = (), scale: int = 0) -> Names:
+    """Names of bodies, supervoxels and labels to come, and of what lies above blocks (z, y, x) of a scale."""
+    up = max(0, data.scales - scale)
+    roots = frozenset((z >> up, y >> up, x >> up) for z, y, x in blocks)
+    return Names(frozenset(bodies), roots, data.scales)
+
+
 @contextmanager
-def editing(data: LabelMap, bodies: Collection[int] | None = None, *, at_once: bool = False) -> Iterator[Edit]:
+def editing(data: LabelMap, names: Names | None = None, *, at_once: bool = False) -> Iterator[Edit]:
     """An edit of this version, by a worker thread; `at_once`: by the event loop, which then settles it (`haste`).
 
-    Nobody else edits these bodies inside; where none are named, nobody edits the instance. New labels that nobody was
+    Nobody else edits what is named inside; where nothing is, nobody edits the instance. New labels that nobody was
     told of need no name. Others go on when this one is written; they wait for the fsync together.
     """
     turns = data.state.turns
-    # The loop waits for no edit with a smaller id either, for it has all bodies meanwhile.
-    with (
-        turns.of(None if at_once else bodies, wait=not at_once) as turn,
-        turns.numbered(turn, data.datastore.ids.reserved()) as mutation,
-    ):
-        edit = Edit(data, mutation)
+    with turns.of(None if at_once else names, wait=not at_once):
+        edit = Edit(data)
         yield edit
-        turns.come_first(turn)
-        written = edit.write()
+        with turns.writing, data.datastore.ids.reserved() as edit.mutation:
+            edit.time = datetime.now(UTC)
+            written = edit.write()
     if not at_once:
         edit.settle(written)
 
@@ -224,8 +243,10 @@ def editing(data: LabelMap, bodies: Collection[int] | None = None, *, at_once: b
 @contextmanager
 def editing_again(data: LabelMap, mutation: Mutation) -> Iterator[Edit]:
     """The edit of a record, to be done again: its record stands, and has said what there is to say."""
-    with data.state.turns.of():
+    turns = data.state.turns
+    with turns.of():
         edit = Edit(data, mutation.id, again=True)
         yield edit
-        written = edit.write(recorded=False)
+        with turns.writing:
+            written = edit.write(recorded=False)
     edit.settle(written)

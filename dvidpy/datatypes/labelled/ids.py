@@ -12,6 +12,7 @@ import numpy as np
 
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import MAX_LABEL, label_key
+from dvidpy.datatypes.labelled.turns import Names
 from dvidpy.datatypes.labels.numbers import LARGEST
 from dvidpy.errors import BadRequest
 from dvidpy.storage import codecs
@@ -57,15 +58,16 @@ def used_among(data: LabelMap, labels: Iterable[int]) -> list[int]:
 
 
 def take_unused(data: LabelMap, count: int = 1, but: Iterable[int] = ()) -> int:
-    """As `take_labels`, for an edit: passes over labels that are in use all the same, and over some others.
+    """As `take_labels`, for an edit: passes over labels that are in use all the same, over some others, and over those
+    that other edits under way have named. From now on they are named by this one, where it has its turn.
 
     An admin may have set the next label among them.
     """
-    others = set(but)
+    others, turns = set(but), data.state.turns
     while True:
         first = take_labels(data, count)
         taken = range(first, first + count)
-        if others.isdisjoint(taken) and not used_among(data, taken):
+        if others.isdisjoint(taken) and turns.claim(Names(frozenset(taken))) and not used_among(data, taken):
             return first
 
 

@@ -32,15 +32,15 @@ class IndexEdit:
         self.data = data
         self.state = data.state
         self.mutation = mutation
-        """Id of the mutation, which its index stamps and mapping rows carry."""
+        """Id of the mutation, which its index stamps and mapping rows carry; 0 until it is written."""
         self.time = datetime.now(UTC)
+        """When it was written; until then, when it was begun."""
         query = data.call.query if data.call is not None else {}
         self.user, self.app = query.get("u", ""), query.get("app", "")
         self.change: Change = data.change()
         self._view = data.plain_view
         self._nothing = self._view.codec.encode(b"")
         """Kept of a body whose index of before is not."""
-        self._stamp = self.time.isoformat()
         self._again = again
         self._stored: dict[int, Found | None] = {}
         """Indices as they were found."""
@@ -50,6 +50,8 @@ class IndexEdit:
         """All that were found."""
         self._next_sheet = count_sheets(data.view, mutation) if again else 0
         self._changed: set[int] = set()
+        self._stamped: set[int] = set()
+        """Bodies whose index says that this mutation made it."""
         self._deleted: set[int] = set()
         """Bodies that `put_messages` ended."""
         self._before: dict[int, bool] = {}
@@ -105,12 +107,11 @@ class IndexEdit:
         With `stamp` it says that this mutation made it. With `remember` it is kept as it was before, for
         `index/<label>?mutid=`. Without, that it is not known is kept.
         """
-        loose = body.loose._replace(label=label)
-        if stamp:
-            loose = loose.stamped(self.mutation, self._stamp, self.user, self.app)
         self._before.setdefault(label, remember)
-        self._bodies[label] = body._replace(loose=loose)
+        self._bodies[label] = body._replace(loose=body.loose._replace(label=label))
         self._changed.add(label)
+        if stamp:
+            self._stamped.add(label)
 
     def put_index(self, index: LabelIndex, *, stamp: bool = True) -> None:
         """The same of an index that is new as a whole."""
@@ -192,6 +193,9 @@ class IndexEdit:
         if body.is_empty:
             self._view.delete(self.change, label_key(label))
             return
+        if label in self._stamped:
+            loose = body.loose.stamped(self.mutation, self.time.isoformat(), self.user, self.app)
+            body = body._replace(loose=loose)
         body, parts = body.cut()
         if body.sheets.size or parts:
             body = self._with_sheets(body, parts)

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from dvidpy.datatypes.labelled import blocks as stored_blocks
 from dvidpy.datatypes.labelled import downres as coarser
-from dvidpy.datatypes.labelled.edits import Edit, editing
+from dvidpy.datatypes.labelled.edits import Edit, editing, touched
 from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.turns import Names, in_turn
 from dvidpy.datatypes.labels import blocks as codec
 from dvidpy.datatypes.labels.block_keys import keys_of
 from dvidpy.datatypes.labels.blocks import LabelBlock
@@ -68,14 +69,24 @@ def store_blocks(
     gained = joined(entries_of_counts(one.place, one.counts) for one in new) if indexing else NO_ENTRIES
     if not new:
         return
-    with editing(data) as edit:
-        if indexing:
-            _index(edit, new, gained, mutate=mutate)
-        if noted and scale == 0:
-            _note(edit, new)
-        if data.indexed and not indexing and scale == 0:
-            edit.by_hand()
-        _put(edit, scale, new, downres=downres)
+
+    def store(names: Names | None) -> None:
+        with editing(data, names) as edit:
+            if indexing:
+                _index(edit, new, gained, mutate=mutate)
+            if noted and scale == 0:
+                _note(edit, new)
+            if data.indexed and not indexing and scale == 0:
+                edit.by_hand()
+            _put(edit, scale, new, downres=downres)
+
+    in_turn(store, touched(data, _known_bodies(data, gained), (one.place for one in new), scale))
+
+
+def _known_bodies(data: LabelMap, gained: Entries) -> set[int]:
+    """Those that new blocks have voxels of; what stands there is seen in the turn of the edit."""
+    supervoxels = np.unique(gained.supervoxels)
+    return {*_or_own(data.bodies().apply(supervoxels), supervoxels).tolist()} if supervoxels.size else set()
 
 
 def rewrite(edit: Edit, blocks: Mapping[Zyx, LabelBlock]) -> None:
@@ -140,8 +151,7 @@ def update_indices(edit: Edit, changes: Entries) -> None:
     changes = changes.netted()
     if not changes.blocks.size:
         return
-    bodies = _bodies_of(edit, changes.supervoxels)
-    labels, owners = np.unique(bodies, return_inverse=True)
+    labels, owners = _owners(edit, changes.supervoxels)
     stored = edit.stored_indices(labels)
     small = np.array([not is_head(one) for one in stored])
     for at in np.flatnonzero(~small).tolist():
@@ -154,15 +164,22 @@ def update_indices(edit: Edit, changes: Entries) -> None:
     edit.put_messages(labels, changed_many(stored, labels, owners, changes))
 
 
-def _bodies_of(edit: Edit, supervoxels: Labels) -> Labels:
-    """Body of each; a supervoxel that was split away, and comes back, is a body of its own again."""
-    bodies = edit.data.bodies().apply(supervoxels)
-    gone = bodies == 0
-    if gone.any():
-        back = np.unique(supervoxels[gone])
+def _owners(edit: Edit, supervoxels: Labels) -> tuple[Labels, NDArray[np.intp]]:
+    """(bodies that nobody else edits from here on, which of them each supervoxel belongs to)."""
+    held = False
+    while not held:  # what is held is not mapped anew by others
+        mapped = edit.data.bodies().apply(supervoxels)
+        labels, owners = np.unique(_or_own(mapped, supervoxels), return_inverse=True)
+        held = edit.hold(labels.tolist())
+    back = np.unique(supervoxels[mapped == 0])
+    if back.size:
         edit.map_pairs(back, back)
-        bodies = np.where(gone, supervoxels, bodies)
-    return bodies
+    return labels, owners
+
+
+def _or_own(mapped: Labels, supervoxels: Labels) -> Labels:
+    """Bodies; a supervoxel that was split away, and comes back, is a body of its own again."""
+    return np.where(mapped == 0, supervoxels, mapped)
 
 
 def _note(edit: Edit, new: Sequence[NewBlock]) -> None:

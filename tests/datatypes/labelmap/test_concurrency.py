@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from edit_threads import together
 from labelmaps import SIDE, at, blocks_of, new_labelmap, post, runs_of, voxels
 
 from dvidpy.datatypes.labelled import ids
-from dvidpy.datatypes.labelled.edits import Edit
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.state import Bodies
 from dvidpy.datatypes.labelmap.mutations.cleave import cleave
 from dvidpy.datatypes.labelmap.mutations.events import apply_again, event_of
 from dvidpy.datatypes.labelmap.mutations.merge import merge
 from dvidpy.datatypes.labelmap.mutations.renumber import renumber
+from dvidpy.datatypes.labelmap.mutations.split_body import split_body
 from dvidpy.datatypes.labelmap.mutations.split_supervoxel import split_supervoxel
+from dvidpy.datatypes.labels.splits import Cut
 from dvidpy.errors import BadRequest
+from dvidpy.kernels.label_runs import Runs
 from dvidpy.versioning.check import check_datastore
 from dvidpy.versioning.datastore import Datastore
 
@@ -32,51 +33,12 @@ def _labels(*labels: int) -> np.ndarray:
     return np.array(labels, np.uint64)
 
 
-@contextmanager
-def together(*work: Callable[[], object]) -> Iterator[None]:
-    """Each in a thread of its own; what one raises is raised at the end."""
-    wrong: list[BaseException] = []
-
-    def run(one: Callable[[], object]) -> None:
-        try:
-            one()
-        except BaseException as error:
-            wrong.append(error)
-
-    threads = [threading.Thread(target=run, args=(one,)) for one in work]
-    for thread in threads:
-        thread.start()
-    yield
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()
-    if wrong:
-        raise wrong[0]
-
-
 @pytest.fixture
 def data(datastore: Datastore) -> LabelMap:
     made = new_labelmap(datastore)
     volume = np.broadcast_to(np.arange(SIZE[2], dtype=np.uint64) // np.uint64(4) + np.uint64(1), SIZE)
     post(made, blocks_of(np.ascontiguousarray(volume)))
     return made
-
-
-def test_edits_of_different_bodies_overlap(data: LabelMap, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three merges, each of which waits for the others when it has its turn."""
-    inside = threading.Barrier(3)
-    read = Edit.read
-
-    def reading(edit: Edit, labels: Iterable[int]) -> None:
-        inside.wait(20)
-        read(edit, labels)
-
-    monkeypatch.setattr(Edit, "read", reading)
-    pairs = [(1, 2), (3, 4), (5, 6)]
-    with together(*(lambda pair=pair: merge(data, _labels(*pair)) for pair in pairs)):
-        pass
-    assert data.bodies().apply(_labels(1, 2, 3, 4, 5, 6)).tolist() == [1, 1, 3, 3, 5, 5]
-    assert check_datastore(data.datastore).faults == []
 
 
 def _agree(data: LabelMap) -> None:
@@ -93,6 +55,13 @@ def _agree(data: LabelMap) -> None:
     data.steady(look)
 
 
+def _upper(data: LabelMap, supervoxels: np.ndarray) -> Runs:
+    """Half of the rows of some supervoxels, as long as nobody cuts them."""
+    mask: np.ndarray = np.isin(voxels(data, SIZE), supervoxels)
+    mask[:, : SIDE // 2] = False
+    return runs_of(mask)
+
+
 def _edit(data: LabelMap, seed: int) -> None:
     """Merges, cleaves, splits, renumberings and blocks, of whatever is there; others may have been quicker."""
     chance = random.Random(seed)
@@ -101,20 +70,24 @@ def _edit(data: LabelMap, seed: int) -> None:
         body = chance.choice(bodies)
         supervoxels = data.supervoxels_of(body)
         try:
-            match chance.randrange(5):
+            match chance.randrange(6):
                 case 0:
                     merge(data, _labels(*dict.fromkeys(chance.choices(bodies, k=3))))
                 case 1:
-                    cleave(data, body, supervoxels[:1])
+                    given = chance.choice([None, 20_000 + chance.randrange(20)])
+                    cleave(data, body, supervoxels[:1], given=given)
                 case 2:
                     renumber(data, _labels(10_000 + 100 * seed + turn, body))
                 case 3 if supervoxels.size:
-                    mask = voxels(data, SIZE) == supervoxels[0]
-                    mask[:, : SIDE // 2] = False
-                    split_supervoxel(data, int(supervoxels[0]), runs_of(mask))
+                    given = Cut(chance.choice([0, 20_000 + chance.randrange(20)]), 0)
+                    runs = _upper(data, supervoxels[:1])
+                    split_supervoxel(data, int(supervoxels[0]), runs, given=given, downres=bool(turn % 2))
+                case 4 if supervoxels.size:
+                    split_body(data, body, _upper(data, supervoxels[1:] if turn % 2 else supervoxels))
                 case _:
                     place = (0, 0, chance.randrange(4))
-                    post(data, {place: np.full((SIDE,) * 3, chance.randrange(1, 40), np.uint64)})
+                    made = {place: np.full((SIDE,) * 3, chance.randrange(1, 40), np.uint64)}
+                    post(data, made, downres=bool(turn % 2))
         except BadRequest:
             continue
 
@@ -135,6 +108,7 @@ def test_what_many_threads_do_can_be_done_one_after_the_other(data: LabelMap, se
             over.set()
     _agree(data)
     _agree(at(data, data.node))
+    assert check_datastore(data.datastore).faults == []
     records = list(data.datastore.main.log.records())
     assert [one.id for one in records] == sorted({one.id for one in records})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import lz4.block
 
-from dvidpy.datatypes.labelled.edits import editing
+from dvidpy.datatypes.labelled.edits import editing, touched
 from dvidpy.datatypes.labelled.instance import LabelMap, is_large
 from dvidpy.datatypes.labelled.keys import label_key
 from dvidpy.datatypes.labels.index import LabelIndex
@@ -68,7 +68,7 @@ def put_indices(data: LabelMap, indices: Iterable[LabelIndex]) -> None:
     given = {index.label: index for index in indices}
     if 0 in given:
         raise BadRequest("label 0 is background and has no index")
-    with editing(data) as edit:
+    with editing(data, touched(data, given)) as edit:
         edit.by_hand()
         for index in given.values():
             edit.put_index(index, stamp=False)

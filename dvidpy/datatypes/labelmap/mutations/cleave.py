@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 
 from dvidpy.datatypes.events import Moved
-from dvidpy.datatypes.labelled.edits import Edit, editing
+from dvidpy.datatypes.labelled.edits import Edit, editing, touched
 from dvidpy.datatypes.labelled.haste import demand_small
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labels.index import among, distinct
@@ -42,7 +42,8 @@ def cleave(
     used up then. NotNow where that is much for an edit `at_once`: then none is.
     """
     wanted = distinct(supervoxels)
-    with editing(data, [body] if given is None else None, at_once=at_once) as edit:
+    names = touched(data, [body] if given is None else [body, given])
+    with editing(data, names, at_once=at_once) as edit:
         if at_once:
             demand_small(data, edit.body(body))
         label = edit.new_label(given)

@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct
 
 from dvidpy.datatypes.events import Moved
-from dvidpy.datatypes.labelled.edits import Edit, editing
+from dvidpy.datatypes.labelled.edits import Edit, editing, touched
 from dvidpy.datatypes.labelled.haste import demand_small
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.errors import BadRequest
@@ -43,7 +43,7 @@ def merge(data: LabelMap, labels: Labels, *, at_once: bool = False) -> int:
     target, *others = dict.fromkeys(labels.tolist()) or [0]
     if not others or target in labels[1:]:
         raise BadRequest("a merge takes a target, and bodies other than it")
-    with editing(data, [target, *others], at_once=at_once) as edit:
+    with editing(data, touched(data, [target, *others]), at_once=at_once) as edit:
         edit.read([target, *others])
         edit.need_body(target)
         bodies = [edit.need_body(label) for label in others]

@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct
 
 from dvidpy.datatypes.events import Moved
-from dvidpy.datatypes.labelled.edits import Edit, editing
+from dvidpy.datatypes.labelled.edits import Edit, editing, touched
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.errors import BadRequest
 from dvidpy.kernels.label_blocks import Labels
@@ -52,7 +52,8 @@ def renumber(data: LabelMap, pairs: Labels) -> None:
         raise BadRequest("renumber takes pairs: new label, old label, new label, old label…")
     if not pairs.size:
         return
-    with editing(data) as edit:
+    # A supervoxel may have the number of a new label; whether a body was ever named for it, the mapping tells for good.
+    with editing(data, touched(data, pairs.tolist())) as edit:
         done = []
         for new, old in pairs.reshape(-1, 2).tolist():
             if not edit.body(new).is_empty:

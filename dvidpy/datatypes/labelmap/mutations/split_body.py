@@ -10,9 +10,10 @@ from msgspec import Struct
 from dvidpy.datatypes.events import Moved
 from dvidpy.datatypes.labelled import blocks as stored_blocks
 from dvidpy.datatypes.labelled import ids
-from dvidpy.datatypes.labelled.edits import Edit, editing
+from dvidpy.datatypes.labelled.edits import Edit, editing, touched
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.keys import block_key
+from dvidpy.datatypes.labelled.turns import Names, in_turn
 from dvidpy.datatypes.labelled.volumes import keep_volume, read_volume
 from dvidpy.datatypes.labelmap.mutations.cutting import Cutting
 from dvidpy.datatypes.labels.index import LabelIndex
@@ -81,13 +82,22 @@ def split_body(data: LabelMap, body: int, runs: Runs, *, label: int | None = Non
     event = _event(data, ahead, new, keep_volume(data, runs))
     cutting = event.cutting(data, runs)
     cutting.prepare(event.blocks, downres=True)
-    with editing(data) as edit:
+    names = touched(data, [body, new, *event.new_supervoxels()], [*ahead.blocks, *event.blocks])
+    return in_turn(lambda named: _split(data, runs, _Ahead(ahead, event, cutting), named), names)
+
+
+def _split(data: LabelMap, runs: Runs, ahead: _Ahead, names: Names | None) -> tuple[int, int]:
+    """Elsewhere where it touches more than these names."""
+    _, event, cutting = ahead
+    body, new = event.body, event.new
+    with editing(data, names) as edit:
         index = edit.need_index(body)
-        found = ahead if ahead.is_fresh(data, index) else _look(data, index, runs)
+        found = _found_now(edit, index, ahead.found, runs)
         edit.new_label(new)
-        if not found.agrees_with(ahead) or ids.used_among(data, event.new_supervoxels()):
+        if not found.agrees_with(ahead.found) or ids.used_among(data, event.new_supervoxels()):
             event = _event(data, found, new, event.volume)
             cutting = event.cutting(data, runs)
+        edit.hold(blocks=event.blocks)
         event.apply_with(edit, cutting)
         edit.publish(event)
         inner = voxels_in(runs)
@@ -133,6 +143,23 @@ class _Found(NamedTuple):
 
     def _has(self, index: LabelIndex) -> bool:
         return all(map(np.array_equal, self.body.entries, index.entries))
+
+
+class _Ahead(NamedTuple):
+    """What was done before the turn of the edit."""
+
+    found: _Found
+    event: SplitBody
+    cutting: Cutting
+
+
+def _found_now(edit: Edit, index: LabelIndex, found: _Found, runs: Runs) -> _Found:
+    """What a volume holds now, in blocks that nobody else writes until the edit is over."""
+    while True:
+        if not found.is_fresh(edit.data, index):
+            found = _look(edit.data, index, runs)
+        if edit.hold(blocks=found.blocks):
+            return found
 
 
 def _look(data: LabelMap, index: LabelIndex, runs: Runs) -> _Found:

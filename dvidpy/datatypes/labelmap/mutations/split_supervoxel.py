@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
 from dvidpy.datatypes.labelled import ids
 from dvidpy.datatypes.labelled.bodies import Body
-from dvidpy.datatypes.labelled.edits import Edit, editing
+from dvidpy.datatypes.labelled.edits import Edit, editing, touched
 from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.turns import Names, in_turn
 from dvidpy.datatypes.labelled.volumes import keep_volume, read_volume
 from dvidpy.datatypes.labelmap.mutations.cutting import Cutting
 from dvidpy.datatypes.labels.index import LabelIndex
@@ -61,19 +63,37 @@ def split_supervoxel(
         given: labels to use, 0 for a new one; BadRequest where one is in use.
         downres: the coarser scales follow, in the background.
     """
-    part = _demand_cut(data, data.find_body, supervoxel, runs)
+    part = _demand_cut(data.find_body, data.body_of(supervoxel), supervoxel, runs)
     given = given or Cut(0, 0)
     cut = _labels_for(data, supervoxel, given)
     cutting = Cutting(data, {supervoxel: cut}, runs)
     cutting.prepare(part.places, downres=downres)
-    volume = keep_volume(data, runs)
-    with editing(data) as edit:
-        part = _demand_cut(data, edit.body, supervoxel, runs)
+    asked = _Asked(supervoxel, runs, given, downres, keep_volume(data, runs))
+    names = touched(data, [part.label, supervoxel, *cut], part.places)
+    return in_turn(lambda named: _split(data, asked, cutting, named), names)
+
+
+class _Asked(NamedTuple):
+    """What a client asks for."""
+
+    supervoxel: int
+    runs: Runs
+    given: Cut
+    downres: bool
+    volume: str
+
+
+def _split(data: LabelMap, asked: _Asked, cutting: Cutting, names: Names | None) -> tuple[Cut, int]:
+    """Elsewhere where it touches more than these names."""
+    supervoxel, cut = asked.supervoxel, cutting.cuts[asked.supervoxel]
+    with editing(data, names) as edit:
+        part = _demand_cut(edit.body, _body_of(edit, supervoxel), supervoxel, asked.runs)
+        edit.hold(blocks=part.places)
         size = part.voxels
         if ids.used_among(data, cut):  # voxels of these labels came in meanwhile
-            cut = _labels_for(data, supervoxel, given)
-            cutting = Cutting(data, {supervoxel: cut}, runs)
-        event = SplitSupervoxel(part.label, supervoxel, *cut, volume, part.places, downres)
+            cut = _labels_for(data, supervoxel, asked.given)
+            cutting = Cutting(data, {supervoxel: cut}, asked.runs)
+        event = SplitSupervoxel(part.label, supervoxel, *cut, asked.volume, part.places, asked.downres)
         event.apply_with(edit, cutting)
         inside = edit.body(part.label).only(np.array([cut.split], np.uint64)).voxels
         if not 0 < inside < size:
@@ -86,7 +106,7 @@ def split_supervoxel(
                 "Body": part.label,
                 "SplitSupervoxel": cut.split,
                 "RemainSupervoxel": cut.remain,
-                "Split": volume,
+                "Split": asked.volume,
                 "SplitSize": inside,
                 "RemainSize": size - inside,
             }
@@ -94,11 +114,15 @@ def split_supervoxel(
     return cut, edit.mutation
 
 
-def _demand_cut(
-    data: LabelMap, find: Callable[[int], Sheeted | Body | None], supervoxel: int, runs: Runs
-) -> LabelIndex:
+def _body_of(edit: Edit, supervoxel: int) -> int:
+    """Body of a supervoxel, which is its body until the edit is over."""
+    while not edit.hold([label := edit.data.body_of(supervoxel)]):
+        pass  # it may have been merged away just before
+    return label
+
+
+def _demand_cut(find: Callable[[int], Sheeted | Body | None], label: int, supervoxel: int, runs: Runs) -> LabelIndex:
     """What the supervoxel has of the index of its body; BadRequest where the volume cannot cut it in two."""
-    label = data.body_of(supervoxel)
     body = find(label) if label else None
     part = body.only(np.array([supervoxel], np.uint64)) if body else LabelIndex(label)
     size = part.voxels

@@ -1,0 +1,280 @@
+"""Which edits go on side by side, and which do not: each stops when it has done its work, before it is written."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pytest
+from edit_threads import together
+from labelmaps import SIDE, blocks_of, new_blocks, new_labelmap, post, runs_of, voxels
+
+from dvidpy.datatypes.labelled import ids
+from dvidpy.datatypes.labelled.edits import touched
+from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.intake import store_blocks
+from dvidpy.datatypes.labelmap.index.indices import put_indices
+from dvidpy.datatypes.labelmap.mutations.cleave import cleave
+from dvidpy.datatypes.labelmap.mutations.merge import merge
+from dvidpy.datatypes.labelmap.mutations.renumber import renumber
+from dvidpy.datatypes.labelmap.mutations.split_body import split_body
+from dvidpy.datatypes.labelmap.mutations.split_supervoxel import split_supervoxel
+from dvidpy.datatypes.labels.splits import Cut
+from dvidpy.errors import BadRequest
+from dvidpy.kernels.label_runs import Runs
+from dvidpy.versioning.check import check_datastore
+from dvidpy.versioning.datastore import Datastore
+
+SIZE = (SIDE, SIDE, 8 * SIDE)
+SECONDS = 20
+MOMENT = 0.1
+Edits = Callable[[LabelMap], object]
+
+
+def _labels(*labels: int) -> np.ndarray:
+    return np.array(labels, np.uint64)
+
+
+@pytest.fixture
+def data(datastore: Datastore) -> Iterator[LabelMap]:
+    """Labels 1 to 32 are slabs along x, four in each of eight blocks, of which two lie under one parent; 1 and 2 are
+    one body, 31 and 32 another.
+    """
+    made = new_labelmap(datastore)
+    volume = np.broadcast_to(np.arange(SIZE[2], dtype=np.uint64) // np.uint64(4) + np.uint64(1), SIZE)
+    post(made, blocks_of(np.ascontiguousarray(volume)), downres=True)
+    merge(made, _labels(1, 2))
+    merge(made, _labels(31, 32))
+    yield made
+    assert made.state.turns.is_free()
+    assert check_datastore(datastore).faults == []
+    records = list(datastore.main.log.records())
+    assert [one.id for one in records] == sorted({one.id for one in records})
+
+
+class Gate:
+    """Before the lock of the writing, as which it stands."""
+
+    def __init__(self, data: LabelMap, stop: Callable[[], object]) -> None:
+        self._stop, self._lock = stop, data.state.turns.writing
+        data.state.turns.writing = self  # type: ignore[assignment]
+
+    def __enter__(self) -> None:
+        self._stop()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+class Count:
+    """How many stop at once."""
+
+    def __init__(self) -> None:
+        self.most = self._now = 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        time.sleep(MOMENT)
+        with self._lock:
+            self._now -= 1
+
+
+def _upper(data: LabelMap, *supervoxels: int) -> Runs:
+    mask: np.ndarray = np.isin(voxels(data, SIZE), supervoxels)
+    mask[:, : SIDE // 2] = False
+    return runs_of(mask)
+
+
+def _fill(data: LabelMap, x: int, label: int) -> None:
+    post(data, {(0, 0, x): np.full((SIDE,) * 3, label, np.uint64)}, downres=True)
+
+
+def _fill_coarse(data: LabelMap, x: int) -> None:
+    store_blocks(data, new_blocks(data, {(0, 0, x): np.full((SIDE,) * 3, 1, np.uint64)}), scale=1)
+
+
+def _split(label: int, *given: int) -> Edits:
+    return lambda data: split_supervoxel(data, label, _upper(data, label), given=Cut(*given) if given else None)
+
+
+def _split_body(body: int, label: int | None = None) -> Edits:
+    return lambda data: split_body(data, body, _upper(data, body), label=label)
+
+
+def _cleave(body: int, supervoxel: int, given: int | None = None) -> Edits:
+    return lambda data: cleave(data, body, _labels(supervoxel), given=given)
+
+
+def _merge(*labels: int) -> Edits:
+    return lambda data: merge(data, _labels(*labels))
+
+
+def _renumber(*labels: int) -> Edits:
+    return lambda data: renumber(data, _labels(*labels))
+
+
+APART: dict[str, Edits] = {
+    "merge": _merge(3, 4),
+    "cleave": _cleave(1, 2),
+    "cleave, label given": _cleave(31, 32, 500),
+    "renumber": _renumber(400, 5),
+    "split": _split(9),
+    "split of a body": _split_body(17),
+    "blocks": lambda data: _fill(data, 6, 25),
+    "new blocks": lambda data: _fill(data, 8, 700),
+    "coarse blocks": lambda data: _fill_coarse(data, 5),
+    "indices": lambda data: put_indices(data, [data.need_index(6)]),
+}
+
+
+def test_edits_of_different_bodies_and_blocks_overlap(data: LabelMap) -> None:
+    """Each waits for all the others before it is written."""
+    inside = threading.Barrier(len(APART))
+    Gate(data, lambda: inside.wait(SECONDS))
+    with together(*(lambda edit=edit: edit(data) for edit in APART.values())):
+        pass
+    assert data.bodies().apply(_labels(1, 4, 5, 32)).tolist() == [1, 3, 400, 500]
+    assert data.extents().MaxPoint == [9 * SIDE - 1, SIDE - 1, SIDE - 1]
+    assert ids.max_label(data) == 700
+
+
+TOGETHER: dict[str, tuple[Edits, Edits]] = {
+    "a body": (_merge(3, 4), _merge(5, 4)),
+    "a body to come": (_renumber(400, 5), _cleave(1, 2, 400)),
+    "a label to come": (_split(9, 400, 0), _renumber(400, 17)),
+    "the body of a split": (_split(2), _merge(1, 5)),
+    "a parent of blocks": (_split(9), _split(13)),
+    "a parent of blocks of bodies": (_split_body(9), _split_body(13)),
+    "a parent of blocks that come in": (_split(9), lambda data: _fill(data, 3, 13)),
+    "a block of a coarser scale": (_split(9), lambda data: _fill_coarse(data, 1)),
+    "a body of voxels that are written over": (lambda data: _fill(data, 6, 25), _merge(5, 27)),
+    "an index": (lambda data: put_indices(data, [data.need_index(6)]), _merge(5, 6)),
+}
+
+
+@pytest.mark.parametrize("what", TOGETHER)
+def test_edits_do_not_overlap_that_share(data: LabelMap, what: str) -> None:
+    count = Count()
+    Gate(data, count)
+    with together(*(lambda edit=edit: _try(edit, data) for edit in TOGETHER[what])):
+        pass
+    assert count.most == 1
+
+
+def _try(edit: Edits, data: LabelMap) -> None:
+    """Who comes second may be refused."""
+    with suppress(BadRequest):
+        edit(data)
+
+
+def test_edits_are_done_while_others_take_long(data: LabelMap) -> None:
+    """They are durable before who came first is written, and have the smaller id."""
+    stopped, goes_on = threading.Event(), threading.Event()
+    gate: list[Callable[[], Any]] = [lambda: (stopped.set(), goes_on.wait(SECONDS))]
+    Gate(data, lambda: gate.pop()() if gate else None)
+    with together(lambda: _fill(data, 6, 25)):
+        try:
+            assert stopped.wait(SECONDS)
+            first = merge(data, _labels(3, 4))
+            new, second = split_supervoxel(data, 9, _upper(data, 9))
+            assert data.bodies().apply(_labels(4, *new)).tolist() == [3, 9, 9]
+            assert (voxels(data, SIZE) == 26).any()
+        finally:
+            goes_on.set()
+    assert not (voxels(data, SIZE) == 26).any()
+    assert first < second < list(data.datastore.main.log.records())[-1].id
+
+
+# ---------------------------------------------------------------------- what an edit did not name
+def _holding(data: LabelMap, *bodies: int) -> tuple[Callable[[], None], threading.Event]:
+    """Some bodies are another's until it is told."""
+    there, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with data.state.turns.of(touched(data, bodies)):
+            there.set()
+            assert over.wait(SECONDS)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert there.wait(SECONDS)
+    return lambda: (over.set(), thread.join())[0], over
+
+
+@pytest.mark.parametrize("rivals", [(), (7,)])
+def test_a_split_follows_its_supervoxel_into_another_body(
+    data: LabelMap, rivals: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which another edit has, too, when the split finds it there."""
+    from dvidpy.datatypes.labelmap.mutations import split_supervoxel as module
+
+    keep, release = module.keep_volume, []
+
+    def merged_meanwhile(data: LabelMap, runs: Runs) -> str:
+        volume = keep(data, runs)
+        merge(data, _labels(7, 9))
+        if rivals:
+            release.append(_holding(data, *rivals)[0])
+        return volume
+
+    monkeypatch.setattr(module, "keep_volume", merged_meanwhile)
+    cuts: list[Cut] = []
+    with together(lambda: cuts.append(split_supervoxel(data, 9, _upper(data, 9))[0])):
+        time.sleep(MOMENT)
+        assert bool(cuts) is not bool(rivals)
+        for let_go in release:
+            let_go()
+    assert data.need_index(7).supervoxels.tolist() == [7, *sorted(cuts[0])]
+
+
+def test_blocks_wait_for_a_body_that_they_take_voxels_from(data: LabelMap) -> None:
+    let_go, _ = _holding(data, 27)
+    done = threading.Event()
+    with together(lambda: (_fill(data, 6, 25), done.set())):
+        assert not done.wait(MOMENT)
+        let_go()
+    assert done.is_set()
+    assert [label for label in data.labels() if 25 <= label <= 28] == [25]
+
+
+def test_a_label_that_another_edit_was_given_is_not_chosen(data: LabelMap) -> None:
+    first = ids.next_label(data)
+    let_go, _ = _holding(data, first)
+    assert cleave(data, 1, _labels(2))[0] == first + 1
+    let_go()
+
+
+def test_a_chosen_label_is_not_given_to_others_before_it_is_stored(data: LabelMap) -> None:
+    chosen = ids.next_label(data)
+    stopped = threading.Event()
+    Gate(data, lambda: (stopped.set(), time.sleep(MOMENT)))
+    with together(_of(_cleave(1, 2), data)):
+        assert stopped.wait(SECONDS)
+        with pytest.raises(BadRequest, match="in use"):
+            cleave(data, 31, _labels(32), given=chosen)
+
+
+def _of(edit: Edits, data: LabelMap) -> Callable[[], object]:
+    return lambda: edit(data)
+
+
+def test_labels_given_twice_are_given_once(data: LabelMap) -> None:
+    refused: list[str] = []
+
+    def attempt(edit: Edits) -> None:
+        try:
+            edit(data)
+        except BadRequest as error:
+            refused.append(str(error))
+
+    with together(*(lambda edit=edit: attempt(edit) for edit in (_cleave(1, 2, 600), _cleave(31, 32, 600)))):
+        pass
+    assert refused == ["label 600 is in use"]

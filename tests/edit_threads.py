@@ -1,0 +1,29 @@
+"""Threads that edit side by side."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def together(*work: Callable[[], object]) -> Iterator[None]:
+    """Each in a thread of its own; what one raises is raised at the end."""
+    wrong: list[BaseException] = []
+
+    def run(one: Callable[[], object]) -> None:
+        try:
+            one()
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=run, args=(one,)) for one in work]
+    for thread in threads:
+        thread.start()
+    yield
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    if wrong:
+        raise wrong[0]
