@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dvidpy.datatypes.exchange import Call, Pool, Reply
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.state import RECENT
-from dvidpy.datatypes.labelled.turns import NotNow
+from dvidpy.datatypes.labelled.turns import NotNow, Turns
 from dvidpy.datatypes.labels.sheets import FULL, Sheeted
 from dvidpy.kernels import label_columns, label_index
 from dvidpy.kernels.jit import kernels_of
@@ -58,9 +58,15 @@ def load_kernels() -> None:
 
 
 async def _soon(data: LabelMap, pool: Pool, edit: Callable[[bool], Reply]) -> Reply:
-    """Made here, when nobody edits and nobody writes. Edits of one turn of the loop share an fsync."""
+    """Made here, when nobody edits and nobody writes. Edits of one turn of the loop share an fsync.
+
+    Blocks take long: beside who writes them, it is made by a thread, as that may have nothing to do with it.
+    """
+    turns = data.state.turns
     for _ in range(TRIES):
-        await _nobody_edits(data, pool)
+        await _nobody_edits(turns, pool)
+        if turns.writes_blocks():
+            break
         with data.view.free() as free:
             if free:
                 try:
@@ -74,10 +80,9 @@ async def _soon(data: LabelMap, pool: Pool, edit: Callable[[bool], Reply]) -> Re
     return await _by_worker(pool, edit)
 
 
-async def _nobody_edits(data: LabelMap, pool: Pool) -> None:
+async def _nobody_edits(turns: Turns, pool: Pool) -> None:
     """Once some edits are made by threads they would all be, for there is always one under way that others meet."""
-    turns = data.state.turns
-    if not turns.is_free():
+    if not (turns.is_free() or turns.writes_blocks()):
         await pool.run(turns.wait)
 
 

@@ -99,6 +99,8 @@ class Turns:
             if self._line and not wait:
                 raise NotNow
             self._line.append(turn)
+            if names is not None and names.roots:
+                self._changed.notify_all()
             self._changed.wait_for(lambda: not any(map(turn.meets, self._before(turn))))
         self._own.turn = turn
         try:
@@ -136,13 +138,17 @@ class Turns:
         return True
 
     def wait(self) -> None:
-        """Return when nobody stood in the line."""
+        """Return when nobody stood in the line, or somebody who writes blocks."""
         with self._changed:
-            self._changed.wait_for(self.is_free)
+            self._changed.wait_for(lambda: self.is_free() or self.writes_blocks())
 
     def is_free(self) -> bool:
         """Nobody stands in the line."""
         return not self._line
+
+    def writes_blocks(self) -> bool:
+        """Somebody in the line named blocks that it writes."""
+        return any(one.names is not None and bool(one.names.roots) for one in [*self._line])
 
 
 def in_turn(make: Callable[[Names | None], T], names: Names) -> T:

@@ -15,8 +15,10 @@ from labelmaps import SIDE, blocks_of, new_labelmap, post
 from dvidpy.api.pool import WorkerPool
 from dvidpy.datatypes.exchange import Reply, json_reply
 from dvidpy.datatypes.labelled import haste, ids
+from dvidpy.datatypes.labelled.edits import touched
 from dvidpy.datatypes.labelled.haste import edited
 from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.turns import Names
 from dvidpy.datatypes.labelmap.mutations.cleave import cleave
 from dvidpy.datatypes.labelmap.mutations.merge import merge
 from dvidpy.errors import BadRequest
@@ -187,3 +189,30 @@ def test_it_waits_for_what_is_being_written_and_is_made_by_the_loop(data: LabelM
     _while_held(over, data, call, edits.merge(1, 2))
     thread.join()
     assert edits.threads == [LOOP]
+
+
+def test_beside_who_writes_blocks_it_is_made_by_a_worker(data: LabelMap, call: Any, edits: _Edits) -> None:
+    """Which need not wait for that. Not even when it is waiting for others."""
+    first, thread = _holding(data.state.turns.of)
+    names = touched(data, [30], [(0, 0, 3)])
+    blocks, other = threading.Event(), threading.Thread(target=lambda: _hold(data, names, blocks))
+
+    async def go() -> None:
+        made = asyncio.ensure_future(edited(data, call, b"", edits.merge(1, 2)))
+        await asyncio.sleep(0.05)
+        other.start()
+        await asyncio.sleep(0.05)
+        first.set()
+        await asyncio.wait_for(made, 20)
+        assert not blocks.is_set()
+
+    asyncio.run(go())
+    blocks.set()
+    thread.join()
+    other.join()
+    assert edits.threads != [LOOP]
+
+
+def _hold(data: LabelMap, names: Names, over: threading.Event) -> None:
+    with data.state.turns.of(names):
+        assert over.wait(20)
