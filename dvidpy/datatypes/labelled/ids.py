@@ -58,16 +58,27 @@ def used_among(data: LabelMap, labels: Iterable[int]) -> list[int]:
 
 
 def take_unused(data: LabelMap, count: int = 1, but: Iterable[int] = ()) -> int:
-    """As `take_labels`, for an edit: passes over labels that are in use all the same, over some others, and over those
-    that other edits under way have named. From now on they are named by this one, where it has its turn.
+    """As `take_unnamed`, for an edit: passes over labels that are in use all the same, and over some others.
 
     An admin may have set the next label among them.
     """
-    others, turns = set(but), data.state.turns
+    others = set(but)
+    while True:
+        first = take_unnamed(data, count)
+        taken = range(first, first + count)
+        if others.isdisjoint(taken) and not used_among(data, taken):
+            return first
+
+
+def take_unnamed(data: LabelMap, count: int = 1) -> int:
+    """As `take_labels`: passes over labels that other edits under way have named, to which they may have been given.
+
+    Where this one has its turn, it has named them from now on.
+    """
+    turns = data.state.turns
     while True:
         first = take_labels(data, count)
-        taken = range(first, first + count)
-        if others.isdisjoint(taken) and turns.claim(Names(frozenset(taken))) and not used_among(data, taken):
+        if turns.has_everything() or turns.claim(Names(frozenset(range(first, first + count)))):
             return first
 
 

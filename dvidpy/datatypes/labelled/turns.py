@@ -118,6 +118,11 @@ class Turns:
     def _before(self, turn: Turn) -> Iterator[Turn]:
         return takewhile(lambda other: other is not turn, self._line)
 
+    def has_everything(self) -> bool:
+        """Whether this thread has the whole instance, in its turn."""
+        own = self._mine()
+        return own is not None and own.names is None
+
     def has(self, names: Names) -> bool:
         """Whether this thread has all of it, in its turn."""
         own = self._mine()

@@ -14,7 +14,7 @@ from edit_threads import together
 from labelmaps import SIDE, blocks_of, new_blocks, new_labelmap, post, runs_of, voxels
 
 from dvidpy.datatypes.labelled import ids
-from dvidpy.datatypes.labelled.edits import touched
+from dvidpy.datatypes.labelled.edits import editing, touched
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.intake import store_blocks
 from dvidpy.datatypes.labelmap.index.indices import put_indices
@@ -249,6 +249,17 @@ def test_a_label_that_another_edit_was_given_is_not_chosen(data: LabelMap) -> No
     first = ids.next_label(data)
     let_go, _ = _holding(data, first)
     assert cleave(data, 1, _labels(2))[0] == first + 1
+    with editing(data, touched(data)):
+        assert ids.take_unnamed(data, 2) == first + 2
+    let_go()
+    cleave(data, 31, _labels(32), given=first)
+
+
+def test_reserved_labels_are_not_those_that_another_edit_was_given(data: LabelMap) -> None:
+    first = ids.next_label(data)
+    let_go, _ = _holding(data, first + 1)
+    with editing(data, touched(data)):
+        assert ids.take_unnamed(data, 2) == first + 2
     let_go()
 
 

@@ -9,7 +9,7 @@ from fastapi import Path, Query
 from dvidpy.datatypes.base import Here
 from dvidpy.datatypes.exchange import DONE, Reply, json_reply
 from dvidpy.datatypes.labelled import ids
-from dvidpy.datatypes.labelled.edits import editing
+from dvidpy.datatypes.labelled.edits import editing, touched
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labels.numbers import parse_label, parse_number
 from dvidpy.datatypes.params import gives
@@ -20,6 +20,8 @@ room = Room()
 
 HIGHEST = 1 << 48
 """Largest label that may be posted as such: a wrong one would never go away."""
+NAMED = 1000
+"""Labels that are reserved while others edit; more of them when nobody does."""
 Number = Annotated[int, Path(description="A label.", examples=["1000"]), Parse(parse_label)]
 Ceiling = Annotated[
     int | None, Query(description="Labels given away stay below it, or are it; 0 for none."), Parse(parse_number)
@@ -44,7 +46,7 @@ def post_maxlabel(data: Annotated[LabelMap, Here], label: Number) -> Reply:
     data.demand_indexed()
     if label > HIGHEST:
         raise BadRequest(f"label {label} is beyond {HIGHEST}")
-    with editing(data) as edit:
+    with editing(data, touched(data)) as edit:
         edit.use_labels(label)
     return DONE
 
@@ -67,8 +69,8 @@ def post_nextlabel(
 ) -> Reply:
     """Nobody else gets them, in no version of the repo."""
     data.demand_indexed()
-    with editing(data) as edit:
-        first = ids.take_labels(data, count)
+    with editing(data, touched(data) if count <= NAMED else None) as edit:
+        first = ids.take_unnamed(data, count)
         edit.use_labels(first + count - 1)
     return json_reply({"start": first, "end": first + count - 1})
 
