@@ -134,7 +134,7 @@ def followers(data: Data) -> list[Instance]:
 def publish(
     data: Data, change: Change, mutation: int, events: Callable[[Collection[str]], Iterable[Event]]
 ) -> Iterator[None]:
-    """Tell the followers as part of an edit, which has this id and is made while nobody else edits the instance.
+    """Tell the followers as part of an edit, which has this id and is written while nobody else's is.
 
     `events` gives those of the names that are wanted, and may give others.
 

@@ -82,7 +82,7 @@ class Segmentation:
 
     def __init__(self) -> None:
         self.turns = Turns()
-        """Of edits: each from the moment it reads an index until it is written."""
+        """Of edits: each from the moment it reads what it named until it is written."""
         self.numbering = threading.RLock()
         """Held while new labels are given away."""
         self.most: int | None = None
@@ -147,7 +147,7 @@ class Segmentation:
     def writing(
         self, ancestry_of: Callable[[int], Ancestry], version: int, mapped: Mapping, bodies: Bodies
     ) -> Iterator[None]:
-        """Inside, an edit is being written; when it is, its mapping counts. The caller holds `editing`."""
+        """Inside, an edit is being written; when it is, its mapping counts. One at a time (`Turns.writing`)."""
         with self._writing:
             with self._keeping:  # what was loaded before it is kept before it, or never
                 self._turn += 1
