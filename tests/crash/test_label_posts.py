@@ -56,7 +56,7 @@ class Poster:
                     else:
                         corners = np.ndindex(2, 2, 2)
                         cut = {(x, y, z): _block(labels, z, y, x) for z, y, x in corners}
-                        path, body = "blocks?downres=true", stream_of(cut)
+                        path, body = "blocks?downres=true&mutate=true", stream_of(cut)
                     answer = session.post(f"{url}/{path}", data=body, timeout=60)
                 except requests.RequestException:
                     return

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 
 import numpy as np
 import pytest
-from edit_threads import together
+from edit_threads import Gate, together
 from labelmaps import SIDE, at, blocks_of, new_labelmap, post, runs_of, voxels
 
 from dvidpy.datatypes.labelled import ids
@@ -25,7 +26,7 @@ from dvidpy.kernels.label_runs import Runs
 from dvidpy.versioning.check import check_datastore
 from dvidpy.versioning.datastore import Datastore
 
-SIZE = (SIDE, SIDE, 4 * SIDE)
+SIZE = (SIDE, SIDE, 8 * SIDE)
 TURNS = 12
 
 
@@ -85,7 +86,7 @@ def _edit(data: LabelMap, seed: int) -> None:
                 case 4 if supervoxels.size:
                     split_body(data, body, _upper(data, supervoxels[1:] if turn % 2 else supervoxels))
                 case _:
-                    place = (0, 0, chance.randrange(4))
+                    place = (0, 0, chance.randrange(8))
                     made = {place: np.full((SIDE,) * 3, chance.randrange(1, 40), np.uint64)}
                     post(data, made, downres=bool(turn % 2))
         except BadRequest:
@@ -94,7 +95,9 @@ def _edit(data: LabelMap, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_what_many_threads_do_can_be_done_one_after_the_other(data: LabelMap, seed: int) -> None:
-    over = threading.Event()
+    """Each has its turn for a moment longer than it takes."""
+    over, moment = threading.Event(), random.Random(seed)
+    Gate(data, lambda: time.sleep(0.01 * moment.random()))
 
     def read() -> None:
         while not over.is_set():

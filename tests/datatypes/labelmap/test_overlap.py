@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edit_threads import together
+from edit_threads import Gate, together
 from labelmaps import SIDE, blocks_of, new_blocks, new_labelmap, post, runs_of, voxels
 
 from dvidpy.datatypes.labelled import ids
@@ -54,21 +54,6 @@ def data(datastore: Datastore) -> Iterator[LabelMap]:
     assert check_datastore(datastore).faults == []
     records = list(datastore.main.log.records())
     assert [one.id for one in records] == sorted({one.id for one in records})
-
-
-class Gate:
-    """Before the lock of the writing, as which it stands."""
-
-    def __init__(self, data: LabelMap, stop: Callable[[], object]) -> None:
-        self._stop, self._lock = stop, data.state.turns.writing
-        data.state.turns.writing = self  # type: ignore[assignment]
-
-    def __enter__(self) -> None:
-        self._stop()
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
 
 
 class Count:
