@@ -80,9 +80,9 @@ def _edit(data: LabelMap, seed: int) -> None:
                 case 2:
                     renumber(data, _labels(10_000 + 100 * seed + turn, body))
                 case 3 if supervoxels.size:
-                    given = Cut(chance.choice([0, 20_000 + chance.randrange(20)]), 0)
+                    cut = Cut(chance.choice([0, 20_000 + chance.randrange(20)]), 0)
                     runs = _upper(data, supervoxels[:1])
-                    split_supervoxel(data, int(supervoxels[0]), runs, given=given, downres=bool(turn % 2))
+                    split_supervoxel(data, int(supervoxels[0]), runs, given=cut, downres=bool(turn % 2))
                 case 4 if supervoxels.size:
                     split_body(data, body, _upper(data, supervoxels[1:] if turn % 2 else supervoxels))
                 case _:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +18,14 @@ from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.intake import store_blocks
 from dvidpy.datatypes.labelmap.index.indices import put_indices
 from dvidpy.datatypes.labelmap.mutations.cleave import cleave
+from dvidpy.datatypes.labelmap.mutations.cutting import Cutting
 from dvidpy.datatypes.labelmap.mutations.merge import merge
 from dvidpy.datatypes.labelmap.mutations.renumber import renumber
 from dvidpy.datatypes.labelmap.mutations.split_body import split_body
 from dvidpy.datatypes.labelmap.mutations.split_supervoxel import split_supervoxel
 from dvidpy.datatypes.labels.splits import Cut
 from dvidpy.errors import BadRequest
+from dvidpy.geometry import Zyx
 from dvidpy.kernels.label_runs import Runs
 from dvidpy.versioning.check import check_datastore
 from dvidpy.versioning.datastore import Datastore
@@ -163,8 +164,13 @@ def _try(edit: Edits, data: LabelMap) -> None:
 def test_edits_are_done_while_others_take_long(data: LabelMap) -> None:
     """They are durable before who came first is written, and have the smaller id."""
     stopped, goes_on = threading.Event(), threading.Event()
-    gate: list[Callable[[], Any]] = [lambda: (stopped.set(), goes_on.wait(SECONDS))]
-    Gate(data, lambda: gate.pop()() if gate else None)
+
+    def stop() -> None:
+        if not stopped.is_set():  # the first one alone
+            stopped.set()
+            assert goes_on.wait(SECONDS)
+
+    Gate(data, stop)
     with together(lambda: _fill(data, 6, 25)):
         try:
             assert stopped.wait(SECONDS)
@@ -179,79 +185,102 @@ def test_edits_are_done_while_others_take_long(data: LabelMap) -> None:
 
 
 # ---------------------------------------------------------------------- what an edit did not name
-def _holding(data: LabelMap, *bodies: int) -> tuple[Callable[[], None], threading.Event]:
-    """Some bodies are another's until it is told."""
-    there, over = threading.Event(), threading.Event()
+class Rival:
+    """Has named some bodies until it is told."""
 
-    def hold() -> None:
+    def __init__(self, data: LabelMap, *bodies: int) -> None:
+        self._there, self._over = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._hold, args=(data, bodies))
+        self._thread.start()
+        assert self._there.wait(SECONDS)
+
+    def _hold(self, data: LabelMap, bodies: tuple[int, ...]) -> None:
         with data.state.turns.of(touched(data, bodies)):
-            there.set()
-            assert over.wait(SECONDS)
+            self._there.set()
+            assert self._over.wait(SECONDS)
 
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert there.wait(SECONDS)
-    return lambda: (over.set(), thread.join())[0], over
+    def let_go(self) -> None:
+        self._over.set()
+        self._thread.join()
 
 
-@pytest.mark.parametrize("rivals", [(), (7,)])
-def test_a_split_follows_its_supervoxel_into_another_body(
-    data: LabelMap, rivals: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Which another edit has, too, when the split finds it there."""
-    from dvidpy.datatypes.labelmap.mutations import split_supervoxel as module
+def _merged_meanwhile(data: LabelMap, monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> None:
+    """What a split is about to cut belongs to 7 when its turn comes."""
+    prepare = Cutting.prepare
 
-    keep, release = module.keep_volume, []
-
-    def merged_meanwhile(data: LabelMap, runs: Runs) -> str:
-        volume = keep(data, runs)
+    def prepared(self: Cutting, places: Iterable[Zyx], *, downres: bool) -> None:
+        prepare(self, places, downres=downres)
         merge(data, _labels(7, 9))
-        if rivals:
-            release.append(_holding(data, *rivals)[0])
-        return volume
+        then()
 
-    monkeypatch.setattr(module, "keep_volume", merged_meanwhile)
+    monkeypatch.setattr(Cutting, "prepare", prepared)
+
+
+def test_a_split_follows_its_supervoxel_into_another_body(data: LabelMap, monkeypatch: pytest.MonkeyPatch) -> None:
+    _merged_meanwhile(data, monkeypatch, lambda: None)
+    cut, _ = split_supervoxel(data, 9, _upper(data, 9))
+    assert data.need_index(7).supervoxels.tolist() == [7, *sorted(cut)]
+
+
+def test_a_split_waits_for_who_has_that_body(data: LabelMap, monkeypatch: pytest.MonkeyPatch) -> None:
+    rivals: list[Rival] = []
+    there = threading.Event()
+
+    def rival() -> None:
+        rivals.append(Rival(data, 7))
+        there.set()
+
+    _merged_meanwhile(data, monkeypatch, rival)
     cuts: list[Cut] = []
     with together(lambda: cuts.append(split_supervoxel(data, 9, _upper(data, 9))[0])):
+        assert there.wait(SECONDS)
         time.sleep(MOMENT)
-        assert bool(cuts) is not bool(rivals)
-        for let_go in release:
-            let_go()
+        assert not cuts
+        rivals[0].let_go()
     assert data.need_index(7).supervoxels.tolist() == [7, *sorted(cuts[0])]
 
 
 def test_blocks_wait_for_a_body_that_they_take_voxels_from(data: LabelMap) -> None:
-    let_go, _ = _holding(data, 27)
-    done = threading.Event()
-    with together(lambda: (_fill(data, 6, 25), done.set())):
+    rival, done = Rival(data, 27), threading.Event()
+
+    def fill() -> None:
+        _fill(data, 6, 25)
+        done.set()
+
+    with together(fill):
         assert not done.wait(MOMENT)
-        let_go()
+        rival.let_go()
     assert done.is_set()
     assert [label for label in data.labels() if 25 <= label <= 28] == [25]
 
 
 def test_a_label_that_another_edit_was_given_is_not_chosen(data: LabelMap) -> None:
     first = ids.next_label(data)
-    let_go, _ = _holding(data, first)
+    rival = Rival(data, first)
     assert cleave(data, 1, _labels(2))[0] == first + 1
     with editing(data, touched(data)):
         assert ids.take_unnamed(data, 2) == first + 2
-    let_go()
+    rival.let_go()
     cleave(data, 31, _labels(32), given=first)
 
 
 def test_reserved_labels_are_not_those_that_another_edit_was_given(data: LabelMap) -> None:
     first = ids.next_label(data)
-    let_go, _ = _holding(data, first + 1)
+    rival = Rival(data, first + 1)
     with editing(data, touched(data)):
         assert ids.take_unnamed(data, 2) == first + 2
-    let_go()
+    rival.let_go()
 
 
 def test_a_chosen_label_is_not_given_to_others_before_it_is_stored(data: LabelMap) -> None:
     chosen = ids.next_label(data)
     stopped = threading.Event()
-    Gate(data, lambda: (stopped.set(), time.sleep(MOMENT)))
+
+    def stop() -> None:
+        stopped.set()
+        time.sleep(MOMENT)
+
+    Gate(data, stop)
     with together(_of(_cleave(1, 2), data)):
         assert stopped.wait(SECONDS)
         with pytest.raises(BadRequest, match="in use"):
