@@ -19,6 +19,7 @@ from dvidpy.errors import StoreError
 from dvidpy.storage import keys as layout
 from dvidpy.storage.collecting import Collector, Exchange
 from dvidpy.storage.file_parts import FilePart
+from dvidpy.storage.log_room import LogRoom
 from dvidpy.storage.long_values import LONG, PLACE, SIGN, GoneError, LongValues, Place, place_in
 
 T = TypeVar("T")
@@ -175,6 +176,7 @@ class LevelStore(LevelReader):
         self._collector = Collector(self._db, long, self._exchange)
         super().__init__(self._db, long, self._collector.readers)
         self._writing = threading.Lock()
+        self._room = LogRoom(path)
         self._failed = ""
 
     def batch(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes] = (), *, sync: bool = False) -> None:
@@ -217,6 +219,8 @@ class LevelStore(LevelReader):
         except (plyvel.Error, OSError) as error:
             self._failed = str(error)
             raise StoreError(f"{self.description} cannot be written: {error}") from error
+        if sync:
+            self._room.make()
 
     def _exchange(self, exchanges: Collection[Exchange]) -> None:
         """Exchange places, where they are still the same: durable, before the file of the old ones goes."""
@@ -267,6 +271,7 @@ class LevelStore(LevelReader):
     def close(self) -> None:
         self._collector.close()
         self._db.close()
+        self._room.close()
         self._long.close()
 
 
