@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,8 @@ from dvidpy.errors import DvidError
 Scope = dict[str, Any]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+SOON_S = 0.001
+"""Seconds of a small edit, say, behind which the loop lingers as behind a quick answer, if nobody else is served."""
 GONE = 499
 """Status that the log and metrics show where the client hung up."""
 
@@ -140,6 +143,8 @@ class Front:
                 straight.close()
             server.metrics.active -= 1
             self._account(call, status, began, call.received, sent)
+            if straight is not None and not server.metrics.active and time.perf_counter() - began < SOON_S:
+                self.lingering.answered(asyncio.get_running_loop())
 
     def _call(self, scope: Scope, receive: Receive) -> Call:
         asked = scope["method"], scope["path"], scope["query_string"], scope["headers"]

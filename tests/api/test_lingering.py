@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from served import Served
 
-from dvidpy.api import lingering
+from dvidpy.api import front, lingering
 from dvidpy.api.lingering import LINGER_S, Lingering
 
 
@@ -81,3 +82,17 @@ def test_nor_on_one_core(loop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_some_core_is_usable() -> None:
     assert lingering.usable_cores() >= 1
+
+
+@pytest.mark.parametrize(("soon_s", "lingers"), [(60.0, 1), (0.0, 0)])
+def test_the_loop_lingers_behind_edits_that_took_no_time(
+    served: Served, monkeypatch: pytest.MonkeyPatch, soon_s: float, lingers: int
+) -> None:
+    answered: list[None] = []
+    monkeypatch.setattr(front, "SOON_S", soon_s)
+    kv = served.instance(served.repo())
+    served.http.get("/api/server/info")
+    monkeypatch.setattr(Lingering, "answered", lambda self, loop: answered.append(None))
+    assert served.http.post(f"{kv}/key/a", content=b"value").status_code == 200
+    served.http.get("/api/server/info")  # a quick answer
+    assert len(answered) == lingers + 1
