@@ -62,9 +62,11 @@ def run(settings: Settings, *, verbose: bool = False) -> None:
     gc.disable()  # what is loaded now stays
     from dvidpy.cli.settings import split_address
     from dvidpy.cli.sockets import listening_sockets
+    from dvidpy.optional import without
 
     sockets = listening_sockets(*split_address(settings.server.http_address))
-    import structlog
+    with without("rich"):  # it would colour a log that is JSON
+        import structlog
 
     from dvidpy.app import build_app
     from dvidpy.cli.listening import listen

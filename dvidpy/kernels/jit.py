@@ -15,7 +15,9 @@ from threading import Lock
 from types import ModuleType
 from typing import Any
 
-from dvidpy.kernels.residence import let_go, without_scipy
+from dvidpy.kernels.loading import UNUSED, compiler, from_cache
+from dvidpy.kernels.residence import let_go
+from dvidpy.optional import without
 
 KERNELS: list[Kernel] = []
 """All kernels of the modules imported so far."""
@@ -39,8 +41,8 @@ class Kernel:
         """The compiled function, from the cache where it has been compiled before."""
         if self._compiled is None:
             _choose_cache_folder()
-            with without_scipy():
-                self._compiled = self._compile()
+            with without(*UNUSED):
+                self._compiled = from_cache(self.plain, self.signature) or self._compile()
             let_go()
         return self._compiled
 
@@ -70,15 +72,6 @@ def kernels_of(*modules: ModuleType) -> list[Kernel]:
     """Kernels of some modules."""
     names = {module.__name__ for module in modules}
     return [one for one in KERNELS if one.plain.__module__ in names]
-
-
-def compiler() -> Any:
-    """Numba, which takes half a second to import: not before the first kernel is called."""
-    with without_scipy():
-        import numba
-
-    let_go()
-    return numba
 
 
 def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:

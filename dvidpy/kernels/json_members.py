@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from dvidpy.kernels.jit import kernel
+from dvidpy.kernels.jit import helper, kernel
 
 HEAD = 4
 """Bytes in front of the two objects of a record, which give the size of the first."""
@@ -63,7 +63,7 @@ def find(text: Bytes, pool: Arrays) -> int:
 
 def make_ready() -> None:
     """Load what a question needs, which takes a while, before there is one."""
-    for each in (_find, _holding):
+    for each in (_find, _holding, _strings):
         each.ready()
 
 
@@ -170,6 +170,15 @@ def shred_plain(text: Bytes, starts: NDArray[np.int64], first: int) -> list[list
     return found
 
 
+@helper
+def _same(arena: Any, begin: Any, text: Any) -> Any:
+    """Whether a text stands there; by itself, since numba's way needs much of it in memory (`kernels.loading`)."""
+    place = 0
+    while place < text.size and arena[begin + place] == text[place]:
+        place += 1
+    return place == text.size
+
+
 @kernel(f"int64({_READ}, {_POOL})")
 def _find(text: Any, pool: Any) -> Any:
     arena, begins, sizes, hashes, slots, _, _ = pool
@@ -180,7 +189,7 @@ def _find(text: Any, pool: Any) -> Any:
     while slots[slot]:
         number = slots[slot]
         start, size = begins[number], np.int64(sizes[number])
-        if hashes[number] == code and size == text.size and (arena[start : start + size] == text).all():
+        if hashes[number] == code and size == text.size and _same(arena, start, text):
             return np.int64(number)
         slot = (slot + 1) & (slots.size - 1)
     return np.int64(0)
@@ -244,7 +253,7 @@ def _holding(arena: Any, begins: Any, sizes: Any, text: Any, bounds: Any, slots:
             slot = np.int64((code ^ (code >> np.uint64(32))) & np.uint64(mask))
             while slots[slot] and not found[one]:
                 start, past = bounds[slots[slot] - 1], bounds[slots[slot]]
-                found[one] = past - start == at - begin and (text[start:past] == arena[begin:at]).all()
+                found[one] = past - start == at - begin and _same(arena, begin, text[start:past])
                 slot = (slot + 1) & mask
             at += 1
 

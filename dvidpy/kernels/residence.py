@@ -10,26 +10,12 @@ import ctypes
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 MADV_DONTNEED = 4
 _HEAD = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-.p .*/libllvmlite[^/]*")
 """Of a part of the compiler that is never written."""
-
-
-@contextmanager
-def without_scipy() -> Iterator[None]:
-    """Numba finds no scipy inside, where that was not loaded before: it is for linear algebra, which no kernel does."""
-    absent = "scipy" not in sys.modules
-    if absent:
-        sys.modules["scipy"] = None  # as the import system has it
-    try:
-        yield
-    finally:
-        if absent and sys.modules.get("scipy", sys) is None:
-            del sys.modules["scipy"]
 
 
 def let_go() -> None:

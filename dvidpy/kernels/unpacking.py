@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from itertools import pairwise, zip_longest
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dvidpy.kernels.jit import compiler, kernel
+from dvidpy.kernels.jit import kernel
 from dvidpy.kernels.label_blocks import Bytes
+from dvidpy.kernels.loading import compiler
 
 PLAIN, LZ4 = 0, 2
 """First byte of a value that is kept as it is, or as its size (u32, little-endian) and an LZ4 block."""
@@ -178,6 +180,7 @@ def _library() -> Any:
     from lz4.block import _block
 
     compiler()
+    import_module("numba.experimental.function_type")  # so that numba knows what is made here
     from numba import types
 
     try:

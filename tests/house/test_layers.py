@@ -7,7 +7,7 @@ from house.tree import imports, module_of, sources
 
 RANK = {"storage": 0, "versioning": 1, "datatypes": 2, "api": 3, "app": 4, "cli": 5, "__main__": 6}
 """Layers from below; a module may import its own and lower ones."""
-BASE = ("", "config", "errors", "geometry", "kernels", "pointclouds", "client")
+BASE = ("", "config", "errors", "geometry", "kernels", "optional", "pointclouds", "client")
 """Usable by all, and importing none of the layers."""
 SHARED_ROOMS = ("dvidpy.datatypes.every_volume",)
 """Modules beside the folders of types that stand on a library; no library imports them."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from dvidpy.kernels.json_members import SMALLEST, Arrays, Numbers, find, place, shred
 
-CHUNK = 1 << 22
+CHUNK = 1 << 19
 """Bytes of annotations that are taken apart together."""
 Members = tuple[npt.NDArray[np.int64], Numbers, Numbers]
 """Rows, keys and values of members of annotations."""

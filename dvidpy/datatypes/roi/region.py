@@ -13,6 +13,8 @@ from dvidpy.datatypes.roi.keys import REGION
 from dvidpy.datatypes.voxels.masks import Inside
 from dvidpy.errors import BadRequest
 from dvidpy.geometry import Box, Zyx, box_between
+from dvidpy.kernels import painting, rows
+from dvidpy.kernels.jit import kernels_of
 from dvidpy.kernels.painting import paint_boxes
 from dvidpy.kernels.rows import parse_rows
 from dvidpy.versioning.duties import Kept
@@ -21,6 +23,7 @@ Columns = NDArray[np.int32]
 """(4, n): z, y, first x, last x of each span, in numbers of blocks."""
 Numbers = NDArray[np.int64]
 _BIAS = 1 << 31
+_KERNELS = kernels_of(painting, rows)
 _LOW = (1 << 32) - 1
 SHOWN = 1 << 15
 """Spans of a piece of JSON."""
@@ -181,6 +184,8 @@ def parse_spans(body: bytes) -> Region:
 
 def _rows(body: bytes, width: int) -> NDArray[np.int32]:
     """Null, as Go writes an empty list, has none."""
+    for kernel in _KERNELS:
+        kernel.ready()  # together: to load one later would bring the compiler into memory again
     return parse_rows(b"[]" if body.strip() == b"null" else body, width)
 
 
