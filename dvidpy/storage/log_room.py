@@ -2,7 +2,7 @@
 
 The rest of the block that LevelDB writes is allocated, and reads as zeroes: its reader skips those up to the end of a
 block. Never more than that, so that what a power failure leaves is a beginning of the log, as it is without: behind
-a gap in a block nothing more is read of it, but blocks behind would be (docs/decisions/027-room-in-the-log.md).
+a gap in a block nothing more is read of it, but blocks behind would be (docs/decisions/028-room-in-the-log.md).
 """
 
 from __future__ import annotations
