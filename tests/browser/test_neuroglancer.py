@@ -17,7 +17,8 @@ from viewing import Pixels, Viewer, demand_viewer, dvid, precomputed, zarr
 
 SIDE = 128
 HALF = 50
-CENTRE = (64.0, 64.0, 60.5)
+CENTRE = (64.25, 64.25, 60.5)
+"""Beside a border of voxels: a panel of an odd height has the middle of a row of pixels there."""
 OF_THE_VIEW = ("crossSectionScale", "projectionScale", "layout")
 """Parts of a state that belong to no layer."""
 FORMS = [dvid, precomputed]
