@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from served import TOKEN, Served
@@ -10,6 +12,12 @@ from dvidpy.api import repeats
 from dvidpy.api.repeats import Repeat
 
 ADMIN = {"admintoken": TOKEN}
+
+
+@pytest.fixture(autouse=True)
+def headers_of_its_own(served: Served) -> None:
+    """No server of an earlier test, which may have had the same port, knows them."""
+    served.http.headers["x-test"] = uuid4().hex
 
 
 @pytest.fixture
