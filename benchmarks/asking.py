@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -89,3 +90,12 @@ def _length(text: bytes) -> bytes:
         found.append(size & 0x7F | 0x80)
         size >>= 7
     return bytes([*found, size])
+
+
+def status_mb(pid: int) -> dict[str, int]:
+    """MB of each kind of memory that the system tells of a process: VmHWM, RssAnon…; none where it does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    return {line.split(":")[0]: int(line.split()[1]) // 1024 for line in lines if line.endswith(" kB")}

@@ -63,7 +63,9 @@ def grow(growth: Growth, urls: list[str], token: str, steps: int) -> list[dict[s
     names = list(dict.fromkeys(name for name, _ in medians))
     rows = [
         {"dimension": growth.name, "request": name, "server": server, "ms": found, "exponent": fitted(found)}
-        for (name, server), found in sorted(medians.items(), key=lambda one: names.index(one[0][0]))
+        for name in names
+        for server in SERVERS
+        if (found := medians.get((name, server)))
     ]
     for row in rows:
         show(row)

@@ -18,13 +18,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 from statistics import median
 
 import numpy as np
 
 from benchmarks.__main__ import servers
-from benchmarks.asking import Asking
+from benchmarks.asking import Asking, status_mb
 
 SIDE = 64
 SAMPLES = 10
@@ -211,11 +210,7 @@ def _together(works: list[Callable[[], None]]) -> None:
 
 def memory(pid: int) -> tuple[int, int]:
     """MB that a process has in memory: its own, and of mapped files; 0 where that cannot be told."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0, 0
-    sizes = {line.split(":")[0]: int(line.split()[1]) // 1024 for line in lines if line.startswith("Rss")}
+    sizes = status_mb(pid)
     return sizes.get("RssAnon", 0), sizes.get("RssFile", 0)
 
 

@@ -25,6 +25,7 @@ import numpy as np
 import requests
 
 from benchmarks.__main__ import free_port
+from benchmarks.asking import status_mb
 from benchmarks.neurons import FIXED, load
 from benchmarks.neurons import neurons as made_up
 from dvidpy.cli.demo import start_server
@@ -126,7 +127,7 @@ def start(folder: Path, wanted: list[Asked]) -> tuple[list[float], int]:
             said = requests.get(f"{url}{one.path}", data=one.body, timeout=PATIENCE_S)
             seconds.append(time.perf_counter() - began)
             assert one.expected(said.json()), said.text
-        return seconds, _most_mb(server.pid)
+        return seconds, status_mb(server.pid).get("VmHWM", 0)
     finally:
         server.terminate()
         server.wait()
@@ -137,13 +138,6 @@ def _answers(url: str) -> bool:
         return requests.get(f"{url}/healthz", timeout=5).ok
     except requests.RequestException:
         return False
-
-
-def _most_mb(pid: int) -> int:
-    """VmHWM; 0 where the system does not tell."""
-    status = Path(f"/proc/{pid}/status")
-    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
-    return sum(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ ACTION = "postneuronjson"
 def posted(data: Annotations, call: Call, key: str, text: bytes, writer: Writer) -> Awaitable[Reply]:
     """What a post of one annotation, or of a schema under its name, answers when it is durable."""
     if len(text) <= MOST_BYTES and key not in BY_KEY and data.schema(Schema.json_schema) is None:
-        return _soon(data, call, read_posted(key, text, None, writer), writer)
+        return _soon(data, call, key, text, writer)
     return call.on_worker(_post, data, key, text, writer)
 
 
@@ -34,18 +34,14 @@ def _post(data: Annotations, key: str, text: bytes, writer: Writer) -> Reply:
     return DONE
 
 
-def _store(data: Annotations, one: Posted, writer: Writer) -> Reply:
-    data.store([one], writer, ACTION)
-    return DONE
-
-
-async def _soon(data: Annotations, call: Call, one: Posted, writer: Writer) -> Reply:
+async def _soon(data: Annotations, call: Call, key: str, text: bytes, writer: Writer) -> Reply:
     """Made here, while nobody else changes that body."""
+    one = read_posted(key, text, None, writer)
     with tables_of(data.datastore).turn_if_free(data, one.body) as free:
         if free and _is_small(data, one.body):
             await _store_soon(data, one, writer)
             return DONE
-    return await call.on_worker(_store, data, one, writer)
+    return await call.on_worker(_post, data, key, text, writer)
 
 
 def _is_small(data: Annotations, body: int) -> bool:
@@ -62,6 +58,6 @@ async def _store_soon(data: Annotations, one: Posted, writer: Writer) -> None:
         raise
     told = data.told(change, stored)
     tables = tables_of(data.datastore)
-    if not tables.edited_soon(data, *told):
+    if not tables.edited(data, *told, wait=False):
         # Somebody looks through the table, which may take long. No worker is asked: all may wait for this turn's end.
         await asyncio.to_thread(tables.edited, data, *told)

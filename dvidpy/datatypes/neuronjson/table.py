@@ -137,17 +137,9 @@ class Table:
         row = self._row_of.get(body)
         return None if row is None else self._packed[row]
 
-    def apply(self, changes: Changes, mutation: int) -> None:
-        """Enter an edit that is in the store."""
-        with self._lock:
-            if self._early is not None:
-                self._early.append((changes, mutation))
-            else:
-                self._apply(changes, mutation)
-
-    def apply_soon(self, changes: Changes, mutation: int) -> bool:
-        """The same, where nobody is looking through the table; whether that was so."""
-        if not self._lock.acquire(blocking=False):
+    def apply(self, changes: Changes, mutation: int, *, wait: bool = True) -> bool:
+        """Enter an edit that is in the store; whether it was. Without `wait` it is not while somebody looks through."""
+        if not self._lock.acquire(blocking=wait):
             return False
         try:
             if self._early is not None:

@@ -7,14 +7,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from dvidpy.datatypes.base import Data
 from dvidpy.datatypes.neuronjson.table import Changes, Table
 from dvidpy.versioning.datastore import Datastore
-
-T = TypeVar("T")
 
 TABLES = 8
 """Versions that are kept in memory."""
@@ -124,37 +121,27 @@ class Tables:
         if self._tables.get(key) is table:
             del self._tables[key]
 
-    def edited(self, data: Data, changes: Changes, mutation: int) -> None:
-        """Let tables know of an edit; those of descendants, which an admin's edit of a locked version reaches, go."""
-        own = self._own(data)
-        if own is None:
-            self._note(data)
-        else:
-            self._enter(data, own, lambda: own.apply(changes, mutation))
+    def edited(self, data: Data, changes: Changes, mutation: int, *, wait: bool = True) -> bool:
+        """Let tables know of an edit; those of descendants, which an admin's edit of a locked version reaches, go.
 
-    def edited_soon(self, data: Data, changes: Changes, mutation: int) -> bool:
-        """The same, for the event loop; False where it would have to wait, and nobody knows of the edit yet."""
-        own = self._own(data)
-        if own is None:
-            self._note(data)
-            return True
-        return self._enter(data, own, lambda: own.apply_soon(changes, mutation))
-
-    def _own(self, data: Data) -> Table | None:
-        """The table of an edited version, where there is one; tables below it are gone."""
+        False where they would have to be waited for, and are not to be: nobody knows of the edit yet.
+        """
         with self._lock:
             own = self._tables.get((data.instance.number, data.version))
             for key, table in list(self._tables.items()):
                 if key[0] == data.instance.number and table is not own and data.version in table.members:
                     self._forget(key, table)
-        return own
+        if own is None:
+            self._note(data)
+            return True
+        return self._enter(data, own, changes, mutation, wait=wait)
 
-    def _enter(self, data: Data, own: Table, apply: Callable[[], T]) -> T:
+    def _enter(self, data: Data, own: Table, changes: Changes, mutation: int, *, wait: bool) -> bool:
         whole = False
         try:
-            done = apply()
+            entered = own.apply(changes, mutation, wait=wait)
             whole = True
-            return done
+            return entered
         finally:
             if not whole or own.outgrown:  # it may be half entered: the store has it whole
                 with self._lock:
