@@ -283,6 +283,26 @@ def test_a_slice_is_the_voxels(open_page: Open, garden: Garden) -> None:
             assert seen == (*(int(garden.voxels[z, y, x]),) * 3, 255)
 
 
+def test_a_slice_that_comes_late_is_not_called_the_one_wanted_by_then(open_page: Open, garden: Garden) -> None:
+    page = open_page(f"/#/slices/{garden.root}/gray?plane=xy&at=30,33,21&with=", "canvas[data-drawn='xy 30,33,21']")
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/raw/xy/**", hold)
+    with page.expect_request("**/raw/xy/**"):
+        page.get_by_label("Plane").select_option("xy")
+    page.evaluate("delete document.querySelector('canvas').dataset.drawn")
+    page.evaluate("window.requestAnimationFrame = (draw) => { window.turned = draw; return 1; }")
+    page.get_by_label("Plane").select_option("xz")
+    held.pop().continue_()
+    page.wait_for_selector("canvas[data-drawn]")
+    assert page.locator("canvas").get_attribute("data-drawn") == "xy 30,33,21"
+    page.evaluate("turned()")
+    page.wait_for_selector("canvas[data-drawn='xz 30,33,21']")
+
+
 def test_colours_of_bodies_lie_over_the_image(open_page: Open, garden: Garden) -> None:
     where = f"/#/slices/{garden.root}/gray?plane=xy&at=32,32,32&with=bodies"
     page = open_page(where, "canvas[data-drawn='xy 32,32,32']")

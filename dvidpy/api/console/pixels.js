@@ -12,6 +12,7 @@ export async function drawSlice(slices, signal) {
   const isLabels = (name) => LABELS.has(repo.DataInstances[name].Base.TypeName);
   const names = [slices.name, slices.other].filter(Boolean).sort((a, b) => isLabels(a) - isLabels(b));
   const parts = await Promise.all(names.map((name) => part(slices, name, isLabels(name), signal)));
+  signal.throwIfAborted(); // pictures that came just before another slice was wanted
   const ratio = devicePixelRatio || 1;
   canvas.width = canvas.clientWidth * ratio;
   canvas.height = canvas.clientHeight * ratio;
@@ -40,8 +41,7 @@ async function part(slices, name, labels, signal) {
     if (size[axis] < 1) return null;
   }
   start[into] = Math.floor(start[into] / step);
-  const image = await picture(path(slices, name, labels, level, [size[right], size[down]], start), signal);
-  const nobody = labels ? await colourOfNobody(slices, name) : null;
+  // Where it goes is settled before the picture comes: meanwhile the slices may have moved on.
   const left = (axis, middle) => middle + (start[axis] * step - slices.at[axis]) * slices.pixels(axis);
   const box = [
     left(right, slices.canvas.clientWidth / 2),
@@ -49,6 +49,8 @@ async function part(slices, name, labels, signal) {
     size[right] * step * slices.pixels(right),
     size[down] * step * slices.pixels(down),
   ];
+  const image = await picture(path(slices, name, labels, level, [size[right], size[down]], start), signal);
+  const nobody = labels ? await colourOfNobody(slices, name) : null;
   return { image, box, nobody };
 }
 

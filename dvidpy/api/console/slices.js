@@ -201,11 +201,12 @@ class Slices {
     this.stop.abort();
     this.stop = new AbortController();
     this.remember();
+    const what = `${this.plane} ${this.at.join(",")}`; // not what is wanted by the time it is drawn
     this.canvas.setAttribute("aria-label", `Slice ${this.plane} of ${this.name} at ${this.at.join(", ")}`);
     try {
       await drawSlice(this, this.stop.signal);
       this.failed.textContent = "";
-      this.canvas.dataset.drawn = `${this.plane} ${this.at.join(",")}`; // tests and impatient people may look now
+      this.canvas.dataset.drawn = what; // tests and impatient people may look now
     } catch (error) {
       if (error.name !== "AbortError") this.failed.textContent = error.message;
     }
