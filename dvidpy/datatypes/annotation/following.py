@@ -26,6 +26,9 @@ TOGETHER = 20_000
 FEW = 16
 """Bodies whose lists are looked for while the segmentation is edited."""
 
+Listed = tuple[Point, int | None]
+"""An element, and the label in whose list it was found, if it was found there."""
+
 
 def hear(data: Annotations, heard: Heard) -> None:
     """Give the elements that an event concerns the labels they now have. Of none, not even a mark is written."""
@@ -35,9 +38,10 @@ def hear(data: Annotations, heard: Heard) -> None:
         following = next(groups, [])
         with data.editing() as edit:
             book = edit.book()
-            labels = edit.labels_at(np.array(group, np.int64))
-            for at, label in zip(group, labels.tolist(), strict=True):
-                book.relabel(at, label)
+            labels = edit.labels_at(np.array([at for at, _ in group], np.int64))
+            for (at, listed), label in zip(group, labels.tolist(), strict=True):
+                if label != listed:
+                    book.relabel(at, label)
             edit.state = None
             edit.add(book)
             if not following:
@@ -55,32 +59,32 @@ def is_concerned(data: Annotations, event: Event) -> bool:
     return len(event.bodies) > FEW or any(data.view.ever_held(prefix, after(prefix)) for prefix in prefixes)
 
 
-def _concerned(data: Annotations, heard: Heard) -> Iterator[Point]:
-    """Points of the elements whose label may be another now."""
+def _concerned(data: Annotations, heard: Heard) -> Iterator[Listed]:
+    """Elements whose label may be another now."""
     event = heard.event
     still = data.frozen()
     if isinstance(event, BlocksChanged):
         for block in event.blocks:
-            yield from _points_in(still, Box(block, (1, 1, 1)).voxels(event.block))
+            yield from _in_blocks(still, Box(block, (1, 1, 1)).voxels(event.block))
     elif isinstance(event, BodiesChanged):
         for body in event.bodies:
             prefix = label_prefix(body)
             for _, found in still.view.range(prefix, after(prefix)):
-                yield from elements.read_list(found.read())
+                yield from ((one.Pos, body) for one in elements.read_points(found.read()))
 
 
-def _points_in(data: Annotations, voxels: Box) -> Iterator[Point]:
+def _in_blocks(data: Annotations, voxels: Box) -> Iterator[Listed]:
     (z, y, x), (zz, yy, xx) = voxels.start, voxels.stop
     for _, found in walk(data, voxels):
         for at in elements.read_list(found.read()):
             if x <= at[0] < xx and y <= at[1] < yy and z <= at[2] < zz:
-                yield at
+                yield at, None
 
 
-def _groups(points: Iterable[Point]) -> Iterator[list[Point]]:
-    group: list[Point] = []
-    for at in points:
-        group.append(at)
+def _groups(concerned: Iterable[Listed]) -> Iterator[list[Listed]]:
+    group: list[Listed] = []
+    for one in concerned:
+        group.append(one)
         if len(group) == TOGETHER:
             yield group
             group = []
