@@ -14,11 +14,15 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import islice, takewhile
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dvidpy.datatypes.base import Data, type_named
 from dvidpy.errors import Busy
@@ -116,6 +120,8 @@ class Heard(Struct, frozen=True):
     part: int
     """A mutation may have several events."""
     event: Event
+    also: tuple[tuple[int, int], ...] = ()
+    """Marks of later events of the source, which say no more than this one."""
 
     @property
     def mark(self) -> tuple[int, int]:
@@ -181,9 +187,30 @@ def deliver(datastore: Datastore, task: Task, change: Change) -> None:
     if follower is None:
         return
     with turn(follower):
-        heard = msgspec.convert(task.args, Heard)
+        heard = _heard(task.args)
         if heard.source in follower.instance.syncs and not is_known(follower, heard):
-            type_named(follower.instance.type).hears(follower, heard)
+            type_named(follower.instance.type).hears(follower, _with_next(follower, task, change, heard))
+
+
+def _with_next(follower: Data, task: Task, change: Change, heard: Heard) -> Heard:
+    """Together with the next ones that name bodies too: what happened to those is looked up once, as it is by now."""
+    source = follower.datastore.catalogue.by_data(follower.repo, heard.source)
+    if source is None or not isinstance(heard.event, BodiesChanged):
+        return heard
+    queue = follower.datastore.stack_of(source).queue
+    following = islice((other for key, other in queue.pending() if key > change.task), REMEMBERED - 1)
+    same = (other.args for other in following if replace(other, args=task.args, failed="") == task)
+    along = [*takewhile(partial(_alike, heard), map(_heard, same))]
+    bodies = dict.fromkeys(body for one in (heard, *along) for body in getattr(one.event, "bodies", ()))
+    return replace(heard, event=BodiesChanged(tuple(bodies)), also=tuple(one.mark for one in along))
+
+
+def _heard(args: dict[str, Any]) -> Heard:
+    return msgspec.convert(args, Heard)
+
+
+def _alike(one: Heard, other: Heard) -> bool:
+    return one.source == other.source and isinstance(other.event, BodiesChanged)
 
 
 def subject_of(datastore: Datastore, number: int, version: int) -> Data | None:
@@ -219,13 +246,13 @@ def is_known(data: Data, heard: Heard) -> bool:
 
 
 def noted(data: Data, change: Change, heard: Heard) -> None:
-    """Add to the edit that answers an event that it was heard.
+    """Add to the edit that answers an event that it was heard, and what came with it.
 
     It needs no fsync where it stands behind its source's edit in the same log: it is durable before its task is gone.
     """
     change.sync = change.sync and not _shares_log(data, heard.source)
     marks = _marks(data, heard.source)
-    marks.known = [*marks.known, heard.mark][-REMEMBERED:]
+    marks.known = [*marks.known, heard.mark, *heard.also][-REMEMBERED:]
     data.view.put(change, _marks_key(heard.source), msgspec.json.encode(marks))
 
 

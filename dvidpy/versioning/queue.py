@@ -27,8 +27,11 @@ from dvidpy.versioning.commits import Change, Committer, work_span
 PATIENCE_S = 20.0
 """How long a commit waits for pending work of its version before it answers 503."""
 PAUSE_S = 0.05
-BREATH_S = 0.003
-"""Between news of tasks and the first of them: who asked for them is answered first, and several come together."""
+BREATH_S = 0.01
+"""Between the last news of tasks and the first of them: who asked for them is answered first, and those of several
+edits come together."""
+LONGEST_BREATH_S = 0.06
+"""The same, while there is always news."""
 TOGETHER = 64
 """Tasks that are looked up together, and may be removed together: no more than the marks of events that are kept."""
 FREE = "free"
@@ -145,12 +148,22 @@ class WorkQueue:
             for _, alike in groupby(due, _place):
                 self._do_all(alike)
             if due and not self._is_held():
+                if self._news:
+                    self._breathe()
                 continue
             with self._wake:
                 if not (self._closing or self._news):
                     self._wake.wait(1.0 if due else wait_s)
-            if not self._draining:
-                time.sleep(BREATH_S)
+            self._breathe()
+
+    def _breathe(self) -> None:
+        """Return when there was no news for a moment, or somebody waits for the work."""
+        until = time.monotonic() + LONGEST_BREATH_S
+        news = True
+        while news and not self._draining and time.monotonic() < until:
+            self._news = False
+            time.sleep(BREATH_S)
+            news = self._news
 
     def _is_held(self) -> bool:
         return self.held() and not self._draining
