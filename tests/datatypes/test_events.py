@@ -6,6 +6,7 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from annotated import SIDE, World, element, memory_settings, settings_of, slabs
@@ -14,7 +15,7 @@ from starlette.testclient import TestClient
 
 from dvidpy.config import Settings
 from dvidpy.datatypes.annotation.elements import Element
-from dvidpy.datatypes.events import deliver, pending
+from dvidpy.datatypes.events import Heard, deliver, is_known, pending
 from dvidpy.datatypes.registry import load_types
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
@@ -127,6 +128,35 @@ def test_what_concerns_no_element_is_no_task() -> None:
         assert pending(world.a) == before
         world.merge(4, 3)
         assert pending(world.a) == before + 1
+
+
+def test_events_that_name_bodies_are_heard_together() -> None:
+    """Up to one that names blocks; who was heard so needs not be heard again."""
+    load_types()
+    with closing(Datastore(memory_settings(), working=False)) as datastore:
+        world = World(datastore)
+        world.paint((0, 0, 0), slabs(1, 2, 3, 4))
+        world.post(*ELEMENTS)
+        world.merge(1, 2)
+        new = world.cleave(1, 2)
+        world.merge(3, 4)
+        world.paint((0, 0, 0), slabs(1, 2, 3, 4))
+        world.merge(1, 3)
+        asked = [
+            (key, task) for key, task in datastore.main.queue.pending() if task.instance == world.a.instance.number
+        ]
+        removal = Change(0, 0)
+        removal.task = asked[0][0]
+        deliver(datastore, asked[0][1], removal)
+        assert world.labelled(new) == {(5, 3, 3)}
+        assert world.labelled(1) == {(1, 3, 3), (13, 3, 3)}  # where it lies by now
+        events = [msgspec.convert(task.args, Heard) for _, task in asked]
+        assert [is_known(world.a, heard) for heard in events] == [True, True, True, False, False]
+        written = world.a.datastore.main.committer.written
+        for key, task in asked[1:3]:
+            removal.task = key
+            deliver(datastore, task, removal)
+        assert world.a.datastore.main.committer.written == written
 
 
 def test_who_edits_the_elements_meanwhile_is_told_in_any_case() -> None:

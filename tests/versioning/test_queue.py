@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from dvidpy.storage.log import JsonLines
 from dvidpy.versioning import queue as queue_module
 from dvidpy.versioning.commits import Change, Committer
 from dvidpy.versioning.mutations import MutationIds, MutationLog
-from dvidpy.versioning.queue import Task, Worker, WorkQueue
+from dvidpy.versioning.queue import BREATH_S, LONGEST_BREATH_S, Task, Worker, WorkQueue
 
 DONE = b"\x10done"
 
@@ -99,6 +99,39 @@ def test_tasks_that_write_nothing_are_removed_together(bench: Bench) -> None:
     assert sorted(seen) == sorted([*range(20), 7])
     assert bench.done() == {8: 1}
     assert written == 4  # asked for, the one that writes, those that do not, the one that failed
+
+
+class _Clock:
+    """Time that passes while somebody sleeps."""
+
+    def __init__(self, nap: Callable[[], None]) -> None:
+        self.now, self.nap = 0.0, nap
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.nap()
+
+
+def test_work_begins_in_a_pause_of_the_edits_and_after_a_while_without_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bench.open(bench.count, held=True) as _:
+        queue = WorkQueue(bench.store, bench.committer)  # which nobody starts
+        news = iter([True, True, False])
+        clock = _Clock(lambda: setattr(queue, "_news", next(news)))
+        monkeypatch.setattr(queue_module, "time", clock)
+        queue._breathe()
+        assert clock.now == pytest.approx(3 * BREATH_S)
+        clock.nap = queue.notice
+        queue._breathe()
+        assert clock.now == pytest.approx(3 * BREATH_S + LONGEST_BREATH_S, abs=BREATH_S)
+        before = clock.now
+        queue._draining = 1
+        queue._breathe()
+        assert clock.now == before
 
 
 def test_tasks_survive_a_restart_and_are_done_once(bench: Bench) -> None:
