@@ -148,7 +148,7 @@ class WorkQueue:
             for _, alike in groupby(due, _place):
                 self._do_all(alike)
             if due and not self._is_held():
-                if self._news:
+                if self._news and len(due) < TOGETHER:  # it has caught up
                     self._breathe()
                 continue
             with self._wake:
