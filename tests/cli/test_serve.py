@@ -297,11 +297,11 @@ def test_nobody_there_is_no_reason_not_to_serve(start: Start) -> None:
 
 
 def test_a_slow_one_delays_neither_start_nor_end(start: Start) -> None:
-    with listening(seconds=3) as hook:
+    with listening(seconds=6) as hook:
         server = start(hooked(hook.url))
         until(lambda: len(hook.heard) == 2)
-        assert requests.get(f"{server.url}/api/server/note", timeout=1).text == "a note"
-        assert server.end() < 3
+        assert requests.get(f"{server.url}/api/server/note", timeout=5).text == "a note"
+        assert server.end() < 6
 
 
 # ---------------------------------------------------------------------- the block list
