@@ -1,6 +1,7 @@
 """The voxels of label blocks written into a box, those of several blocks by one call.
 
-The blocks' arrays stand one behind the other; a code beyond its entries reads as label 0 (`label_blocks`).
+The blocks' arrays stand one behind the other; a code beyond its entries, which no stored block has, reads as label 0
+(`label_blocks`), or as the only label that those have.
 """
 
 from __future__ import annotations
@@ -93,11 +94,13 @@ def _unpack_block(
                 x1, x2 = max(x0, low[2]), min(x0 + 8, high[2])
                 if x1 >= x2:
                     continue
-                table[0] = 0
+                table[0], others = 0, 0
                 for i in range(count):
                     table[i] = labels[indices[entry + i]]
+                    others += table[i] != table[0]
                 for i in range(count, 1 << size):
                     table[i] = 0
+                size *= others > 0  # all entries have one label, as those of one body: nothing is to be looked up
                 left = begin + (z1 - low[0]) * strides[0] + (y1 - low[1]) * strides[1] + x1 - low[2]
                 mask, bits = (1 << size) - 1, np.uint64(size)
                 for z in range(z2 - z1):
@@ -203,6 +206,9 @@ def voxels_plain(
     entries = np.zeros((counts.size, CUBE), np.uint64)
     ends = np.cumsum(counts.astype(np.int64))
     for cube, (end, count) in enumerate(zip(ends, counts.astype(np.int64), strict=True)):
-        entries[cube, :count] = labels[indices[end - count : end]]
+        own = labels[indices[end - count : end]]
+        entries[cube, :count] = own
+        if count and (own == own[0]).all():
+            entries[cube] = own[0]
     cubes = np.take_along_axis(entries, codes, 1).reshape(*grid, SIDE, SIDE, SIDE)
     return cubes.transpose(0, 3, 1, 4, 2, 5).reshape(grid * SIDE)

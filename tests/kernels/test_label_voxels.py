@@ -54,3 +54,17 @@ def test_sub_blocks_without_entries_and_codes_beyond_theirs_are_label_0() -> Non
     out = np.ones((8, 8, 16), np.uint64)
     written([(labels, counts, indices, values)], [[0, 0, 0]], [1, 1, 2], [0, 0, 0], out)
     assert out[0, 0].tolist() == [0] * 8 + [0, 8, 8, 7] * 2
+
+
+@FEW
+@given(VOLUMES, st.integers(1, 4))
+def test_labels_that_are_shown_as_few_bodies(voxels: Volume, bodies: int) -> None:
+    """Of many sub-blocks all entries have one label then."""
+    labels, *rest = encode(voxels)
+    shown = labels % np.uint64(bodies)
+    for start in ((0, 0, 0), (3, 1, 5)):
+        out = np.ones(voxels.shape, np.uint64)
+        written([(shown, *rest)], [(0, 0, 0)], np.array(voxels.shape) // 8, start, out)
+        inside = tuple(slice(at, None) for at in start)
+        expected = (voxels % np.uint64(bodies))[inside]
+        assert np.array_equal(out[tuple(slice(side) for side in expected.shape)], expected)
