@@ -64,6 +64,10 @@ class BodiesChanged(Struct, frozen=True, tag=True):
     """Voxels of these bodies may belong to others: merged away, cleaved, split or renumbered."""
 
     bodies: tuple[int, ...]
+    block: tuple[int, int, int] = (0, 0, 0)
+    """Voxels of a block along z, y, x."""
+    within: tuple[tuple[int, int, int], ...] = ()
+    """(z, y, x) in the grid of all blocks with such voxels; none: that is not known."""
 
 
 class Moved(Struct, frozen=True, array_like=True):
@@ -120,13 +124,18 @@ class Heard(Struct, frozen=True):
     part: int
     """A mutation may have several events."""
     event: Event
-    also: tuple[tuple[int, int], ...] = ()
-    """Marks of later events of the source, which say no more than this one."""
+    also: tuple[Heard, ...] = ()
+    """Later events of the source, to be answered together with this one."""
 
     @property
     def mark(self) -> tuple[int, int]:
         """What it is known by, among the events of its source."""
         return self.mutation, self.part
+
+    @property
+    def events(self) -> Iterator[Event]:
+        """This one, and what is to be answered together with it."""
+        return (one.event for one in (self, *self.also))
 
 
 # ---------------------------------------------------------------------- telling
@@ -193,16 +202,14 @@ def deliver(datastore: Datastore, task: Task, change: Change) -> None:
 
 
 def _with_next(follower: Data, task: Task, change: Change, heard: Heard) -> Heard:
-    """Together with the next ones that name bodies too: what happened to those is looked up once, as it is by now."""
+    """Together with the next ones that name bodies too: what became of those is looked up once, as it is by now."""
     source = follower.datastore.catalogue.by_data(follower.repo, heard.source)
     if source is None or not isinstance(heard.event, BodiesChanged):
         return heard
     queue = follower.datastore.stack_of(source).queue
     following = islice((other for key, other in queue.pending() if key > change.task), REMEMBERED - 1)
     same = (other.args for other in following if replace(other, args=task.args, failed="") == task)
-    along = [*takewhile(partial(_alike, heard), map(_heard, same))]
-    bodies = dict.fromkeys(body for one in (heard, *along) for body in getattr(one.event, "bodies", ()))
-    return replace(heard, event=BodiesChanged(tuple(bodies)), also=tuple(one.mark for one in along))
+    return replace(heard, also=tuple(takewhile(partial(_alike, heard), map(_heard, same))))
 
 
 def _heard(args: dict[str, Any]) -> Heard:
@@ -252,7 +259,7 @@ def noted(data: Data, change: Change, heard: Heard) -> None:
     """
     change.sync = change.sync and not _shares_log(data, heard.source)
     marks = _marks(data, heard.source)
-    marks.known = [*marks.known, heard.mark, *heard.also][-REMEMBERED:]
+    marks.known = [*marks.known, heard.mark, *(one.mark for one in heard.also)][-REMEMBERED:]
     data.view.put(change, _marks_key(heard.source), msgspec.json.encode(marks))
 
 

@@ -62,6 +62,17 @@ def _bits(count: Any) -> Any:
 
 
 @helper
+def _fill(out: Any, begin: Any, voxels: Any, label: Any) -> None:
+    """Give a label to some voxels in a row, mostly eight: then it is one store."""
+    if voxels == 8:
+        for x in range(8):
+            out[begin + x] = label
+    else:
+        for x in range(begin, begin + voxels):
+            out[x] = label
+
+
+@helper
 def _unpack_block(
     counts: Any,
     indices: Any,
@@ -110,12 +121,7 @@ def _unpack_block(
                             place + ((z1 - z0 + z) * 8 + y1 - y0 + y) * size,
                         )
                         if size == 0:
-                            if x2 - x1 == 8:
-                                for x in range(8):
-                                    out[to + x] = table[0]
-                            else:
-                                for x in range(to, to + x2 - x1):
-                                    out[x] = table[0]
+                            _fill(out, to, x2 - x1, table[0])
                             continue
                         if size == 9:
                             for x in range(x1 - x0, x2 - x0):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvidpy.datatypes.annotation import elements
-from dvidpy.datatypes.annotation.elements import KIND_NUMBERS, Element, List, Point
+from dvidpy.datatypes.annotation.elements import KIND_NUMBERS, Element, Point
 from dvidpy.datatypes.annotation.keys import (
     BLOCK,
     PLACED,
@@ -26,6 +26,7 @@ from dvidpy.datatypes.annotation.keys import (
     placed_key,
     tag_prefix,
 )
+from dvidpy.datatypes.annotation.lists import Texts
 from dvidpy.datatypes.events import ROW
 from dvidpy.datatypes.voxels.grid import index_key
 from dvidpy.geometry import Zyx
@@ -63,7 +64,7 @@ class Book:
         self._view = view
         self._block = block
         self._blocks_of_place = blocks_of_place(block)
-        self.lists: dict[bytes, List] = {}
+        self.lists: dict[bytes, Texts] = {}
         self.placed: dict[bytes, Placed] = {}
         self.related: dict[bytes, Related] = {}
         self._spots: dict[Zyx, Spot] = {}
@@ -86,12 +87,11 @@ class Book:
     def _stored(self, key: bytes) -> bytes | None:
         return None if self._view is None else self._view.get(key)
 
-    def list(self, key: bytes) -> List:
+    def list(self, key: bytes) -> Texts:
         """A list of elements, by the type key of a block, a tag or a label."""
         found = self.lists.get(key)
         if found is None:
-            stored = self._stored(key)
-            found = self.lists[key] = {} if stored is None else elements.read_list(stored)
+            found = self.lists[key] = Texts(self._stored(key))
         return found
 
     def _placed_at(self, spot: Spot) -> Placed:
@@ -213,8 +213,8 @@ class Book:
     def _set(self, key: bytes, at: Point, text: bytes | None) -> None:
         found = self.list(key)
         if text is not None:
-            found[at] = text
-        elif found.pop(at, None) is None:
+            found.put(at, text)
+        elif not found.remove(at):
             return
         self._touched.add(key)
 
@@ -253,7 +253,7 @@ class Book:
         """What is stored under a type key; None for nothing."""
         if key in self.lists:
             texts = self.lists[key]
-            return elements.write_list(texts.values()) if texts or key[:1] == BLOCK else None
+            return texts.stored() if texts or key[:1] == BLOCK else None
         if key in self.placed:
             return write_placed(self.placed[key]) if self.placed[key] else None
         return b"".join(sorted(self.related[key])) or None

@@ -291,6 +291,18 @@ def write_list(texts: Iterable[Text]) -> bytes:
     return b"[" + b",".join(texts) + b"]"
 
 
+def place_of(stored: bytes, at: Point) -> tuple[int, int]:
+    """(begin, end) of an element in a stored list; both the end of the last one where it is not there.
+
+    No text of JSON has inside what all begin with.
+    """
+    begin = stored.find(_FRONT + b"%d,%d,%d]" % at)
+    if begin < 0:
+        return len(stored) - 1, len(stored) - 1
+    end = stored.find(b"," + _FRONT, begin)
+    return begin, end if end >= 0 else len(stored) - 1
+
+
 def tails(stored: bytes) -> list[bytes]:
     """Elements of a stored list, each without what all begin with. See `tail`; no text of JSON has that inside."""
     return stored[len(_FRONT) + 1 : -1].split(b"," + _FRONT) if len(stored) > len(_FRONT) else []

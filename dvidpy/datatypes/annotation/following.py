@@ -1,23 +1,25 @@
 """What the lists of labels make of events of the segmentation.
 
-An event names blocks, or bodies that lost voxels. The elements there are looked up anew in the segmentation as it is
-now, and go where they belong now; so later events, which are heard later, find nothing that is wrong. An element that
-is posted after an edit and before its event is heard has its right label already.
+An event names blocks, or bodies that lost voxels and the blocks of these, if they are known. The elements there are
+looked up anew in the segmentation as it is now, and go where they belong now; so later events, which are heard later,
+find nothing that is wrong. An element that is posted after an edit and before its event is heard has its right label
+already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 
 from dvidpy.datatypes.annotation import elements
+from dvidpy.datatypes.annotation.book import read_placed
 from dvidpy.datatypes.annotation.elements import Point
 from dvidpy.datatypes.annotation.instance import Annotations
-from dvidpy.datatypes.annotation.keys import ALL_BLOCKS, LABEL, label_prefix
+from dvidpy.datatypes.annotation.keys import ALL_BLOCKS, LABEL, label_prefix, placed_key
 from dvidpy.datatypes.annotation.reading import walk
 from dvidpy.datatypes.events import BlocksChanged, BodiesChanged, Event, Heard, noted
-from dvidpy.geometry import Box
+from dvidpy.geometry import Box, Zyx
 from dvidpy.storage.keys import after
 
 TOGETHER = 20_000
@@ -60,17 +62,31 @@ def is_concerned(data: Annotations, event: Event) -> bool:
 
 
 def _concerned(data: Annotations, heard: Heard) -> Iterator[Listed]:
-    """Elements whose label may be another now."""
-    event = heard.event
+    """Elements whose label may be another now; some may come twice."""
     still = data.frozen()
-    if isinstance(event, BlocksChanged):
-        for block in event.blocks:
-            yield from _in_blocks(still, Box(block, (1, 1, 1)).voxels(event.block))
-    elif isinstance(event, BodiesChanged):
-        for body in event.bodies:
-            prefix = label_prefix(body)
-            for _, found in still.view.range(prefix, after(prefix)):
-                yield from ((one.Pos, body) for one in elements.read_points(found.read()))
+    if isinstance(heard.event, BlocksChanged):
+        for block in heard.event.blocks:
+            yield from _in_blocks(still, Box(block, (1, 1, 1)).voxels(heard.event.block))
+    changed = [event for event in heard.events if isinstance(event, BodiesChanged)]
+    whole = dict.fromkeys(body for event in changed if not event.within for body in event.bodies)
+    for body in whole:
+        prefix = label_prefix(body)
+        for _, found in still.view.range(prefix, after(prefix)):
+            yield from ((one.Pos, body) for one in elements.read_points(found.read()))
+    yield from _near(still, changed, whole.keys())
+
+
+def _near(data: Annotations, changed: Iterable[BodiesChanged], but: Collection[int]) -> Iterator[Listed]:
+    """Elements of bodies where voxels of these may have gone to others, but of some bodies."""
+    wanted: dict[Zyx, set[int]] = {}
+    for event in changed:
+        for block in event.within:
+            for place in Box(block, (1, 1, 1)).voxels(event.block).blocks(data.block).points():
+                wanted.setdefault(place, set()).update(event.bodies)
+    for bodies, found in zip(wanted.values(), data.view.find_many(map(placed_key, wanted)), strict=True):
+        if found is not None:
+            placed = read_placed(found.read()).items()
+            yield from ((at, label) for at, (_, label) in placed if label in bodies and label not in but)
 
 
 def _in_blocks(data: Annotations, voxels: Box) -> Iterator[Listed]:

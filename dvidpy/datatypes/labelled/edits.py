@@ -159,7 +159,7 @@ class Edit(IndexEdit):
         if self._splits:
             view.put(change, split_key(self.mutation), np.array(self._splits, "<u8").tobytes())
         self._put_properties()
-        events = partial(events_of, data, self._blocks, mapped, self._all_moves(), self._splits)
+        events = partial(events_of, data, self._blocks, mapped, self._all_moves(), self._splits, self.parted)
         change.mutation = self._record() if recorded else None
         self._durably = change.sync
         try:

@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 from dvidpy.datatypes.events import BlocksChanged, BodiesChanged, Event, LabelsMoved, Moved, Recut
 from dvidpy.datatypes.labelled.blocks import supervoxels_at
 from dvidpy.datatypes.labelled.instance import LabelMap
+from dvidpy.datatypes.labelled.keys import BY_HAND
 from dvidpy.datatypes.labelled.state import Bodies
+from dvidpy.datatypes.labels.index import LabelIndex, among, distinct, joined
 from dvidpy.datatypes.labels.mappings import Mapping
 from dvidpy.geometry import Zyx
 from dvidpy.kernels.label_blocks import Labels
 
 TOGETHER = 1024
 """Blocks of one event."""
+FEW = 512
+"""Blocks up to which supervoxels are told by these."""
 Split = tuple[int, int, int]
 """(supervoxel, remain, split)."""
 
@@ -32,14 +36,16 @@ def events_of(
     mapped: Mapping,
     moves: Iterable[Moved],
     splits: Sequence[Split],
+    parted: Sequence[LabelIndex],
     wanted: Collection[str],
 ) -> Iterator[Event]:
     """What an edit changes that moves labels, writes blocks at full resolution, or maps supervoxels to other bodies.
 
     Moves come first: who copies blocks, and is followed itself, tells of them before it finds labels gone.
 
-    Supervoxels that a block-writing edit maps lie in those blocks; the others are named by the bodies they leave. Moves
-    are made, and told, where somebody wants to hear of them.
+    Supervoxels that a block-writing edit maps lie in those blocks; the others are named by the bodies they leave, and
+    by their blocks where they are but `parted` from these. Moves are made, and told, where somebody wants to hear of
+    them.
     """
     moved = tuple(moves) if blocks or "LabelsMoved" in wanted else ()
     if "LabelsMoved" in wanted and (moved or splits):
@@ -53,9 +59,20 @@ def events_of(
             yield BlocksChanged(data.block, some, labels, tuple(splits) or _as_splits(moved))
     if not blocks and mapped.supervoxels.size:
         before = data.bodies().apply(mapped.supervoxels)
-        left = np.unique(before[(before != mapped.bodies) & (before > 0)])
-        if left.size:
-            yield BodiesChanged(tuple(left.tolist()))
+        went = (before != mapped.bodies) & (before > 0)
+        if went.any():
+            left = tuple(distinct(before[went]).tolist())
+            yield BodiesChanged(left, data.block, _blocks_of(data, mapped.supervoxels[went], parted))
+
+
+def _blocks_of(data: LabelMap, supervoxels: Labels, parted: Sequence[LabelIndex]) -> tuple[Zyx, ...]:
+    """Where all voxels of some supervoxels are, if that is what the edit parted, and they are few blocks; else none."""
+    entries = joined(part.entries for part in parted)
+    if not 0 < entries.blocks.size <= FEW or data.view.exists(BY_HAND):
+        return ()
+    labels = np.array([part.label for part in parted], np.uint64)  # mapped too, though no supervoxel has them
+    known = among(supervoxels, distinct(np.concatenate((entries.supervoxels, labels)))).all()
+    return tuple({place: None for part in parted for place in part.places}) if known else ()
 
 
 def _recut(data: LabelMap, splits: Sequence[Split]) -> Iterator[Recut]:

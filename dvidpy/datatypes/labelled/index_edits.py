@@ -56,6 +56,8 @@ class IndexEdit:
         """Bodies that `put_messages` ended."""
         self._before: dict[int, bool] = {}
         """Whether the index that a changed body had is kept."""
+        self.parted: list[LabelIndex] = []
+        """What `move` took off bodies that have more, where no sheet of it went over; with the labels it has now."""
 
     def read(self, labels: Iterable[int]) -> None:
         """Read the indices of some bodies together; `body` then has them at hand."""
@@ -126,6 +128,8 @@ class IndexEdit:
     def move(self, supervoxels: Labels, body: int, other: int) -> None:
         """What a body has of some supervoxels goes over to another one, as far as indices tell."""
         moved, left = self.body(body).parted(supervoxels)
+        if not (moved.sheets.size or left.is_empty):
+            self.parted.append(moved.loose._replace(label=other))
         self.put_body(body, left)
         self.put_body(other, self.body(other).merged([moved]))
 
