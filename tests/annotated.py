@@ -22,8 +22,9 @@ from dvidpy.datatypes.labelled.blocks import pack
 from dvidpy.datatypes.labelled.edits import editing
 from dvidpy.datatypes.labelled.instance import LabelMap
 from dvidpy.datatypes.labelled.intake import NewBlock, store_blocks
+from dvidpy.datatypes.labelmap.mutations.cleave import cleave
 from dvidpy.datatypes.labels.blocks import count, from_volume
-from dvidpy.datatypes.labels.index import LabelIndex, merged, parted
+from dvidpy.datatypes.labels.index import LabelIndex, merged
 from dvidpy.datatypes.labelsz.instance import LabelSizes
 from dvidpy.datatypes.registry import load_types
 from dvidpy.datatypes.settings import Given
@@ -140,15 +141,8 @@ class World:
                 edit.put_index(LabelIndex(part.label))
                 edit.map(part.supervoxels, target)
 
-    def cleave(self, body: int, supervoxel: int) -> int:
-        with editing(self.lm) as edit:
-            label = edit.new_label()
-            moved, left = parted(edit.need_index(body), np.array([supervoxel], np.uint64))
-            moved = moved._replace(label=label)
-            edit.put_index(left)
-            edit.put_index(moved)
-            edit.map(np.array([supervoxel], np.uint64), label)
-        return label
+    def cleave(self, body: int, *supervoxels: int) -> int:
+        return cleave(self.lm, body, np.array(supervoxels, np.uint64))[0]
 
     def grow(self) -> None:
         """Commit the version and go on in a child of it."""

@@ -15,7 +15,9 @@ from starlette.testclient import TestClient
 
 from dvidpy.config import Settings
 from dvidpy.datatypes.annotation.elements import Element
-from dvidpy.datatypes.events import Heard, deliver, is_known, pending
+from dvidpy.datatypes.events import BodiesChanged, Heard, deliver, is_known, pending
+from dvidpy.datatypes.labelled import following
+from dvidpy.datatypes.labelled.edits import editing
 from dvidpy.datatypes.registry import load_types
 from dvidpy.versioning.commits import Change
 from dvidpy.versioning.datastore import Datastore
@@ -157,6 +159,64 @@ def test_events_that_name_bodies_are_heard_together() -> None:
             removal.task = key
             deliver(datastore, task, removal)
         assert world.a.datastore.main.committer.written == written
+
+
+def test_a_cleave_tells_where_its_voxels_are_as_long_as_indices_tell_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_types()
+    with closing(Datastore(memory_settings(), working=False)) as datastore:
+        world = World(datastore)
+
+        def within() -> tuple[tuple[int, int, int], ...]:
+            *_, (_, task) = (one for one in datastore.main.queue.pending() if one[1].instance == number)
+            event = msgspec.convert(task.args, Heard).event
+            assert isinstance(event, BodiesChanged)
+            assert set(event.bodies) >= {1}
+            return event.within
+
+        number = world.a.instance.number
+        world.paint((0, 0, 0), slabs(1, 2, 3, 4))
+        world.paint((0, 0, 1), slabs(2, 2, 4, 4))
+        world.paint((2, 0, 0), slabs(1, 1, 5, 4))
+        world.post(*ELEMENTS)
+        world.merge(1, 2, 3, 4, 5)
+        world.cleave(1, 3)
+        assert within() == ((0, 0, 0),)
+        new = world.cleave(1, 2, 5)
+        assert within() == ((0, 0, 0), (0, 0, 1), (2, 0, 0))
+        world.merge(1, new)
+        monkeypatch.setattr(following, "FEW", 1)
+        new = world.cleave(1, 2)
+        assert within() == ()
+        monkeypatch.undo()
+        world.merge(1, new)
+        with editing(world.lm) as edit:
+            edit.by_hand()
+        world.cleave(1, 2)
+        assert within() == ()
+
+
+def test_elements_in_blocks_of_another_size_follow_a_cleave(tmp_path: Path) -> None:
+    """Some lie near what went, some far off, and one was posted between a cleave and the hearing of it."""
+    load_types()
+    settings = settings_of(tmp_path, "main")
+    with closing(Datastore(settings, working=False)) as datastore:
+        world = World(datastore)
+        for block in range(6):
+            world.paint((0, 0, block), slabs(1, 2, 3, 4 + block))
+        world.post(*(element((x, 3, 3), "Gap") for x in range(0, 6 * SIDE, 2)))
+        world.merge(1, 2, 3, *range(4, 10))
+        two = world.cleave(1, 2)
+        nine = world.cleave(1, 9)
+        world.post(element((5, 4, 4), "Note"))
+        world.merge(two, nine)
+        again = world.cleave(two, 9)
+    world = _reopened(world, settings)
+    world.settle()
+    assert len(world.labelled(two)) == 6 * 2 + 1
+    assert {x for x, _, _ in world.labelled(again)} == {92, 94}
+    assert {x for x, _, _ in world.labelled(1)} == {x for x in range(0, 5 * SIDE + 12, 2) if x // 4 % 4 != 1}
+    demand_sound(world.datastore)
+    world.datastore.close()
 
 
 def test_who_edits_the_elements_meanwhile_is_told_in_any_case() -> None:
