@@ -20,7 +20,7 @@ from dvidpy.kernels.label_blocks import Labels
 TOGETHER = 1024
 """Blocks of one event."""
 FEW = 512
-"""Blocks up to which supervoxels are told by these."""
+"""Entries of indices up to which supervoxels are told by their blocks."""
 Split = tuple[int, int, int]
 """(supervoxel, remain, split)."""
 
