@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -206,10 +206,8 @@ def _with_next(follower: Data, task: Task, change: Change, heard: Heard) -> Hear
     source = follower.datastore.catalogue.by_data(follower.repo, heard.source)
     if source is None or not isinstance(heard.event, BodiesChanged):
         return heard
-    queue = follower.datastore.stack_of(source).queue
-    following = islice((other for key, other in queue.pending() if key > change.task), REMEMBERED - 1)
-    same = (other.args for other in following if replace(other, args=task.args, failed="") == task)
-    return replace(heard, also=tuple(takewhile(partial(_alike, heard), map(_heard, same))))
+    behind = follower.datastore.stack_of(source).queue.behind(task, change, REMEMBERED - 1)
+    return replace(heard, also=tuple(takewhile(partial(_alike, heard), (_heard(one.args) for one in behind))))
 
 
 def _heard(args: dict[str, Any]) -> Heard:

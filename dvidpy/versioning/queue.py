@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -104,6 +104,12 @@ class WorkQueue:
         """Tasks in order, with their keys."""
         decode = msgspec.json.Decoder(Task).decode
         return ((key, decode(value)) for key, value in self._store.scan(*work_span()))
+
+    def behind(self, task: Task, change: Change, most: int) -> Iterator[Task]:
+        """Tasks of the same kind, instance and version, among so many that come after the one that an edit removes."""
+        following = islice((other for key, other in self.pending() if key > change.task), most)
+        same = task.kind, task.instance, task.version
+        return (other for other in following if (other.kind, other.instance, other.version) == same)
 
     def length(self) -> int:
         """Number of pending tasks."""

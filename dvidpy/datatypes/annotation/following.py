@@ -28,7 +28,7 @@ TOGETHER = 20_000
 FEW = 16
 """Bodies whose lists are looked for while the segmentation is edited."""
 
-Listed = tuple[Point, int | None]
+Concerned = tuple[Point, int | None]
 """An element, and the label in whose list it was found, if it was found there."""
 
 
@@ -61,7 +61,7 @@ def is_concerned(data: Annotations, event: Event) -> bool:
     return len(event.bodies) > FEW or any(data.view.ever_held(prefix, after(prefix)) for prefix in prefixes)
 
 
-def _concerned(data: Annotations, heard: Heard) -> Iterator[Listed]:
+def _concerned(data: Annotations, heard: Heard) -> Iterator[Concerned]:
     """Elements whose label may be another now; some may come twice."""
     still = data.frozen()
     if isinstance(heard.event, BlocksChanged):
@@ -76,7 +76,7 @@ def _concerned(data: Annotations, heard: Heard) -> Iterator[Listed]:
     yield from _near(still, changed, whole.keys())
 
 
-def _near(data: Annotations, changed: Iterable[BodiesChanged], but: Collection[int]) -> Iterator[Listed]:
+def _near(data: Annotations, changed: Iterable[BodiesChanged], but: Collection[int]) -> Iterator[Concerned]:
     """Elements of bodies where voxels of these may have gone to others, but of some bodies."""
     wanted: dict[Zyx, set[int]] = {}
     for event in changed:
@@ -89,7 +89,7 @@ def _near(data: Annotations, changed: Iterable[BodiesChanged], but: Collection[i
             yield from ((at, label) for at, (_, label) in placed if label in bodies and label not in but)
 
 
-def _in_blocks(data: Annotations, voxels: Box) -> Iterator[Listed]:
+def _in_blocks(data: Annotations, voxels: Box) -> Iterator[Concerned]:
     (z, y, x), (zz, yy, xx) = voxels.start, voxels.stop
     for _, found in walk(data, voxels):
         for at in elements.read_list(found.read()):
@@ -97,8 +97,8 @@ def _in_blocks(data: Annotations, voxels: Box) -> Iterator[Listed]:
                 yield at, None
 
 
-def _groups(concerned: Iterable[Listed]) -> Iterator[list[Listed]]:
-    group: list[Listed] = []
+def _groups(concerned: Iterable[Concerned]) -> Iterator[list[Concerned]]:
+    group: list[Concerned] = []
     for one in concerned:
         group.append(one)
         if len(group) == TOGETHER:

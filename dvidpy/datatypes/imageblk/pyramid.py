@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 import numpy as np
 from msgspec.structs import replace
@@ -135,10 +134,7 @@ def _blocks_of(task: Task) -> set[Zyx]:
 def _asked_again(datastore: Datastore, task: Task, change: Change) -> set[Zyx]:
     """Blocks that one of the next tasks computes too: slabs posted one after the other share what lies above them."""
     queue = datastore.stack_of(datastore.catalogue.instances()[task.instance]).queue
-    following = islice((other for key, other in queue.pending() if key > change.task), LOOK_AHEAD)
-    same = (other for other in following if other.kind == HALVE)
-    same = (other for other in same if (other.instance, other.version) == (task.instance, task.version))
-    return set().union(*map(_blocks_of, same))
+    return set().union(*map(_blocks_of, queue.behind(task, change, LOOK_AHEAD)))
 
 
 def _at(datastore: Datastore, instance: Instance, node: Node) -> ImageBlk:
